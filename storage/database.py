@@ -1,0 +1,116 @@
+"""The two ways into PostgreSQL: a transaction for one organization, and one for the platform itself."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import DateTime, MetaData, func, select, text
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from domain.errors import Unavailable
+from domain.scope import Scope
+
+LONGEST_TRANSACTION: Final = 8  # seconds; below the shortest timeout of whoever waits for one
+APP_ROLE: Final = "groundwork_app"
+PLATFORM_ROLE: Final = "groundwork_platform"
+
+
+class Base(DeclarativeBase):
+    """Root of all tables. Rows stay inside a service's transaction; what leaves is the noun in domain."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {datetime: DateTime(timezone=True)}  # noqa: RUF012  SQLAlchemy's name for it
+    __mapper_args__ = {"eager_defaults": True}  # noqa: RUF012  what the database fills in is read back
+
+
+class Database:
+    """Opens transactions. Only services, the dispatcher and the runner call it: a use case is a transaction."""
+
+    def __init__(self, app_url: str, platform_url: str, *, pool_size: int = 10) -> None:
+        """Take the addresses of two roles: `app`, held to an organization, and `platform`, to tables."""
+        self._app = _engine(app_url, pool_size)
+        self._platform = _engine(platform_url, pool_size)
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope) -> AsyncIterator[AsyncSession]:
+        """Yield a session that sees the scope's rows alone; commit at the end, roll back on any exception.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        async with _transaction(self._app) as session:
+            # Local to the transaction: behind a pooler a session-wide setting would leak into others' work.
+            await session.execute(
+                text("SELECT set_config('app.organization_id', :id, true)"),
+                {"id": str(scope.organization_id)},
+            )
+            yield session
+
+    @asynccontextmanager
+    async def platform(self, reason: str) -> AsyncIterator[AsyncSession]:
+        """Yield a session of the platform's own work; the reason is seen in the server's list of activity.
+
+        Raises:
+            Unavailable: the database does not answer.
+        """
+        async with _transaction(self._platform) as session:
+            await session.execute(
+                text("SELECT set_config('application_name', :reason, true)"), {"reason": reason}
+            )
+            yield session
+
+    async def close(self) -> None:
+        """Close all connections."""
+        await self._app.dispose()
+        await self._platform.dispose()
+
+
+async def now(session: AsyncSession) -> datetime:
+    """Return the database's time: clocks of workers differ, and this one decides what is due."""
+    return (await session.execute(select(func.now()))).scalar_one()
+
+
+def _engine(url: str, pool_size: int) -> AsyncEngine:
+    return create_async_engine(
+        url,
+        pool_pre_ping=True,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_timeout=5,
+        hide_parameters=True,  # errors travel into logs and workflow histories
+        connect_args={
+            "connect_timeout": 3,
+            "tcp_user_timeout": 5000,
+            "options": "-c statement_timeout=7s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
+        },
+    )
+
+
+@asynccontextmanager
+async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
+    try:
+        async with (
+            asyncio.timeout(LONGEST_TRANSACTION),
+            AsyncSession(engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
+            yield session
+    except (OperationalError, InterfaceError, PoolTimeout, TimeoutError) as error:
+        raise Unavailable("the database does not answer") from error
+    except DBAPIError as error:
+        if error.connection_invalidated:
+            raise Unavailable("the database went away") from error
+        raise
