@@ -1,0 +1,1 @@
+"""Schema changes: forward only, in order, each safe while the version before it still serves."""

@@ -1,0 +1,12 @@
+"""All tables, for the comparison of models with the database."""
+
+from typing import Final
+
+import storage.audit
+import storage.idempotency
+import storage.identity.tables
+import storage.outbox
+import storage.tenants.tables  # noqa: F401  each import fills the metadata
+from storage.database import Base
+
+METADATA: Final = Base.metadata
