@@ -18,8 +18,8 @@ from storage.database import Base
 class AuditRow(Base):
     """One deed. The application's role may add and read, never change or delete.
 
-    No foreign key to the organization: what was done in one outlives it. `canonical` is the deed as bytes, which
-    is what a hash chain seals, so that no later change of a column's type can break it.
+    No foreign key to the organization: what was done in one outlives it. `canonical` is the deed as bytes: what
+    a hash chain seals, so that no later change of a column's type can break it.
     """
 
     __tablename__ = "audit_event"

@@ -37,7 +37,7 @@ class Base(DeclarativeBase):
 
 
 class Database:
-    """Opens transactions. Only services, the dispatcher and the runner call it: a use case is a transaction."""
+    """Opens transactions, each one use case; only services and the dispatcher call it."""
 
     def __init__(self, app_url: str, platform_url: str, *, pool_size: int = 10) -> None:
         """Take the addresses of two roles: `app`, held to an organization, and `platform`, to tables."""
@@ -67,9 +67,7 @@ class Database:
             Unavailable: the database does not answer.
         """
         async with _transaction(self._platform) as session:
-            await session.execute(
-                text("SELECT set_config('application_name', :reason, true)"), {"reason": reason}
-            )
+            await session.execute(text("SELECT set_config('application_name', :reason, true)"), {"reason": reason})
             yield session
 
     async def close(self) -> None:
@@ -94,7 +92,7 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
         connect_args={
             "connect_timeout": 3,
             "tcp_user_timeout": 5000,
-            "options": "-c statement_timeout=7s -c lock_timeout=5s -c idle_in_transaction_session_timeout=30s",
+            "options": "-c statement_timeout=7s -c lock_timeout=5s",
         },
     )
 

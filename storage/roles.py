@@ -9,15 +9,13 @@ from storage.database import APP_ROLE, PLATFORM_ROLE
 def ensure_roles(owner_url: str, *server_urls: str) -> None:
     """Make the roles where they are missing, and give them the passwords that the servers' URLs hold.
 
-    Both are NOBYPASSRLS and own nothing. An owner that may not make roles (a managed database) leaves them as an
-    administrator made them.
+    Both are NOBYPASSRLS and own nothing. An owner that may not make roles (a managed database) leaves them as
+    an administrator made them.
 
     Raises:
         RuntimeError: a role is missing and the owner may not make it.
     """
-    engine = create_engine(
-        owner_url, poolclass=pool.NullPool, hide_parameters=True, isolation_level="AUTOCOMMIT"
-    )
+    engine = create_engine(owner_url, poolclass=pool.NullPool, hide_parameters=True, isolation_level="AUTOCOMMIT")
     urls = {url.username: url.password for url in map(make_url, server_urls)}
     with engine.connect() as connection:
         may = connection.execute(

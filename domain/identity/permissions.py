@@ -51,5 +51,4 @@ def expand(names: list[str]) -> frozenset[Permission]:
     """Turn stored names into permissions; names that this version does not know grant nothing."""
     if EVERYTHING in names:
         return frozenset(Permission)
-    known = set(Permission)
-    return frozenset(Permission(name) for name in names if name in known)
+    return frozenset(permission for permission in Permission if permission.value in names)

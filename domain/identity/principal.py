@@ -27,7 +27,7 @@ class PermissionDenied(PlatformError):
 
 
 class OrganizationFrozen(PlatformError):
-    """The organization is frozen or its trial is over: it can be read and changes nothing until it is active."""
+    """The organization is frozen or its trial is over: it can be read, and changes nothing."""
 
     kind = ErrorKind.PERMISSION_DENIED
     code = "identity.organization_frozen"
@@ -37,8 +37,8 @@ class OrganizationFrozen(PlatformError):
 class Principal:
     """An authenticated caller in one organization, with its rights compiled to a set.
 
-    `valid_until` is the earliest of the key's expiry and, for an organization on trial, nothing: a trial that
-    is over leaves the rights to read (see `read_only_from`).
+    `valid_until` is when the key ends; `read_only_from` when its organization does: a trial that is over, or a
+    freeze, leaves the rights to read. Both are compared at every use, so that no cache outlives them.
     """
 
     organization_id: UUID
@@ -57,9 +57,7 @@ class Principal:
             OrganizationFrozen: it has the right, and the organization may only be read.
         """
         if permission not in self.permissions:
-            raise PermissionDenied(
-                f"this needs the permission {permission.value}", permission=permission.value
-            )
+            raise PermissionDenied(f"this needs the permission {permission.value}", permission=permission.value)
         if not permission.is_read and self.read_only_from is not None and self.read_only_from <= now:
             raise OrganizationFrozen("the organization is frozen: it can be read, and changes nothing")
 

@@ -1,4 +1,4 @@
-"""Tables of who may do what: users, memberships, roles, grants, API keys, and the keys data is encrypted with."""
+"""Tables of who may do what, and of the keys that data is encrypted with."""
 
 from datetime import datetime
 from uuid import UUID
@@ -37,9 +37,7 @@ class MembershipRow(Base):
     organization_id: Mapped[UUID] = mapped_column(
         ForeignKey("organization.id", ondelete="CASCADE"), primary_key=True
     )
-    user_id: Mapped[UUID] = mapped_column(
-        ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, index=True
-    )
+    user_id: Mapped[UUID] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True, index=True)
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -89,7 +87,7 @@ class RoleGrantRow(Base):
 
 
 class ApiKeyRow(Base):
-    """See domain.identity.keys.ApiKey. `hash` tells its own algorithm and parameters, so that they can change."""
+    """See domain.identity.keys.ApiKey. `hash` names its own algorithm and parameters."""
 
     __tablename__ = "api_key"
     __table_args__ = (

@@ -1,7 +1,7 @@
 """Row-level security and rights, as migrations write them.
 
-Every table with an `organization_id` gets `protect`; a table without one gets column rights by hand. The owner
-has a policy of its own, since under FORCE a data migration would otherwise change no row and say nothing.
+Every table with an `organization_id` gets `protect`; a table without one gets column rights by hand. The
+owner has a policy of its own, since under FORCE a data migration would otherwise change no row and say nothing.
 """
 
 from typing import Final
@@ -24,9 +24,7 @@ def protect(table: str, *, app: str, platform: str = "", own_rows: str = OWN_ROW
     """
     op.execute(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
     op.execute(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
-    op.execute(
-        f'CREATE POLICY own_rows ON "{table}" TO {APP_ROLE} USING ({own_rows}) WITH CHECK ({OWN_ROWS})'
-    )
+    op.execute(f'CREATE POLICY own_rows ON "{table}" TO {APP_ROLE} USING ({own_rows}) WITH CHECK ({OWN_ROWS})')
     op.execute(f'CREATE POLICY owner ON "{table}" TO CURRENT_USER USING (true) WITH CHECK (true)')
     op.execute(f'GRANT {app} ON "{table}" TO {APP_ROLE}')
     if platform:

@@ -13,7 +13,7 @@ HERE: Final = Path(__file__).parent
 
 
 def configuration(owner_url: str) -> Config:
-    """Give alembic's configuration; there is no alembic.ini, since a URL with a password is no file's business."""
+    """Give alembic's configuration, which is no file: it holds a password."""
     config = Config()
     config.set_main_option("script_location", str(HERE))
     config.set_main_option("file_template", "%%(rev)s_%%(slug)s")

@@ -10,6 +10,8 @@ from storage.database import Base
 
 
 class OrganizationRow(Base):
+    """See domain.tenants.Organization."""
+
     __tablename__ = "organization"
     __table_args__ = (
         CheckConstraint("status IN ('trial', 'active', 'frozen', 'deleted')", name="status"),

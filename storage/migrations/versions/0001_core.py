@@ -27,15 +27,11 @@ def upgrade() -> None:
         sa.Column("source_address", postgresql.INET(), nullable=True),
         sa.Column("matched_grant_id", sa.Uuid(), nullable=True),
         sa.Column("canonical", sa.LargeBinary(), nullable=False),
-        sa.CheckConstraint(
-            "outcome IN ('success', 'denied', 'failure')", name=op.f("ck_audit_event_outcome")
-        ),
+        sa.CheckConstraint("outcome IN ('success', 'denied', 'failure')", name=op.f("ck_audit_event_outcome")),
         sa.PrimaryKeyConstraint("organization_id", "occurred_at", "id", name=op.f("pk_audit_event")),
         postgresql_partition_by="RANGE (occurred_at)",
     )
-    op.create_index(
-        "ix_audit_event_newest", "audit_event", ["organization_id", "occurred_at", "id"], unique=False
-    )
+    op.create_index("ix_audit_event_newest", "audit_event", ["organization_id", "occurred_at", "id"], unique=False)
     op.create_table(
         "idempotency_key",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -80,9 +76,7 @@ def upgrade() -> None:
         sa.Column("attributes", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.Column(
-            "next_attempt_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False
-        ),
+        sa.Column("next_attempt_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("last_error", sa.String(), nullable=True),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_outbox")),
     )
@@ -128,9 +122,7 @@ def upgrade() -> None:
             name=op.f("fk_membership_organization_id"),
             ondelete="CASCADE",
         ),
-        sa.ForeignKeyConstraint(
-            ["user_id"], ["user.id"], name=op.f("fk_membership_user_id"), ondelete="CASCADE"
-        ),
+        sa.ForeignKeyConstraint(["user_id"], ["user.id"], name=op.f("fk_membership_user_id"), ondelete="CASCADE"),
         sa.PrimaryKeyConstraint("organization_id", "user_id", name=op.f("pk_membership")),
     )
     op.create_index(op.f("ix_membership_user_id"), "membership", ["user_id"], unique=False)
@@ -248,7 +240,7 @@ def downgrade() -> None:
 def _secure() -> None:
     op.execute(f"GRANT USAGE ON SCHEMA public TO {APP_ROLE}, {PLATFORM_ROLE}")
     op.execute(f"GRANT SELECT ON alembic_version TO {APP_ROLE}, {PLATFORM_ROLE}")  # readyz compares it
-    # No row-level security: these belong to no organization. The platform makes them, the app reads some columns.
+    # These belong to no organization: the platform makes them, the app reads some columns.
     grant(
         "organization",
         app="SELECT (id, slug, display_name, status, trial_ends_at, created_at, updated_at)",

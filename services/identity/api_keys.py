@@ -1,0 +1,96 @@
+"""Use cases on API keys."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from domain.identity.keys import ApiKey, ExpiryPast, KeyKind, ScopeExceedsOwner, Token, new_token
+from domain.identity.permissions import EVERYTHING, expand
+from domain.identity.principal import Principal
+from domain.ids import new_id
+from domain.scope import Scope
+from services.identity.hashing import KeyHasher
+from storage import audit
+from storage.database import Database, now
+from storage.identity import api_keys
+from storage.identity.tables import ApiKeyRow
+
+
+@dataclass(frozen=True, slots=True)
+class MakeKey:
+    """What it takes to make a key."""
+
+    name: str
+    kind: KeyKind
+    scopes: list[str]
+    expires_at: datetime | None
+
+
+class ApiKeys:
+    """Makes keys, lists them and revokes them. A key's rights are at most its owner's, at every use."""
+
+    def __init__(self, database: Database, hasher: KeyHasher) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._hasher = hasher
+
+    async def make(self, principal: Principal, scope: Scope, request: MakeKey) -> tuple[ApiKey, str]:
+        """Make a key for the caller; give its noun, and the key itself, which is stored nowhere.
+
+        Raises:
+            ScopeExceedsOwner: it would have a right that the caller's own key lacks.
+            ExpiryPast: it would have expired already.
+        """
+        token = new_token(request.kind)
+        hashed = await self._hasher.hash(token.text)
+        lacking = expand(request.scopes) - principal.permissions
+        if lacking and EVERYTHING not in request.scopes:
+            raise ScopeExceedsOwner("a key can't have rights that you lack", lacking=sorted(lacking))
+        # "*" of somebody with fewer rights means: all that they have, spelled out.
+        scopes = sorted(right.value for right in principal.permissions) if lacking else request.scopes
+        async with self._database.transaction(scope) as session:
+            if request.expires_at is not None and request.expires_at <= await now(session):
+                raise ExpiryPast("the expiry lies in the past", expires_at=request.expires_at.isoformat())
+            row = key_row(scope.organization_id, principal.user_id, token, hashed, request, scopes=scopes)
+            session.add(row)
+            await session.flush()  # created_at is the database's
+            audit.record(
+                session, scope, "identity.api_key_made", ("api_key", row.id), kid=row.kid, scopes=row.scopes
+            )
+            return ApiKey.model_validate(row), token.text
+
+    async def page(self, scope: Scope, *, after: UUID | None, limit: int) -> list[ApiKey]:
+        """List the organization's keys in order of making, revoked ones included."""
+        async with self._database.transaction(scope) as session:
+            rows = await api_keys.page(session, scope.organization_id, after=after, limit=limit)
+            return [ApiKey.model_validate(row) for row in rows]
+
+    async def revoke(self, scope: Scope, key_id: UUID) -> None:
+        """End a key at once; again is harmless.
+
+        Raises:
+            ApiKeyNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            row = await api_keys.get(session, scope.organization_id, key_id)
+            if row.revoked_at is None:
+                row.revoked_at = await now(session)
+                audit.record(session, scope, "identity.api_key_revoked", ("api_key", row.id), kid=row.kid)
+
+
+def key_row(
+    organization_id: UUID, owner_id: UUID, token: Token, hashed: str, request: MakeKey, *, scopes: list[str]
+) -> ApiKeyRow:
+    """Make the row of a new key; the token itself goes nowhere but to its owner."""
+    return ApiKeyRow(
+        organization_id=organization_id,
+        id=new_id(),
+        kid=token.kid,
+        kind=token.kind.value,
+        name=request.name,
+        hash=hashed,
+        owner_id=owner_id,
+        scopes=scopes,
+        created_by=owner_id,
+        expires_at=request.expires_at,
+    )

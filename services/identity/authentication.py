@@ -1,0 +1,149 @@
+"""Who sends a request: from a key to a principal, in two microseconds when the key was seen lately."""
+
+import asyncio
+import hashlib
+import hmac
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from domain.errors import Unavailable
+from domain.identity.keys import Token, read_token
+from domain.identity.permissions import PLATFORM_ONLY, Permission, expand
+from domain.identity.principal import Principal, Unauthenticated
+from domain.scope import Actor, ActorKind, Scope
+from services.identity.hashing import KeyHasher
+from storage.database import Database
+from storage.identity import api_keys
+from storage.identity.api_keys import FoundKey
+
+TTL_SECONDS: Final = 30.0
+MOST_KEPT: Final = 50_000
+REFUSAL: Final = "send a valid API key as a Bearer token; this one is unknown, revoked or expired"
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    principal: Principal
+    until: float
+
+
+class Authentication:
+    """Checks keys, and keeps what it found for 30 seconds, or until it hears that rights changed.
+
+    A kept principal is found by a keyed hash of the whole key, so the memory of the process holds no key, and
+    comparing takes the same time for any wrong one. Ends that are known (expiry, trial) are compared each time.
+    `fresh` is false while changes can't be heard: then nothing kept is used.
+    """
+
+    def __init__(self, database: Database, hasher: KeyHasher, pepper: bytes) -> None:
+        """Take the secret of the keyed hash; each installation has its own."""
+        self._database = database
+        self._hasher = hasher
+        self._pepper = pepper
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
+        self._checking: dict[bytes, asyncio.Future[Principal]] = {}
+        self._used: dict[UUID, datetime] = {}
+        self._changes = 0
+        self.fresh = True
+
+    async def authenticate(self, text: str) -> Principal:
+        """Tell whose key this is and what it may do.
+
+        Raises:
+            Unauthenticated: not a key, unknown, revoked, expired, its owner or organization gone.
+            Unavailable: the database does not answer, or too many keys are being checked.
+        """
+        token = read_token(text)
+        if token is None:
+            raise Unauthenticated(REFUSAL)
+        mac = hmac.digest(self._pepper, text.encode(), hashlib.sha256)
+        kept = self._kept.get(mac)
+        now = datetime.now(UTC)
+        if kept is not None and self.fresh and kept.until > time.monotonic():
+            principal = kept.principal
+        else:
+            principal = await self._check_once(mac, token)
+        if principal.valid_until is not None and principal.valid_until <= now:
+            raise Unauthenticated(REFUSAL)
+        self._used[principal.key_id] = now
+        return principal
+
+    def forget(self, organization_id: UUID | None = None) -> None:
+        """Drop what is kept, of one organization or of all: rights in it have changed."""
+        self._changes += 1
+        if organization_id is None:
+            self._kept.clear()
+            return
+        gone = [mac for mac, kept in self._kept.items() if kept.principal.organization_id == organization_id]
+        for mac in gone:
+            del self._kept[mac]
+
+    async def note_uses(self) -> None:
+        """Write when keys were last used, for those used since the last call."""
+        used, self._used = self._used, {}
+        if used:
+            async with self._database.platform("note uses of keys") as session:
+                await api_keys.touch(session, used)
+
+    async def _check_once(self, mac: bytes, token: Token) -> Principal:
+        # Many requests with one new key hash it once: argon2 is what they would all wait for.
+        running = self._checking.get(mac)
+        if running is not None:
+            return await asyncio.shield(running)
+        future = asyncio.ensure_future(self._check(mac, token))
+        self._checking[mac] = future
+        future.add_done_callback(lambda _: self._checking.pop(mac, None))
+        return await asyncio.shield(future)
+
+    async def _check(self, mac: bytes, token: Token) -> Principal:
+        changes = self._changes
+        async with self._database.platform("authenticate") as session:
+            found = await api_keys.find_by_kid(session, token.kid)
+        if found is None or not await self._hasher.matches(found.hash, token.text):
+            raise Unauthenticated(REFUSAL)
+        owner = Actor(ActorKind.API_KEY, str(found.id), on_behalf_of=str(found.owner_id))
+        async with self._database.transaction(Scope(found.organization_id, owner)) as session:
+            rights = await api_keys.rights_of(session, found.organization_id, found.owner_id)
+        principal = _principal(found, owner, rights)
+        if changes == self._changes:  # otherwise what was read may be older than what was heard
+            self._kept[mac] = _Kept(principal, time.monotonic() + TTL_SECONDS)
+            while len(self._kept) > MOST_KEPT:
+                self._kept.popitem(last=False)
+        return principal
+
+    async def note_uses_forever(self, every_seconds: float = 60.0) -> None:
+        """Call note_uses from time to time, until cancelled."""
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                await self.note_uses()
+            except Unavailable:
+                log.warning("key_uses_not_noted")
+
+
+def _principal(found: FoundKey, actor: Actor, rights: dict[str, list[str]]) -> Principal:
+    of_owner = expand(rights.get("organization", [])) - PLATFORM_ONLY
+    of_owner |= expand(rights.get("platform", [])) & PLATFORM_ONLY
+    permissions: frozenset[Permission] = of_owner & expand(found.scopes)
+    return Principal(
+        organization_id=found.organization_id,
+        actor=actor,
+        key_id=found.id,
+        user_id=found.owner_id,
+        permissions=permissions,
+        valid_until=found.valid_until,
+        read_only_from=_read_only_from(found),
+    )
+
+
+def _read_only_from(found: FoundKey) -> datetime | None:
+    if found.status == "frozen":
+        return datetime.min.replace(tzinfo=UTC)
+    return found.trial_ends_at if found.status == "trial" else None

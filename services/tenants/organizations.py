@@ -1,0 +1,100 @@
+"""Use cases on organizations."""
+
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
+
+from domain.identity.keys import KeyKind, new_token
+from domain.identity.permissions import EVERYTHING, Permission
+from domain.identity.principal import Principal
+from domain.ids import new_id
+from domain.scope import PLATFORM, Scope
+from domain.tenants import Organization, OrganizationExists, OrganizationStatus, check_slug
+from services.identity.api_keys import MakeKey, key_row
+from services.identity.hashing import KeyHasher
+from storage import audit
+from storage.database import Database
+from storage.tenants import organizations
+from storage.tenants.tables import OrganizationRow
+
+OPERATORS: Final = "operators"
+FIRST_KEY: Final = MakeKey("first administrator", KeyKind.PERSONAL, [EVERYTHING], None)
+
+
+@dataclass(frozen=True, slots=True)
+class MakeOrganization:
+    """What it takes to make an organization."""
+
+    slug: str
+    display_name: str
+    administrator_email: str
+
+
+class Organizations:
+    """Makes organizations, each with a first administrator, and shows them to who belongs to them."""
+
+    def __init__(self, database: Database, hasher: KeyHasher) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._hasher = hasher
+
+    async def make(self, scope: Scope, request: MakeOrganization) -> tuple[Organization, str]:
+        """Make an organization; give it and the key of its first administrator, which is stored nowhere.
+
+        Raises:
+            SlugInvalid, OrganizationExists.
+        """
+        check_slug(request.slug)
+        return await self._make(scope, request, over_the_platform=False)
+
+    async def bootstrap(self, administrator_email: str) -> str | None:
+        """Make the operators' organization, whose administrator may make others; give that one's key.
+
+        Returns:
+            The key, or None if the installation has its operators already.
+        """
+        async with self._database.platform("look for operators") as session:
+            if await organizations.find_by_slug(session, OPERATORS) is not None:
+                return None
+        request = MakeOrganization(OPERATORS, "Operators", administrator_email)
+        try:
+            _, key = await self._make(Scope(new_id(), PLATFORM), request, over_the_platform=True)
+        except OrganizationExists:
+            return None  # another process was first
+        return key
+
+    async def page(self, principal: Principal, *, after: UUID | None, limit: int) -> list[Organization]:
+        """List the caller's organization, or all of them for an operator of the installation."""
+        async with self._database.platform("list organizations") as session:
+            if Permission.ORGANIZATION_CREATE in principal.permissions:
+                rows = await organizations.page(session, after=after, limit=limit)
+            else:
+                own = await organizations.get(session, principal.organization_id)
+                rows = [own] if after is None or own.id > after else []
+            return [Organization.model_validate(row) for row in rows]
+
+    async def _make(
+        self, scope: Scope, request: MakeOrganization, *, over_the_platform: bool
+    ) -> tuple[Organization, str]:
+        token = new_token(FIRST_KEY.kind)
+        hashed = await self._hasher.hash(token.text)
+        async with self._database.platform("make organization") as session:
+            row = OrganizationRow(
+                id=new_id(),
+                slug=request.slug,
+                display_name=request.display_name,
+                status=OrganizationStatus.ACTIVE,
+            )
+            await organizations.add(session, row)
+            name = request.administrator_email.split("@")[0]
+            user = await organizations.user_of_email(session, request.administrator_email, name)
+            await organizations.add_administrator(session, row.id, user.id, over_the_platform=over_the_platform)
+            key = key_row(row.id, user.id, token, hashed, FIRST_KEY, scopes=FIRST_KEY.scopes)
+            session.add(key)
+            # Both sides of the wall see it: the one that made it, and the one that was made.
+            for organization_id in {scope.organization_id, row.id}:
+                seen_in = Scope(organization_id, scope.actor, scope.request_id, scope.source_address)
+                audit.record(
+                    session, seen_in, "tenants.organization_made", ("organization", row.id), slug=row.slug
+                )
+            return Organization.model_validate(row), token.text
