@@ -1,0 +1,155 @@
+"""What a run does next, from what is known of it: the one rule, without I/O.
+
+Services.provisioning gathers the facts under locks, asks `decide` until the run stays where it is, and writes
+what it said. So a workflow that was lost, woken twice or started anew always goes on from the rows.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+from domain.provisioning.states import Decision, RunState
+from domain.run_failures import ErrorClass
+from domain.run_steps import ExitClass, StepOperation, StepPhase
+
+MOST_ATTEMPTS: Final = 5
+"""Attempts of a phase that were admitted and came to nothing, before the run is given up."""
+RESTING: Final = timedelta(minutes=10)
+"""How long a run waits without news before it asks again; news comes as a wake."""
+MOMENT: Final = timedelta(milliseconds=200)
+"""The least time between two questions about a lease that is just ending."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepFacts:
+    """The newest step of the phase that the run is in."""
+
+    attempt: int
+    exit_class: ExitClass | None
+    cli_started: bool
+    lease_left: timedelta | None
+    """How long the lease still lasts by the database's clock; None when it has ended."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What stands in the rows of a run."""
+
+    state: RunState
+    operation: StepOperation
+    auto_apply: bool
+    admitted: bool
+    cancel_requested: bool = False
+    decision: Decision | None = None
+    approval_left: timedelta | None = None
+    """Until the approval times out; None when nobody is waited for, or the time is over."""
+    step: StepFacts | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Next:
+    """What to do: move to a state, or stay and do one of the rest."""
+
+    to: RunState | None = None
+    failure: tuple[ErrorClass, str] | None = None
+    """Why, when the move is to a failure that no step's outcome explains."""
+    step: tuple[StepPhase, int] | None = None
+    """Start this attempt of this phase."""
+    interrupt: bool = False
+    """Tell the running CLI to stop."""
+    wait: timedelta = RESTING
+    """When to ask again, unless woken before."""
+
+
+def decide(facts: Facts) -> Next:
+    """Say what a run that is not final does next."""
+    match facts.state:
+        case RunState.ACCEPTED | RunState.QUEUED:
+            return _waiting(facts)
+        case RunState.PLANNING:
+            return _planning(facts)
+        case RunState.AWAITING_APPROVAL:
+            return _awaiting_approval(facts)
+        case RunState.APPLYING:
+            return _applying(facts)
+        case RunState.RECOVERING:
+            # What is known stands in the step's row, its log and the states; a person goes on from there.
+            return Next(RunState.NEEDS_ATTENTION)
+        case _:
+            return Next()
+
+
+def _waiting(facts: Facts) -> Next:
+    if facts.cancel_requested:
+        return Next(RunState.CANCELED)
+    if facts.admitted:
+        return Next(RunState.PLANNING)
+    return Next(RunState.QUEUED) if facts.state is RunState.ACCEPTED else Next()
+
+
+def _planning(facts: Facts) -> Next:
+    step = facts.step
+    if step is None or step.exit_class is None:
+        return _unfinished(facts, StepPhase.PLAN)
+    match step.exit_class:
+        case ExitClass.SUCCEEDED | ExitClass.NO_CHANGES if facts.cancel_requested:
+            return Next(RunState.CANCELED)
+        case ExitClass.SUCCEEDED | ExitClass.NO_CHANGES if facts.operation is StepOperation.PLAN:
+            return Next(RunState.PLANNED)
+        case ExitClass.SUCCEEDED if not facts.auto_apply:
+            return Next(RunState.AWAITING_APPROVAL)
+        case ExitClass.SUCCEEDED | ExitClass.NO_CHANGES:
+            return Next(RunState.APPLYING)  # without changes there is nothing to approve, and outputs to read
+        case ended:
+            return _stopped(facts, ended)
+
+
+def _awaiting_approval(facts: Facts) -> Next:
+    if facts.cancel_requested:
+        return Next(RunState.CANCELED)
+    match facts.decision:
+        case Decision.APPROVED:
+            return Next(RunState.APPLYING)
+        case Decision.REJECTED:
+            return Next(RunState.REJECTED)
+        case None if facts.approval_left is None:
+            return Next(RunState.TIMED_OUT, (ErrorClass.TIMEOUT, "nobody approved the plan in time"))
+        case None:
+            return Next(wait=max(facts.approval_left or MOMENT, MOMENT))
+
+
+def _applying(facts: Facts) -> Next:
+    step = facts.step
+    if step is None or step.exit_class is None:
+        return _unfinished(facts, StepPhase.APPLY)
+    match step.exit_class:
+        case ExitClass.SUCCEEDED | ExitClass.NO_CHANGES:
+            return Next(RunState.APPLIED)  # even if somebody asked to cancel: it is done
+        case ExitClass.KILLED | ExitClass.LOST_LEASE:
+            return Next(RunState.RECOVERING)  # nobody saw how it ended
+        case ended:
+            return _stopped(facts, ended)
+
+
+def _unfinished(facts: Facts, phase: StepPhase) -> Next:
+    """Decide on a phase whose newest step has no outcome, or that has no step yet."""
+    step = facts.step
+    if step is not None and step.lease_left is not None:
+        return Next(wait=max(step.lease_left, MOMENT), interrupt=facts.cancel_requested)
+    if step is not None and step.cli_started and phase is StepPhase.APPLY:
+        return Next(RunState.RECOVERING)
+    if facts.cancel_requested:
+        return Next(RunState.CANCELED)
+    attempt = 1 if step is None else step.attempt + 1
+    if attempt > MOST_ATTEMPTS:
+        return Next(RunState.FAILED, (ErrorClass.TRANSIENT_INFRA, f"the {phase} could not be done on any worker"))
+    return Next(step=(phase, attempt))
+
+
+def _stopped(facts: Facts, ended: ExitClass) -> Next:
+    """Decide on a phase that ended without success, in a way that is known."""
+    if facts.cancel_requested and ended is not ExitClass.FAILED:
+        return Next(RunState.CANCELED)
+    if ended is ExitClass.TIMED_OUT:
+        return Next(RunState.TIMED_OUT)
+    return Next(RunState.FAILED)

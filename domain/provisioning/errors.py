@@ -1,0 +1,122 @@
+"""What provisioning refuses, each with a code to search for."""
+
+from domain.errors import ErrorKind, PlatformError
+
+
+class RunNotFound(PlatformError):
+    """No such run in this organization."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "provisioning.run_not_found"
+
+
+class DeploymentNotFound(PlatformError):
+    """No such deployment in this organization."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "provisioning.deployment_not_found"
+
+
+class TierNotFound(PlatformError):
+    """No such tier in this organization: define it first, or see which there are."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "provisioning.tier_not_found"
+
+
+class TierUnknown(PlatformError):
+    """The request names a tier that this organization has not defined."""
+
+    kind = ErrorKind.INVALID
+    code = "provisioning.tier_unknown"
+
+
+class TierExists(PlatformError):
+    """The organization has a tier of this name: choose another name."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.tier_exists"
+
+
+class ModuleUnknown(PlatformError):
+    """The organization's registry has no such module version: publish it, or name another."""
+
+    kind = ErrorKind.INVALID
+    code = "provisioning.module_unknown"
+
+
+class ModuleMissing(PlatformError):
+    """The deployment is new, so the run has to name the module it is made from."""
+
+    kind = ErrorKind.INVALID
+    code = "provisioning.module_missing"
+
+
+class EnvironmentFixed(PlatformError):
+    """The deployment lives in another environment: leave the environment out, or name another deployment."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.environment_fixed"
+
+
+class InputGivenTwice(PlatformError):
+    """A variable is among the inputs and among the secret inputs: give it once."""
+
+    kind = ErrorKind.INVALID
+    code = "provisioning.input_given_twice"
+
+
+class RunEnded(PlatformError):
+    """The run has ended and can't be changed any more; submit a new one."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.run_ended"
+
+
+class NoDecisionAwaited(PlatformError):
+    """The run does not wait for an approval, or somebody has decided already."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.no_decision_awaited"
+
+
+class NoAttentionNeeded(PlatformError):
+    """The run blocks no deployment, so there is nothing to acknowledge."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.no_attention_needed"
+
+
+class PlanNotReady(PlatformError):
+    """The run has not planned yet, or its plan failed: see its log."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "provisioning.plan_not_ready"
+
+
+class OutputsShown(PlatformError):
+    """The sensitive outputs of this run were shown before, and are shown once; run again for new ones."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.outputs_shown"
+
+
+class StepRefused(PlatformError):
+    """The step may not start: the run is elsewhere, another step is live, or this attempt is over."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.step_refused"
+
+
+class StepSuperseded(PlatformError):
+    """The step has lost its lease or its deployment to another; nothing more of it is taken as the truth."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.step_superseded"
+
+
+class StateUnreadable(PlatformError):
+    """The bytes are not a state file: JSON with a serial and a lineage."""
+
+    kind = ErrorKind.INVALID
+    code = "provisioning.state_unreadable"

@@ -1,0 +1,57 @@
+"""What workflows and activities of provisioning say to each other: ids, states and times, never a value."""
+
+from datetime import timedelta
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from domain.long_work import Priority
+from domain.provisioning.states import FINAL, RunState
+from domain.run_steps import ExitClass, StepPhase
+
+
+class RunReference(BaseModel, frozen=True):
+    """Input of the workflow of a run."""
+
+    organization_id: UUID
+    run_id: UUID
+
+
+class StepOrder(BaseModel, frozen=True):
+    """One attempt of a phase that is to be done."""
+
+    organization_id: UUID
+    run_id: UUID
+    phase: StepPhase
+    attempt: int
+    priority: Priority
+
+
+class RunMove(BaseModel, frozen=True):
+    """What Runs.advance found: where the run is now, and what its workflow does until it asks again."""
+
+    state: RunState
+    environment: str
+    step: StepOrder | None = None
+    interrupt: bool = False
+    wait: timedelta
+
+    @property
+    def ended(self) -> bool:
+        """Whether the run is final."""
+        return self.state in FINAL
+
+
+class StepReport(BaseModel, frozen=True):
+    """What an activity has to say of a step, for people who read the history: the row decides, not this."""
+
+    exit_class: ExitClass | None = None
+    refused: str | None = None
+
+
+class TickReport(BaseModel, frozen=True):
+    """How much a tick found to do in an area."""
+
+    woken: int = 0
+    admitted: int = 0
+    released: int = 0

@@ -1,0 +1,155 @@
+"""Runs, deployments and tiers: what services return and the API shows. No secret is in any of them."""
+
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from pydantic import BaseModel, Field, JsonValue
+
+from domain.provisioning.inputs import Inputs, Tags
+from domain.provisioning.states import Decision, RunPriority, RunState
+from domain.run_failures import ErrorClass
+from domain.run_steps import EngineName, ExitClass, StepOperation, StepPhase, StepStage
+
+DEVELOPMENT: Final = "development"
+
+
+class ModuleVersionReference(BaseModel, frozen=True):
+    """A published module version, with the digest that pins its bytes."""
+
+    source: str = Field(description="`<namespace>/<name>/<system>` in the registry.")
+    version: str
+    digest: str = Field(description="SHA-256 of the archive.")
+
+
+class Tier(BaseModel, frozen=True, from_attributes=True):
+    """A named size: a module version and the inputs that make it that size."""
+
+    id: UUID
+    name: str
+    description: str
+    engine: EngineName
+    module_source: str
+    module_version: str
+    inputs: Inputs = Field(description="Given to the module; a request can't change them.")
+    environment: str
+    estimated_duration: timedelta
+    created_at: datetime
+
+
+class Deployment(BaseModel, frozen=True, from_attributes=True):
+    """A live thing made from a module: it has a state, and runs that change it one at a time."""
+
+    id: UUID
+    name: str
+    environment: str
+    tags: Tags
+    engine: EngineName
+    module_source: str
+    module_version: str
+    tier_id: UUID | None
+    latest_run_id: UUID | None
+    blocked_by_run_id: UUID | None = Field(
+        description="A run that needs attention: until a person acknowledges it, nothing is applied."
+    )
+    destroyed_at: datetime | None
+    expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+
+class Run(BaseModel, frozen=True, from_attributes=True):
+    """One plan, apply, destroy or refresh of one deployment."""
+
+    id: UUID
+    deployment_id: UUID
+    deployment_name: str
+    environment: str
+    operation: StepOperation
+    state: RunState
+    engine: EngineName
+    module_source: str
+    module_version: str
+    inputs: Inputs
+    secret_input_names: list[str] = Field(description="Inputs whose values are kept encrypted and not shown.")
+    tags: Tags
+    priority: RunPriority
+    auto_apply: bool
+    tier_id: UUID | None
+    stage: StepStage | None = Field(description="Where the running step is.")
+    progress_done: int
+    progress_total: int | None
+    progress_message: str
+    changes_add: int | None
+    changes_change: int | None
+    changes_remove: int | None
+    changes_import: int | None
+    plan_sha256: str | None = Field(description="Of the saved plan: what is approved is what is applied.")
+    requested_by: dict[str, str]
+    cancel_requested_at: datetime | None
+    decision: Decision | None
+    decided_at: datetime | None
+    decided_by: dict[str, str] | None
+    decision_reason: str | None
+    error_class: ErrorClass | None
+    error_message: str | None
+    retry_of: UUID | None
+    expires_at: datetime | None
+    due_at: datetime | None = Field(description="When the platform looks at the run again, by itself.")
+    created_at: datetime
+    admitted_at: datetime | None = Field(description="When it got hold of its deployment.")
+    started_at: datetime | None
+    finished_at: datetime | None
+
+
+class RunStep(BaseModel, frozen=True, from_attributes=True):
+    """One attempt of one phase, on one worker."""
+
+    id: UUID
+    number: int
+    phase: StepPhase
+    attempt: int
+    worker: str
+    admitted_at: datetime
+    cli_started_at: datetime | None
+    lease_expires_at: datetime
+    exit_class: ExitClass | None
+    exit_code: int | None
+    error_class: ErrorClass | None
+    error_message: str | None
+    in_flight: list[str]
+    last_serial: int | None
+    engine_version: str | None
+    finished_at: datetime | None
+
+
+class StateVersion(BaseModel, frozen=True, from_attributes=True):
+    """One state of a deployment as its CLI wrote it; the bytes are encrypted and not in here."""
+
+    id: UUID
+    serial: int
+    lineage: str
+    size: int
+    sha256: str = Field(description="Of the state file.")
+    run_id: UUID
+    created_at: datetime
+
+
+class Output(BaseModel, frozen=True, from_attributes=True):
+    """An output value of a run; a sensitive one is named and its value left out."""
+
+    name: str
+    value: JsonValue | None
+    type: JsonValue
+    sensitive: bool
+
+
+class WorkerPresence(BaseModel, frozen=True, from_attributes=True):
+    """A worker process, by its last sign of life."""
+
+    id: UUID
+    host: str
+    queues: list[str]
+    slots: int
+    started_at: datetime
+    seen_at: datetime

@@ -1,0 +1,187 @@
+"""Queries of the queue: permits, the one lock of a deployment, and who is next.
+
+Whoever admits takes locks in one order: the organization's permits, then deployments by id, then runs.
+"""
+
+from collections.abc import Sequence
+from uuid import UUID
+
+from sqlalchemy import delete, exists, func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+
+from domain.provisioning.states import WORKING
+from domain.run_steps import StepOperation
+from storage.provisioning.tables import DeploymentLockRow, DeploymentRow, PermitRow, RunRow, RunStepRow
+
+MOST_AT_ONCE = 100
+"""Runs admitted in one transaction; the tick goes on with the rest."""
+WHOLE_ORGANIZATION = ""
+
+
+async def lock_permits(session: AsyncSession, organization_id: UUID) -> dict[str, int | None]:
+    """Lock an organization's permits, its own first and those of its environments after it.
+
+    Returns:
+        How many runs may work at once, by environment; the empty one is the organization's; None is any number.
+    """
+    query = (
+        select(PermitRow)
+        .where(PermitRow.organization_id == organization_id)
+        .order_by(PermitRow.environment)
+        .with_for_update()
+    )
+    rows = list(await session.scalars(query))
+    if not rows:
+        await session.execute(
+            insert(PermitRow)
+            .values(organization_id=organization_id, environment=WHOLE_ORGANIZATION, capacity=None)
+            .on_conflict_do_nothing()
+        )
+        rows = list(await session.scalars(query))
+    return {row.environment: row.capacity for row in rows}
+
+
+async def working(session: AsyncSession, organization_id: UUID) -> dict[str, int]:
+    """Count the admitted runs that take up a permit, by environment."""
+    query = (
+        select(RunRow.environment, func.count())
+        .where(
+            RunRow.organization_id == organization_id,
+            RunRow.admitted_at.is_not(None),
+            RunRow.state.in_(sorted(WORKING)),
+        )
+        .group_by(RunRow.environment)
+    )
+    return dict((await session.execute(query)).tuples().all())
+
+
+async def next_in_line(session: AsyncSession, organization_id: UUID) -> list[RunRow]:
+    """List the runs that could be admitted now, first come first: the first of each free deployment.
+
+    A run that only plans takes no lock and waits for none.
+    """
+    earlier = aliased(RunRow)
+    waits_for_another = exists().where(
+        earlier.organization_id == RunRow.organization_id,
+        earlier.deployment_id == RunRow.deployment_id,
+        earlier.id < RunRow.id,
+        earlier.admitted_at.is_(None),
+        earlier.finished_at.is_(None),
+        earlier.operation != StepOperation.PLAN,
+    )
+    taken = exists().where(
+        DeploymentLockRow.organization_id == RunRow.organization_id,
+        DeploymentLockRow.deployment_id == RunRow.deployment_id,
+    )
+    blocked = exists().where(
+        DeploymentRow.organization_id == RunRow.organization_id,
+        DeploymentRow.id == RunRow.deployment_id,
+        DeploymentRow.blocked_by_run_id.is_not(None),
+    )
+    query = select(RunRow).where(
+        RunRow.organization_id == organization_id,
+        RunRow.admitted_at.is_(None),
+        RunRow.finished_at.is_(None),
+        RunRow.cancel_requested_at.is_(None),
+        (RunRow.operation == StepOperation.PLAN) | ~(waits_for_another | taken | blocked),
+    )
+    return list(await session.scalars(query.order_by(RunRow.id).limit(MOST_AT_ONCE)))
+
+
+async def lock_runs(
+    session: AsyncSession, organization_id: UUID, run_ids: Sequence[UUID], deployment_ids: Sequence[UUID]
+) -> list[RunRow]:
+    """Lock deployments, then runs, each by id, and read the runs as they are now."""
+    await session.execute(
+        select(DeploymentRow.id)
+        .where(DeploymentRow.organization_id == organization_id, DeploymentRow.id.in_(deployment_ids))
+        .order_by(DeploymentRow.id)
+        .with_for_update()
+    )
+    query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.id.in_(run_ids))
+    query = query.order_by(RunRow.id).with_for_update().execution_options(populate_existing=True)
+    return list(await session.scalars(query))
+
+
+async def take_lock(session: AsyncSession, run: RunRow) -> bool:
+    """Take the lock of the run's deployment; False if somebody has it."""
+    taken = await session.scalar(
+        insert(DeploymentLockRow)
+        .values(
+            organization_id=run.organization_id,
+            deployment_id=run.deployment_id,
+            holder_kind="run",
+            run_id=run.id,
+            holder=run.requested_by,
+        )
+        .on_conflict_do_nothing()
+        .returning(DeploymentLockRow.deployment_id)
+    )
+    return taken is not None
+
+
+async def holds_lock(session: AsyncSession, run: RunRow) -> bool:
+    """Tell whether the run holds its deployment."""
+    query = select(DeploymentLockRow.deployment_id).where(
+        DeploymentLockRow.organization_id == run.organization_id,
+        DeploymentLockRow.deployment_id == run.deployment_id,
+        DeploymentLockRow.run_id == run.id,
+    )
+    return await session.scalar(query) is not None
+
+
+async def release_ended(session: AsyncSession, organization_id: UUID) -> int:
+    """Let go of the locks whose runs are final, where no step's lease is live any more.
+
+    Returns:
+        How many.
+    """
+    ended = (
+        select(RunRow.id)
+        .where(RunRow.organization_id == organization_id, RunRow.finished_at.is_not(None))
+        .scalar_subquery()
+    )
+    live = exists().where(
+        RunStepRow.organization_id == DeploymentLockRow.organization_id,
+        RunStepRow.deployment_id == DeploymentLockRow.deployment_id,
+        RunStepRow.fenced,
+        RunStepRow.finished_at.is_(None),
+        RunStepRow.lease_expires_at > func.now(),
+    )
+    released = await session.execute(
+        delete(DeploymentLockRow)
+        .where(DeploymentLockRow.organization_id == organization_id, DeploymentLockRow.run_id.in_(ended), ~live)
+        .returning(DeploymentLockRow.deployment_id)
+    )
+    return len(released.all())
+
+
+async def position(session: AsyncSession, run: RunRow) -> int | None:
+    """Count how many runs are before this one in its deployment's line; None once it is admitted."""
+    if run.admitted_at is not None or run.finished_at is not None:
+        return None
+    before = select(func.count()).where(
+        RunRow.organization_id == run.organization_id,
+        RunRow.deployment_id == run.deployment_id,
+        RunRow.id < run.id,
+        RunRow.finished_at.is_(None),
+        RunRow.operation != StepOperation.PLAN,
+    )
+    return (await session.execute(before)).scalar_one()
+
+
+async def organizations_with_work(session: AsyncSession) -> list[UUID]:
+    """List the organizations with a run that waits, or a lock that an ended run still holds."""
+    waiting = select(RunRow.organization_id).where(RunRow.admitted_at.is_(None), RunRow.finished_at.is_(None))
+    stale = (
+        select(DeploymentLockRow.organization_id)
+        .join(
+            RunRow,
+            (RunRow.organization_id == DeploymentLockRow.organization_id)
+            & (RunRow.id == DeploymentLockRow.run_id),
+        )
+        .where(RunRow.finished_at.is_not(None))
+    )
+    return list(await session.scalars(waiting.union(stale)))

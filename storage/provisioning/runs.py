@@ -1,0 +1,117 @@
+"""Queries on runs."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from sqlalchemy import Select, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.provisioning.errors import RunNotFound
+from domain.provisioning.states import RunState
+from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, TierRow
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilter:
+    """Which runs a list shows; None does not narrow it."""
+
+    state: RunState | None = None
+    deployment_id: UUID | None = None
+    environment: str | None = None
+    tag: dict[str, str] | None = None
+
+
+async def get(session: AsyncSession, organization_id: UUID, run_id: UUID, *, lock: bool = False) -> RunRow:
+    """Read one run; with lock, nobody else changes it until the transaction ends.
+
+    Raises:
+        RunNotFound: unknown, or another organization's.
+    """
+    query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.id == run_id)
+    if lock:
+        query = query.with_for_update().execution_options(populate_existing=True)
+    row = await session.scalar(query)
+    if row is None:
+        raise RunNotFound("there is no such run", run_id=str(run_id))
+    return row
+
+
+async def page(
+    session: AsyncSession, organization_id: UUID, wanted: RunFilter, *, after: UUID | None, limit: int
+) -> list[RunRow]:
+    """List the newest first, beginning behind the given id."""
+    query = select(RunRow).where(RunRow.organization_id == organization_id)
+    if wanted.state is not None:
+        query = query.where(RunRow.state == wanted.state)
+    if wanted.deployment_id is not None:
+        query = query.where(RunRow.deployment_id == wanted.deployment_id)
+    if wanted.environment is not None:
+        query = query.where(RunRow.environment == wanted.environment)
+    if wanted.tag is not None:
+        query = query.where(RunRow.tags.contains(wanted.tag))
+    if after is not None:
+        query = query.where(RunRow.id < after)
+    return list(await session.scalars(query.order_by(RunRow.id.desc()).limit(limit)))
+
+
+async def overdue(session: AsyncSession, *, grace: timedelta, limit: int) -> list[RunRow]:
+    """List what should have been looked at longer ago than grace, in all organizations."""
+    query = select(RunRow).where(RunRow.due_at < func.now() - grace)
+    return list(await session.scalars(query.order_by(RunRow.due_at).limit(limit)))
+
+
+async def states_of(session: AsyncSession, run_ids: list[UUID]) -> dict[UUID, RunState]:
+    """Tell where runs are, in whatever organizations the session sees."""
+    rows = await session.execute(select(RunRow.id, RunRow.state).where(RunRow.id.in_(run_ids)))
+    return {run_id: RunState(state) for run_id, state in rows.tuples()}
+
+
+async def secret_inputs(session: AsyncSession, organization_id: UUID, run_id: UUID) -> dict[str, bytes]:
+    """Read a run's secret inputs, sealed."""
+    query = select(RunSecretInputRow.name, RunSecretInputRow.sealed).where(
+        RunSecretInputRow.organization_id == organization_id, RunSecretInputRow.run_id == run_id
+    )
+    return dict((await session.execute(query)).tuples().all())
+
+
+async def outputs(session: AsyncSession, organization_id: UUID, run_id: UUID) -> list[RunOutputRow]:
+    """Read a run's outputs by name."""
+    query = select(RunOutputRow).where(
+        RunOutputRow.organization_id == organization_id, RunOutputRow.run_id == run_id
+    )
+    return list(await session.scalars(query.order_by(RunOutputRow.name)))
+
+
+async def set_progress(
+    session: AsyncSession,
+    organization_id: UUID,
+    run_id: UUID,
+    *,
+    stage: str,
+    done: int,
+    total: int | None,
+    message: str,
+) -> None:
+    """Write where a run's step is, without waiting for whoever holds the row."""
+    free = (
+        select(RunRow.id)
+        .where(RunRow.organization_id == organization_id, RunRow.id == run_id, RunRow.finished_at.is_(None))
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    await session.execute(
+        update(RunRow)
+        .where(RunRow.organization_id == organization_id, RunRow.id == free)
+        .values(stage=stage, progress_done=done, progress_total=total, progress_message=message)
+    )
+
+
+def count_by_tier_and_state() -> Select[str, str, int]:
+    """Give the query that counts runs by tier (empty for none) and state, for the metrics."""
+    tier = func.coalesce(TierRow.name, "")
+    return (
+        select(tier, RunRow.state, func.count())
+        .outerjoin(TierRow, (TierRow.organization_id == RunRow.organization_id) & (TierRow.id == RunRow.tier_id))
+        .group_by(tier, RunRow.state)
+    )

@@ -1,0 +1,377 @@
+"""Tables of deployments and their runs. What must always hold is a constraint here, not a hope elsewhere."""
+
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKeyConstraint,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    func,
+    text,
+)
+from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.orm import Mapped, mapped_column
+
+from domain.provisioning.states import FINAL, Decision, RunPriority, RunState
+from domain.run_failures import ErrorClass
+from domain.run_steps import EngineName, ExitClass, StepOperation, StepPhase, StepStage
+from storage.database import Base
+
+
+def one_of(column: str, words: object) -> str:
+    """Write the CHECK that holds a column to the words of an enumeration."""
+    listed = ", ".join(f"'{word}'" for word in sorted(words))  # type: ignore[call-overload]  # any StrEnum
+    return f"{column} IN ({listed})"
+
+
+class TierRow(Base):
+    """See domain.provisioning.runs.Tier."""
+
+    __tablename__ = "tier"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "name"),
+        CheckConstraint(one_of("engine", EngineName), name="engine"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    description: Mapped[str]
+    engine: Mapped[str]
+    module_source: Mapped[str]
+    module_version: Mapped[str]
+    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    environment: Mapped[str]
+    estimated_duration: Mapped[timedelta]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DeploymentRow(Base):
+    """See domain.provisioning.runs.Deployment.
+
+    `step_id` is the token of the step that may write the deployment's state: every fenced write compares it
+    under FOR SHARE, so no key points from it to a step (recovery takes a token that is no step's).
+    """
+
+    __tablename__ = "deployment"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "name"),
+        ForeignKeyConstraint(["organization_id", "tier_id"], ["tier.organization_id", "tier.id"]),
+        CheckConstraint(one_of("engine", EngineName), name="engine"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    environment: Mapped[str]
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB)
+    engine: Mapped[str]
+    module_source: Mapped[str]
+    module_version: Mapped[str]
+    tier_id: Mapped[UUID | None]
+    latest_run_id: Mapped[UUID | None]
+    step_id: Mapped[UUID | None]
+    blocked_by_run_id: Mapped[UUID | None]
+    destroyed_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+
+
+class PermitRow(Base):
+    """How many runs may work at once in an organization (`environment` empty) or in one of its environments.
+
+    Also what admission locks first, so that two never count the same free place.
+    """
+
+    __tablename__ = "permit"
+    __table_args__ = (CheckConstraint("capacity > 0", name="capacity"),)
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    environment: Mapped[str] = mapped_column(primary_key=True)
+    capacity: Mapped[int | None]
+
+
+class RunRow(Base):
+    """See domain.provisioning.runs.Run. A run that is not final always has a time when it is looked at again."""
+
+    __tablename__ = "run"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "deployment_id"], ["deployment.organization_id", "deployment.id"]
+        ),
+        ForeignKeyConstraint(["organization_id", "tier_id"], ["tier.organization_id", "tier.id"]),
+        ForeignKeyConstraint(["organization_id", "retry_of"], ["run.organization_id", "run.id"]),
+        ForeignKeyConstraint(["organization_id", "secrets_run_id"], ["run.organization_id", "run.id"]),
+        CheckConstraint(one_of("state", RunState), name="state"),
+        CheckConstraint(one_of("operation", StepOperation), name="operation"),
+        CheckConstraint(one_of("engine", EngineName), name="engine"),
+        CheckConstraint(one_of("priority", RunPriority), name="priority"),
+        CheckConstraint(one_of("decision", Decision), name="decision"),
+        CheckConstraint(one_of("stage", StepStage), name="stage"),
+        CheckConstraint(one_of("error_class", ErrorClass), name="error_class"),
+        CheckConstraint(f"({one_of('state', FINAL)}) = (due_at IS NULL)", name="due"),
+        CheckConstraint(f"({one_of('state', FINAL)}) = (finished_at IS NOT NULL)", name="finished"),
+        CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name="decided"),
+        Index("ix_run_deployment", "organization_id", "deployment_id", "id"),
+        Index("ix_run_state", "organization_id", "state", "id"),
+        Index("ix_run_tags", "tags", postgresql_using="gin"),
+        Index(
+            "ix_run_waiting",
+            "organization_id",
+            "id",
+            postgresql_where=text("admitted_at IS NULL AND finished_at IS NULL"),
+        ),
+        Index("ix_run_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    deployment_id: Mapped[UUID]
+    deployment_name: Mapped[str]
+    environment: Mapped[str]
+    operation: Mapped[str]
+    state: Mapped[str]
+    engine: Mapped[str]
+    module_source: Mapped[str]
+    module_version: Mapped[str]
+    module_digest: Mapped[str]
+    inputs: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    secret_input_names: Mapped[list[str]] = mapped_column(ARRAY(String))
+    secrets_run_id: Mapped[UUID | None]
+    tags: Mapped[dict[str, str]] = mapped_column(JSONB)
+    priority: Mapped[str]
+    auto_apply: Mapped[bool]
+    tier_id: Mapped[UUID | None]
+    stage: Mapped[str | None]
+    progress_done: Mapped[int] = mapped_column(default=0)
+    progress_total: Mapped[int | None]
+    progress_message: Mapped[str] = mapped_column(default="")
+    changes_add: Mapped[int | None]
+    changes_change: Mapped[int | None]
+    changes_remove: Mapped[int | None]
+    changes_import: Mapped[int | None]
+    plan_step_id: Mapped[UUID | None]
+    plan_sha256: Mapped[str | None]
+    plan_fingerprint: Mapped[str | None]
+    plan_voided_at: Mapped[datetime | None]
+    requested_by: Mapped[dict[str, str]] = mapped_column(JSONB)
+    request_id: Mapped[str | None]
+    cancel_requested_at: Mapped[datetime | None]
+    cancel_requested_by: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    decision: Mapped[str | None]
+    decided_at: Mapped[datetime | None]
+    decided_by: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
+    decision_reason: Mapped[str | None]
+    approval_until: Mapped[datetime | None]
+    error_class: Mapped[str | None]
+    error_message: Mapped[str | None]
+    retry_of: Mapped[UUID | None]
+    acknowledged_at: Mapped[datetime | None]
+    secrets_shown_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    admitted_at: Mapped[datetime | None]
+    started_at: Mapped[datetime | None]
+    finished_at: Mapped[datetime | None]
+
+
+class DeploymentLockRow(Base):
+    """The one lock of a deployment; a deployment is free when it has none."""
+
+    __tablename__ = "deployment_lock"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "deployment_id"], ["deployment.organization_id", "deployment.id"]
+        ),
+        ForeignKeyConstraint(["organization_id", "run_id"], ["run.organization_id", "run.id"]),
+        CheckConstraint("holder_kind IN ('run', 'state_client', 'person')", name="holder_kind"),
+        CheckConstraint("(holder_kind = 'run') = (run_id IS NOT NULL)", name="run"),
+        Index("ix_deployment_lock_run", "organization_id", "run_id"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    deployment_id: Mapped[UUID] = mapped_column(primary_key=True)
+    holder_kind: Mapped[str]
+    run_id: Mapped[UUID | None]
+    holder: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    acquired_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class RunStepRow(Base):
+    """See domain.provisioning.runs.RunStep. Its id is the token that fences its writes; `number` only orders."""
+
+    __tablename__ = "run_step"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "run_id", "number"),
+        UniqueConstraint("organization_id", "run_id", "phase", "attempt"),
+        ForeignKeyConstraint(["organization_id", "run_id"], ["run.organization_id", "run.id"]),
+        CheckConstraint(one_of("phase", StepPhase), name="phase"),
+        CheckConstraint(one_of("exit_class", ExitClass), name="exit_class"),
+        CheckConstraint(one_of("error_class", ErrorClass), name="error_class"),
+        CheckConstraint("(exit_class IS NULL) = (finished_at IS NULL)", name="finished"),
+        Index(
+            "ix_run_step_live",
+            "organization_id",
+            "deployment_id",
+            postgresql_where=text("finished_at IS NULL"),
+        ),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID]
+    deployment_id: Mapped[UUID]
+    number: Mapped[int]
+    phase: Mapped[str]
+    attempt: Mapped[int]
+    fenced: Mapped[bool]
+    worker: Mapped[str]
+    admitted_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    lease_expires_at: Mapped[datetime]
+    cli_started_at: Mapped[datetime | None]
+    exit_class: Mapped[str | None]
+    exit_code: Mapped[int | None]
+    interrupt_reason: Mapped[str | None]
+    changes: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    error_class: Mapped[str | None]
+    error_message: Mapped[str | None]
+    error_address: Mapped[str | None]
+    in_flight: Mapped[list[str]] = mapped_column(ARRAY(String), default=list)
+    last_serial: Mapped[int | None] = mapped_column(BigInteger)
+    log_end: Mapped[int | None] = mapped_column(BigInteger)
+    engine_version: Mapped[str | None]
+    plan_sha256: Mapped[str | None]
+    plan_blob: Mapped[str | None]
+    lock_file_blob: Mapped[str | None]
+    plan_text_blob: Mapped[str | None]
+    finished_at: Mapped[datetime | None]
+
+
+class LogChunkRow(Base):
+    """A piece of a step's log, redacted, as the CLI wrote it."""
+
+    __tablename__ = "log_chunk"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "run_id", "step_number"],
+            ["run_step.organization_id", "run_step.run_id", "run_step.number"],
+        ),
+        CheckConstraint('"offset" >= 0', name="offset"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    step_number: Mapped[int] = mapped_column(primary_key=True)
+    offset: Mapped[int] = mapped_column(BigInteger, primary_key=True)
+    data: Mapped[bytes] = mapped_column(LargeBinary)
+    stored_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class StateVersionRow(Base):
+    """See domain.provisioning.runs.StateVersion. `blob` names the encrypted bytes."""
+
+    __tablename__ = "state_version"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "deployment_id", "serial"),
+        ForeignKeyConstraint(
+            ["organization_id", "deployment_id"], ["deployment.organization_id", "deployment.id"]
+        ),
+        ForeignKeyConstraint(["organization_id", "run_id"], ["run.organization_id", "run.id"]),
+        ForeignKeyConstraint(["organization_id", "step_id"], ["run_step.organization_id", "run_step.id"]),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    deployment_id: Mapped[UUID]
+    run_id: Mapped[UUID]
+    step_id: Mapped[UUID]
+    serial: Mapped[int] = mapped_column(BigInteger)
+    lineage: Mapped[str]
+    sha256: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    blob: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class StateQuarantineRow(Base):
+    """A state that did not fit (its step was superseded, another lineage, an old serial): kept, and not used."""
+
+    __tablename__ = "state_quarantine"
+    __table_args__ = (
+        UniqueConstraint("organization_id", "step_id", "sha256"),
+        ForeignKeyConstraint(
+            ["organization_id", "deployment_id"], ["deployment.organization_id", "deployment.id"]
+        ),
+        ForeignKeyConstraint(["organization_id", "run_id"], ["run.organization_id", "run.id"]),
+        ForeignKeyConstraint(["organization_id", "step_id"], ["run_step.organization_id", "run_step.id"]),
+        CheckConstraint("reason IN ('token', 'lineage', 'serial')", name="reason"),
+        Index("ix_state_quarantine_deployment", "organization_id", "deployment_id", "id"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    deployment_id: Mapped[UUID]
+    run_id: Mapped[UUID]
+    step_id: Mapped[UUID]
+    reason: Mapped[str]
+    serial: Mapped[int] = mapped_column(BigInteger)
+    lineage: Mapped[str]
+    sha256: Mapped[str]
+    size: Mapped[int] = mapped_column(BigInteger)
+    blob: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    resolved_at: Mapped[datetime | None]
+
+
+class RunOutputRow(Base):
+    """See domain.provisioning.runs.Output. A sensitive value is in `sealed`, never in `value`."""
+
+    __tablename__ = "run_output"
+    __table_args__ = (
+        ForeignKeyConstraint(["organization_id", "run_id"], ["run.organization_id", "run.id"]),
+        CheckConstraint("sensitive = (sealed IS NOT NULL) AND sensitive = (value IS NULL)", name="sealed"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sensitive: Mapped[bool]
+    type: Mapped[Any] = mapped_column(JSONB)
+    # JSON's null is a value like others; SQL's NULL is for sensitive ones.
+    value: Mapped[Any | None] = mapped_column(JSONB)
+    sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+
+
+class RunSecretInputRow(Base):
+    """A secret input of a run, encrypted."""
+
+    __tablename__ = "run_secret_input"
+    __table_args__ = (ForeignKeyConstraint(["organization_id", "run_id"], ["run.organization_id", "run.id"]),)
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    run_id: Mapped[UUID] = mapped_column(primary_key=True)
+    name: Mapped[str] = mapped_column(primary_key=True)
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class WorkerRow(Base):
+    """See domain.provisioning.runs.WorkerPresence. The installation's own: it belongs to no organization."""
+
+    __tablename__ = "worker"
+    __table_args__ = (Index("ix_worker_seen", "seen_at"),)
+
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    host: Mapped[str]
+    queues: Mapped[list[str]] = mapped_column(ARRAY(String))
+    slots: Mapped[int]
+    started_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    seen_at: Mapped[datetime] = mapped_column(server_default=func.now())
