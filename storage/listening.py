@@ -2,36 +2,37 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 
 import psycopg
 import structlog
+from psycopg import sql
 
 RECONNECT_SECONDS: Final = 0.5
 log = structlog.get_logger(__name__)
 
 
-class Listener:
-    """Keeps one connection that listens, and says when it does not.
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """Who hears what: `news(payload)` at each notification, `connected(bool)` when hearing begins and ends."""
 
-    Notifications are news, never truth: while `connected` is false some are missed, so whoever keeps copies of
-    data must not use them, and `on_gap` tells to drop what was kept.
+    channel: str
+    news: Callable[[str], None]
+    connected: Callable[[bool], None]
+
+
+class Listener:
+    """Keeps one connection that listens, for everybody in the process who wants to know of commits.
+
+    Notifications are news, never truth: while the connection is gone some are missed, so whoever keeps copies of
+    data must drop them at both `connected(False)` and `connected(True)`, and use none in between.
     """
 
-    def __init__(
-        self,
-        url: str,
-        channels: tuple[str, ...],
-        *,
-        on_news: Callable[[str, str], None],
-        on_gap: Callable[[], None],
-    ) -> None:
-        """Take a SQLAlchemy or libpq URL, the channels, and who hears: on_news(channel, payload), on_gap()."""
+    def __init__(self, url: str, subscriptions: tuple[Subscription, ...]) -> None:
+        """Take a URL (SQLAlchemy's form or libpq's) that no pooler stands behind."""
         self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
-        self._channels = channels
-        self._on_news = on_news
-        self._on_gap = on_gap
-        self.connected = False
+        self._subscriptions = subscriptions
 
     async def run(self) -> None:
         """Listen until cancelled, connecting again for as long as it takes."""
@@ -41,18 +42,26 @@ class Listener:
             except psycopg.Error as error:
                 log.warning("listener_disconnected", error=type(error).__name__)
             finally:
-                if self.connected:
-                    self.connected = False
-                    self._on_gap()
+                self._tell(connected=False)
             await asyncio.sleep(RECONNECT_SECONDS)
 
     async def _listen(self) -> None:
         async with await psycopg.AsyncConnection.connect(
-            self._url, autocommit=True, connect_timeout=3, keepalives_idle=5, keepalives_interval=2
+            self._url,
+            autocommit=True,
+            connect_timeout=3,
+            keepalives_idle=5,
+            keepalives_interval=2,
+            keepalives_count=3,
         ) as connection:
-            for channel in self._channels:
-                await connection.execute(psycopg.sql.SQL("LISTEN {}").format(psycopg.sql.Identifier(channel)))
-            self._on_gap()  # what changed before LISTEN took hold was not heard
-            self.connected = True
+            for channel in {subscription.channel for subscription in self._subscriptions}:
+                await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
+            self._tell(connected=True)
             async for notification in connection.notifies():
-                self._on_news(notification.channel, notification.payload)
+                for subscription in self._subscriptions:
+                    if subscription.channel == notification.channel:
+                        subscription.news(notification.payload)
+
+    def _tell(self, *, connected: bool) -> None:
+        for subscription in self._subscriptions:
+            subscription.connected(connected)

@@ -39,7 +39,7 @@ class Authentication:
 
     A kept principal is found by a keyed hash of the whole key, so the memory of the process holds no key, and
     comparing takes the same time for any wrong one. Ends that are known (expiry, trial) are compared each time.
-    `fresh` is false while changes can't be heard: then nothing kept is used.
+    While changes can't be heard nothing that was kept is used.
     """
 
     def __init__(self, database: Database, hasher: KeyHasher, pepper: bytes) -> None:
@@ -51,7 +51,7 @@ class Authentication:
         self._checking: dict[bytes, asyncio.Future[Principal]] = {}
         self._used: dict[UUID, datetime] = {}
         self._changes = 0
-        self.fresh = True
+        self._hears = True
 
     async def authenticate(self, text: str) -> Principal:
         """Tell whose key this is and what it may do.
@@ -66,7 +66,7 @@ class Authentication:
         mac = hmac.digest(self._pepper, text.encode(), hashlib.sha256)
         kept = self._kept.get(mac)
         now = datetime.now(UTC)
-        if kept is not None and self.fresh and kept.until > time.monotonic():
+        if kept is not None and self._hears and kept.until > time.monotonic():
             principal = kept.principal
         else:
             principal = await self._check_once(mac, token)
@@ -84,6 +84,15 @@ class Authentication:
         gone = [mac for mac, kept in self._kept.items() if kept.principal.organization_id == organization_id]
         for mac in gone:
             del self._kept[mac]
+
+    def hear(self, payload: str) -> None:
+        """Take news from the channel `groundwork_authorization`: the organization whose rights changed."""
+        self.forget(UUID(payload) if payload else None)
+
+    def hears(self, connected: bool) -> None:
+        """Take note that changes can be heard from now on, or can't."""
+        self._hears = connected
+        self.forget()
 
     async def note_uses(self) -> None:
         """Write when keys were last used, for those used since the last call."""

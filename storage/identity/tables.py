@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, LargeBinary, func
+from sqlalchemy import CheckConstraint, ForeignKey, ForeignKeyConstraint, Index, Integer, LargeBinary, func, text
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -16,7 +16,7 @@ class UserRow(Base):
     __tablename__ = "user"
     __table_args__ = (
         CheckConstraint("status IN ('active', 'disabled')", name="status"),
-        Index("uq_user_email", func.lower("email"), unique=True),
+        Index("uq_user_email", text("lower(email)"), unique=True),
     )
 
     id: Mapped[UUID] = mapped_column(primary_key=True)

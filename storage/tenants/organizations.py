@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -52,13 +53,10 @@ async def page(session: AsyncSession, *, after: UUID | None, limit: int) -> list
 
 async def user_of_email(session: AsyncSession, email: str, name: str) -> UserRow:
     """Give the user with this address, made now if there is none."""
-    found = await session.scalar(select(UserRow).where(func.lower(UserRow.email) == email.lower()))
-    if found is not None:
-        return found
-    made = UserRow(id=new_id(), email=email, name=name, status="active")
-    session.add(made)
-    await session.flush()  # a membership refers to it
-    return made
+    # Two at once with one address: the index picks, and both read what it picked.
+    await session.execute(insert(UserRow).values(id=new_id(), email=email, name=name).on_conflict_do_nothing())
+    found = await session.scalars(select(UserRow).where(func.lower(UserRow.email) == email.lower()))
+    return found.one()
 
 
 async def add_administrator(

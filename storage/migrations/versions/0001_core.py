@@ -94,7 +94,7 @@ def upgrade() -> None:
         sa.CheckConstraint("status IN ('active', 'disabled')", name=op.f("ck_user_status")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_user")),
     )
-    op.create_index("uq_user_email", "user", [sa.literal_column("lower('email')")], unique=True)
+    op.create_index("uq_user_email", "user", [sa.text("lower(email)")], unique=True)
     op.create_table(
         "data_key",
         sa.Column("organization_id", sa.Uuid(), nullable=False),

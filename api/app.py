@@ -1,0 +1,64 @@
+"""The application: use cases in, routes on."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from importlib.metadata import version
+from typing import TypedDict
+
+from fastapi import FastAPI
+
+from api.identity.routes import router as identity_router
+from api.layers import AuthenticationLayer, BodyLimitLayer, RequestLayer
+from api.problems import Problem, add_problem_handlers
+from api.tenants.routes import router as tenants_router
+from services.all import Services
+
+ROUTERS = (tenants_router, identity_router)
+
+
+class State(TypedDict):
+    """What lives as long as the application; routes reach it through api.dependencies."""
+
+    services: Services
+
+
+def create_app(services: Services, *, background: tuple[Callable[[], Awaitable[None]], ...] = ()) -> FastAPI:
+    """Make the application.
+
+    Args:
+        services: the use cases.
+        background: what runs beside the requests until the application stops, such as listening to commits.
+    """
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        async with _running(background):
+            yield {"services": services}
+
+    app = FastAPI(
+        title="Groundwork",
+        version=version("groundwork"),
+        summary="Registry, provisioning and tenants of a platform team.",
+        lifespan=lifespan,
+        responses={"4XX": {"model": Problem, "description": "A problem document, with what to do next."}},
+    )
+    add_problem_handlers(app)
+    for router in ROUTERS:
+        app.include_router(router)
+    # The last one added stands outermost.
+    app.add_middleware(BodyLimitLayer)
+    app.add_middleware(AuthenticationLayer, authentication=services.authentication)
+    app.add_middleware(RequestLayer)
+    return app
+
+
+@asynccontextmanager
+async def _running(background: tuple[Callable[[], Awaitable[None]], ...]) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(work()) for work in background]
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,0 +1,97 @@
+"""What routes may ask for: a route says by its parameters what it needs and who may call it."""
+
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+from typing import Annotated, TypeVar, cast
+
+from fastapi import Depends, Header, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from domain.errors import PlatformError
+from domain.idempotency import Claim
+from domain.identity.permissions import Permission
+from domain.identity.principal import Principal
+from domain.scope import Scope
+from services.all import Services
+from services.identity.api_keys import ApiKeys
+from services.tenants.organizations import Organizations
+
+T = TypeVar("T")
+BEARER = HTTPBearer(
+    auto_error=False, scheme_name="API key", description="An API key, `gwk_...`, as a Bearer token."
+)
+
+
+class Requires:
+    """A dependency that lets in who has a permission, and gives the scope of what they may touch.
+
+    Every route has one, or stands on the list of public routes; a test enumerates them.
+    """
+
+    def __init__(self, permission: Permission) -> None:
+        """Take what the caller must be allowed."""
+        self.permission = permission
+
+    async def __call__(
+        self, request: Request, _: Annotated[HTTPAuthorizationCredentials | None, Security(BEARER)]
+    ) -> Scope:
+        """Give the caller's scope.
+
+        Raises:
+            Unauthenticated, PermissionDenied, OrganizationFrozen, Unavailable.
+        """
+        principal = principal_of(request)
+        principal.require(self.permission, now=datetime.now(UTC))
+        return principal.scope(
+            request_id=request.state.request_id,
+            source_address=request.client.host if request.client else None,
+        )
+
+
+def principal_of(request: Request) -> Principal:
+    """Give who calls, as api.layers found out.
+
+    Raises:
+        Unauthenticated: nobody, or a key that is not good.
+    """
+    refusal: PlatformError | None = request.state.refusal
+    if refusal is not None:
+        raise refusal
+    return cast("Principal", request.state.principal)
+
+
+def services_of(request: Request) -> Services:
+    """Give all use cases; they live as long as the application."""
+    return cast("Services", request.state.services)
+
+
+async def _claim(
+    request: Request,
+    key: Annotated[
+        str | None,
+        Header(
+            alias="Idempotency-Key",
+            min_length=1,
+            max_length=255,
+            description="The same key with the same body is one request, however often it is sent.",
+        ),
+    ] = None,
+) -> Claim | None:
+    if key is None:
+        return None
+    return Claim.of(f"{request.method} {request.url.path}", key, await request.body())
+
+
+def service(pick: Callable[[Services], T]) -> Callable[[Request], Awaitable[T]]:
+    """Make a dependency that gives one of the services."""
+
+    async def picked(request: Request) -> T:
+        return pick(services_of(request))
+
+    return picked
+
+
+IdempotencyClaim = Annotated[Claim | None, Depends(_claim)]
+CallerPrincipal = Annotated[Principal, Depends(principal_of)]
+OrganizationService = Annotated[Organizations, Depends(service(lambda services: services.organizations))]
+ApiKeyService = Annotated[ApiKeys, Depends(service(lambda services: services.api_keys))]

@@ -1,0 +1,50 @@
+"""Routes of API keys."""
+
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from api.dependencies import ApiKeyService, CallerPrincipal, Requires
+from api.identity.schemas import ApiKeyCreate, ApiKeyMade
+from api.pagination import CallerPaging, Page
+from domain.identity.keys import ApiKey
+from domain.identity.permissions import Permission
+from domain.scope import Scope
+from services.identity.api_keys import MakeKey
+
+router = APIRouter(prefix="/api/v1/api-keys", tags=["identity"])
+
+
+@router.post("", status_code=201, operation_id="make_api_key")
+async def make_api_key(
+    body: ApiKeyCreate,
+    scope: Annotated[Scope, Depends(Requires(Permission.API_KEY_CREATE))],
+    principal: CallerPrincipal,
+    api_keys: ApiKeyService,
+    response: Response,
+) -> ApiKeyMade:
+    """Make an API key with at most the caller's own rights; the answer is the only place it is shown."""
+    request = MakeKey(body.name, body.kind, body.scopes, body.expires_at)
+    made, key = await api_keys.make(principal, scope, request)
+    response.headers["Cache-Control"] = "no-store"
+    return ApiKeyMade(**made.model_dump(), key=key)
+
+
+@router.get("", operation_id="list_api_keys")
+async def list_api_keys(
+    scope: Annotated[Scope, Depends(Requires(Permission.API_KEY_READ))],
+    api_keys: ApiKeyService,
+    paging: CallerPaging,
+) -> Page[ApiKey]:
+    """List the organization's API keys in order of making, revoked ones included; never the keys themselves."""
+    found = await api_keys.page(scope, after=paging.after("api_keys"), limit=paging.fetch)
+    return paging.page(found, "api_keys")
+
+
+@router.delete("/{key_id}", status_code=204, operation_id="revoke_api_key")
+async def revoke_api_key(
+    key_id: UUID, scope: Annotated[Scope, Depends(Requires(Permission.API_KEY_REVOKE))], api_keys: ApiKeyService
+) -> None:
+    """Revoke an API key: every process refuses it within a second. Again is harmless."""
+    await api_keys.revoke(scope, key_id)

@@ -1,0 +1,107 @@
+"""What stands around every request, as plain ASGI layers: its id, its caller, and how much of a body is read."""
+
+from typing import Final
+
+import structlog
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.problems import http_error_response
+from domain.errors import PlatformError
+from domain.identity.principal import Unauthenticated
+from domain.ids import new_id
+from services.identity.authentication import Authentication
+
+LONGEST_BODY: Final = 1 << 20
+LONGEST_REQUEST_ID: Final = 100
+STREAMED: Final = frozenset({"/api/v1/modules", "/api/v1/providers"})
+"""Paths that read their bodies in pieces and bound them themselves."""
+
+
+class RequestLayer:
+    """Gives each request an id (the caller's own X-Request-ID where it is a short word) and binds it to logs."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Take the application that stands behind."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        given = Headers(scope=scope).get("x-request-id", "")
+        short = given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_REQUEST_ID
+        request_id = given if short else str(new_id())
+        scope.setdefault("state", {})["request_id"] = request_id
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+            await send(message)
+
+        with structlog.contextvars.bound_contextvars(request_id=request_id):
+            await self._app(scope, receive, send_with_id)
+
+
+class AuthenticationLayer:
+    """Finds out who calls, before anything of the body is read.
+
+    It refuses nobody: a route that needs a principal says so (api.dependencies.Requires) and refuses then, with
+    what went wrong here. Public paths answer whatever key is sent, since the CLIs send theirs to all of them.
+    """
+
+    def __init__(self, app: ASGIApp, authentication: Authentication) -> None:
+        """Take the application that stands behind, and who knows the keys."""
+        self._app = app
+        self._authentication = authentication
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] == "http":
+            scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+            state = scope.setdefault("state", {})
+            state["principal"], state["refusal"] = None, None
+            if scheme.lower() == "bearer":
+                try:
+                    principal = await self._authentication.authenticate(token.strip())
+                except PlatformError as error:
+                    state["refusal"] = error
+                else:
+                    state["principal"] = principal
+                    structlog.contextvars.bind_contextvars(organization_id=str(principal.organization_id))
+            else:
+                state["refusal"] = Unauthenticated("send an API key: Authorization: Bearer gwk_...")
+        await self._app(scope, receive, send)
+
+
+class BodyLimitLayer:
+    """Refuses bodies over a megabyte, by their declared length or by counting; streamed paths bound their own."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        """Take the application that stands behind."""
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["path"] in STREAMED:
+            await self._app(scope, receive, send)
+            return
+        error = HTTPException(413, "the body is longer than a megabyte, which is the most this path reads")
+        declared = Headers(scope=scope).get("content-length", "0")
+        if not declared.isdecimal() or int(declared) > LONGEST_BODY:
+            await http_error_response(Request(scope), error)(scope, receive, send)
+            return
+        read = 0
+
+        async def counted() -> Message:
+            nonlocal read
+            message = await receive()
+            read += len(message.get("body", b""))
+            if read > LONGEST_BODY:
+                raise error
+            return message
+
+        await self._app(scope, counted, send)

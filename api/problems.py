@@ -1,0 +1,123 @@
+"""The one mapping of errors to HTTP: problem documents (RFC 9457), and what Terraform's protocols read instead."""
+
+from typing import Final
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from domain.errors import ErrorKind, PlatformError
+
+STATUS: Final = {
+    ErrorKind.INVALID: 422,
+    ErrorKind.UNAUTHENTICATED: 401,
+    ErrorKind.PERMISSION_DENIED: 403,
+    ErrorKind.NOT_FOUND: 404,
+    ErrorKind.CONFLICT: 409,
+    ErrorKind.PRECONDITION_FAILED: 412,
+    ErrorKind.TOO_LARGE: 413,
+    ErrorKind.TOO_MANY: 429,
+    ErrorKind.UNAVAILABLE: 503,
+}
+HTTP_CODES: Final = {
+    404: "request.no_such_path",
+    405: "request.method_not_allowed",
+    413: "request.body_too_large",
+}
+PROTOCOL_PREFIX: Final = "/v1/"
+log = structlog.get_logger(__name__)
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field of a request."""
+
+    at: str = Field(description="Where: `body/name`, `query/limit`.")
+    detail: str
+
+
+class Problem(BaseModel):
+    """A problem document (RFC 9457)."""
+
+    type: str = Field(description="Address of the page that explains the code.")
+    title: str
+    status: int
+    code: str = Field(description="Stable name of the error: search for it, branch on it.")
+    detail: str = Field(description="What happened and what to do next.")
+    request_id: str | None = Field(description="Stands in the server's log beside this request.")
+    facts: dict[str, object] | None = Field(default=None, description="What the error is about.")
+    errors: list[FieldError] | None = Field(default=None, description="Fields that are wrong.")
+
+
+def problem_response(
+    request: Request,
+    status: int,
+    code: str,
+    detail: str,
+    *,
+    facts: dict[str, object] | None = None,
+    errors: list[FieldError] | None = None,
+) -> JSONResponse:
+    """Answer with a problem; the CLIs' routes get `{"errors": [...]}`, which is what the CLIs print."""
+    headers = {}
+    if status == STATUS[ErrorKind.UNAUTHENTICATED]:
+        headers["WWW-Authenticate"] = "Bearer"
+    if status in {STATUS[ErrorKind.UNAVAILABLE], STATUS[ErrorKind.TOO_MANY]}:
+        headers["Retry-After"] = "1"
+    if request.url.path.startswith(PROTOCOL_PREFIX):
+        return JSONResponse({"errors": [detail]}, status, headers=headers)
+    document = Problem(
+        type=f"/problems/{code}",
+        title=code.rsplit(".", maxsplit=1)[-1].replace("_", " ").capitalize(),
+        status=status,
+        code=code,
+        detail=detail,
+        request_id=getattr(request.state, "request_id", None),
+        facts=facts,
+        errors=errors,
+    )
+    return JSONResponse(
+        document.model_dump(mode="json", exclude_none=True),
+        status,
+        headers=headers,
+        media_type="application/problem+json",
+    )
+
+
+def error_response(request: Request, error: PlatformError) -> JSONResponse:
+    """Answer with an error raised on purpose."""
+    return problem_response(request, STATUS[error.kind], error.code, error.detail, facts=error.facts or None)
+
+
+def http_error_response(request: Request, error: HTTPException) -> JSONResponse:
+    """Answer with an error of the framework, or of a layer in front of it."""
+    code = HTTP_CODES.get(error.status_code, "request.refused")
+    return problem_response(request, error.status_code, code, str(error.detail))
+
+
+def add_problem_handlers(app: FastAPI) -> None:
+    """Answer every error with a problem document."""
+
+    @app.exception_handler(PlatformError)
+    async def platform_error(request: Request, error: PlatformError) -> JSONResponse:
+        return error_response(request, error)
+
+    @app.exception_handler(RequestValidationError)
+    async def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
+        # What was sent is never echoed: it may be a secret, or not even be text.
+        errors = [FieldError(at="/".join(map(str, e["loc"])), detail=e["msg"]) for e in error.errors()]
+        return problem_response(
+            request, 422, "request.invalid", "some of the request's fields are wrong", errors=errors
+        )
+
+    @app.exception_handler(HTTPException)
+    async def http_error(request: Request, error: HTTPException) -> JSONResponse:
+        return http_error_response(request, error)
+
+    @app.exception_handler(Exception)
+    async def unexpected(request: Request, error: Exception) -> JSONResponse:
+        log.error("request_failed", exc_info=error)
+        detail = "something went wrong here; the server's log has it under this request id"
+        return problem_response(request, 500, "platform.internal", detail)

@@ -1,0 +1,41 @@
+"""Routes of organizations."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Response
+
+from api.dependencies import CallerPrincipal, OrganizationService, Requires
+from api.pagination import CallerPaging, Page
+from api.tenants.schemas import OrganizationCreate, OrganizationMade
+from domain.identity.permissions import Permission
+from domain.scope import Scope
+from domain.tenants import Organization
+from services.tenants.organizations import MakeOrganization
+
+router = APIRouter(prefix="/api/v1/organizations", tags=["organizations"])
+
+
+@router.post("", status_code=201, operation_id="make_organization")
+async def make_organization(
+    body: OrganizationCreate,
+    scope: Annotated[Scope, Depends(Requires(Permission.ORGANIZATION_CREATE))],
+    organizations: OrganizationService,
+    response: Response,
+) -> OrganizationMade:
+    """Make an organization and its first administrator, whose key is in the answer and never shown again."""
+    request = MakeOrganization(body.slug, body.display_name, body.administrator_email)
+    organization, key = await organizations.make(scope, request)
+    response.headers["Cache-Control"] = "no-store"
+    return OrganizationMade(**organization.model_dump(), administrator_key=key)
+
+
+@router.get("", operation_id="list_organizations")
+async def list_organizations(
+    _: Annotated[Scope, Depends(Requires(Permission.ORGANIZATION_READ))],
+    principal: CallerPrincipal,
+    organizations: OrganizationService,
+    paging: CallerPaging,
+) -> Page[Organization]:
+    """List the caller's organization; an operator of the installation sees all of them."""
+    found = await organizations.page(principal, after=paging.after("organizations"), limit=paging.fetch)
+    return paging.page(found, "organizations")

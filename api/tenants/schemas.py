@@ -1,0 +1,26 @@
+"""What the routes of organizations accept and answer beside the nouns of domain.tenants."""
+
+from pydantic import BaseModel, Field
+
+from domain.tenants import Organization
+from domain.text import Text
+
+
+class OrganizationCreate(BaseModel, extra="forbid"):
+    """A new organization."""
+
+    slug: Text = Field(min_length=1, max_length=63, description="Short name: a-z, 0-9 and -.", examples=["acme"])
+    display_name: Text = Field(min_length=1, max_length=200, examples=["Acme Incorporated"])
+    administrator_email: Text = Field(
+        min_length=3,
+        max_length=320,
+        pattern=r"^[^@\s]+@[^@\s]+$",
+        description="Its first administrator.",
+        examples=["ada@acme.example"],
+    )
+
+
+class OrganizationMade(Organization, frozen=True):
+    """The new organization, and the key of its first administrator."""
+
+    administrator_key: str = Field(description="Shown this once; it is stored nowhere.")

@@ -1,0 +1,123 @@
+"""Real servers for the tests, and the application before them. A test asks for what it needs and no more."""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import httpx2
+import pytest
+from asgi_lifespan import LifespanManager
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from api.app import create_app
+from domain.ids import new_id
+from domain.scope import PLATFORM, Scope
+from integrations.embedded.postgresql import PostgreSQL
+from services.all import Services
+from services.tenants.organizations import MakeOrganization
+from storage.database import Database
+from storage.migrations.upgrade import upgrade
+from storage.roles import ensure_roles
+from tests.factories.organizations import Caller
+from workers.composition import Secrets, compose
+
+
+@pytest.fixture(scope="session")
+async def postgresql(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgreSQL]:
+    """Start a PostgreSQL server with the product's roles and schema."""
+    async with PostgreSQL(tmp_path_factory.mktemp("postgresql")) as server:
+        ensure_roles(server.owner_url, server.app_url, server.platform_url)
+        upgrade(server.owner_url)
+        yield server
+
+
+@pytest.fixture(scope="session")
+async def owner(postgresql: PostgreSQL) -> AsyncIterator[AsyncEngine]:
+    """Log in as the database's owner, which only tests and migrations do."""
+    engine = create_async_engine(postgresql.owner_url)
+    yield engine
+    await engine.dispose()
+
+
+@pytest.fixture(scope="session")
+async def database(postgresql: PostgreSQL) -> AsyncIterator[Database]:
+    """Open the product's two ways into PostgreSQL."""
+    made = Database(postgresql.app_url, postgresql.platform_url)
+    yield made
+    await made.close()
+
+
+@pytest.fixture(scope="session")
+def secrets() -> Secrets:
+    """Make an installation's secrets."""
+    return Secrets(key_encryption_key=os.urandom(32), pepper=os.urandom(32), signing_key=os.urandom(32))
+
+
+@pytest.fixture(scope="session")
+async def services(database: Database, secrets: Secrets) -> Services:
+    """Put the use cases together, as the product does."""
+    return compose(database, secrets)
+
+
+@pytest.fixture(scope="session")
+async def client(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
+    """Make an HTTP client of the application; it sends no key of its own."""
+    async with (
+        LifespanManager(create_app(services)) as running,
+        httpx2.AsyncClient(
+            transport=httpx2.ASGITransport(app=running.app, raise_app_exceptions=False), base_url="http://test"
+        ) as made,
+    ):
+        yield made
+
+
+@pytest.fixture
+async def make_caller(services: Services) -> Callable[[], Awaitable[Caller]]:
+    """Give a function that makes an organization and its administrator, each time another one."""
+
+    async def make() -> Caller:
+        slug = f"org-{new_id().hex}"
+        request = MakeOrganization(slug, "An organization", f"admin@{slug}.example")
+        organization, key = await services.organizations.make(Scope(new_id(), PLATFORM), request)
+        principal = await services.authentication.authenticate(key)
+        return Caller(organization, principal, key)
+
+    return make
+
+
+@pytest.fixture
+async def caller(make_caller: Callable[[], Awaitable[Caller]]) -> Caller:
+    """Make an organization of the test's own; its administrator calls."""
+    return await make_caller()
+
+
+@pytest.fixture
+async def stranger(make_caller: Callable[[], Awaitable[Caller]]) -> Caller:
+    """Make another organization's administrator, who must find nothing."""
+    return await make_caller()
+
+
+@pytest.fixture(params=["both walls", "queries alone"])
+async def walls(request: pytest.FixtureRequest, owner: AsyncEngine) -> AsyncIterator[str]:
+    """Run a test with row-level security and once more without: the queries' own filters must hold alone."""
+    if request.param == "both walls":
+        yield "both walls"
+        return
+    async with owner.begin() as connection:
+        found = await connection.execute(
+            text("SELECT relname FROM pg_class WHERE relrowsecurity AND relnamespace = 'public'::regnamespace")
+        )
+        tables = [row.relname for row in found]
+        for table in tables:
+            await connection.execute(text(f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY'))
+    yield "queries alone"
+    async with owner.begin() as connection:
+        for table in tables:
+            await connection.execute(text(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY'))
+
+
+@pytest.fixture(scope="session")
+def repository() -> Path:
+    """Give the folder that the project lies in."""
+    return Path(__file__).parent.parent
