@@ -6,6 +6,7 @@ import storage.audit
 import storage.idempotency
 import storage.identity.tables
 import storage.outbox
+import storage.provisioning.tables
 import storage.tenants.tables  # noqa: F401  each import fills the metadata
 from storage.database import Base
 

@@ -117,7 +117,7 @@ class RunRow(Base):
         CheckConstraint(one_of("decision", Decision), name="decision"),
         CheckConstraint(one_of("stage", StepStage), name="stage"),
         CheckConstraint(one_of("error_class", ErrorClass), name="error_class"),
-        CheckConstraint(f"({one_of('state', FINAL)}) = (due_at IS NULL)", name="due"),
+        CheckConstraint("(finished_at IS NULL) = (due_at IS NOT NULL)", name="due"),
         CheckConstraint(f"({one_of('state', FINAL)}) = (finished_at IS NOT NULL)", name="finished"),
         CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name="decided"),
         Index("ix_run_deployment", "organization_id", "deployment_id", "id"),
