@@ -1,0 +1,185 @@
+"""What the registry refuses, one class and one code a reason; each sentence says what to do instead."""
+
+from domain.errors import ErrorKind, PlatformError
+
+
+class NameInvalid(PlatformError):
+    """A namespace, module, system, provider type, operating system or architecture breaks the name rules."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.name_invalid"
+
+
+class NamespaceReserved(PlatformError):
+    """The namespace would be mistaken for something of the protocols or of the tools' makers."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.namespace_reserved"
+
+
+class NamespaceTaken(PlatformError):
+    """Another organization has claimed this namespace: it is unique in the installation."""
+
+    kind = ErrorKind.CONFLICT
+    code = "registry.namespace_taken"
+
+
+class NamespaceConfusable(PlatformError):
+    """The namespace reads like one that exists (dashes, 0 and o, 1, i and l, rn and m)."""
+
+    kind = ErrorKind.CONFLICT
+    code = "registry.namespace_confusable"
+
+
+class NamespaceNotFound(PlatformError):
+    """The organization has not claimed this namespace, so nothing can be published in it."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "registry.namespace_not_found"
+
+
+class ModuleNotFound(PlatformError):
+    """No such module, or no such version of it, in this organization."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "registry.module_not_found"
+
+
+class ProviderNotFound(PlatformError):
+    """No such provider, version or platform in this organization."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "registry.provider_not_found"
+
+
+class FileNotFound(PlatformError):
+    """The download address is not one that this registry gave out, or its time is over: ask for a new one."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "registry.file_not_found"
+
+
+class VersionInvalid(PlatformError):
+    """The version is not one of Semantic Versioning 2.0 without build metadata."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.version_invalid"
+
+
+class VersionExists(PlatformError):
+    """The version was published with other bytes: a published version never changes."""
+
+    kind = ErrorKind.CONFLICT
+    code = "registry.version_exists"
+
+
+class UploadInvalid(PlatformError):
+    """The request's body is not the parts that publishing needs, in their order."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.upload_invalid"
+
+
+class UploadTooLarge(PlatformError):
+    """A part of the upload is larger than this installation takes."""
+
+    kind = ErrorKind.TOO_LARGE
+    code = "registry.upload_too_large"
+
+
+class ArchiveUnreadable(PlatformError):
+    """The archive is damaged, of a kind that is not taken, or two readers could read it differently."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.archive_unreadable"
+
+
+class ArchivePathRefused(PlatformError):
+    """A path in the archive leaves it, or does not mean one file on every system."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.archive_path"
+
+
+class ArchiveMemberRefused(PlatformError):
+    """The archive has a member that is neither a file nor a folder: a link, a device, a sparse file."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.archive_member"
+
+
+class ArchiveTooLarge(PlatformError):
+    """The archive unpacks to more than is taken, in bytes, members or ratio."""
+
+    kind = ErrorKind.TOO_LARGE
+    code = "registry.archive_too_large"
+
+
+class NotAModule(PlatformError):
+    """The archive holds no Terraform or OpenTofu configuration."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.not_a_module"
+
+
+class NotAProvider(PlatformError):
+    """The zip holds no executable of the provider, so no tool could start it."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.not_a_provider"
+
+
+class ChecksumsInvalid(PlatformError):
+    """The SHA256SUMS file is not exactly what both command line tools read."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.checksums_invalid"
+
+
+class ChecksumMismatch(PlatformError):
+    """A file of the release does not have the hash that SHA256SUMS gives, or is not named there."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.checksum_mismatch"
+
+
+class ReleaseIncomplete(PlatformError):
+    """SHA256SUMS names a package that was not sent: a release is published whole or not at all."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.release_incomplete"
+
+
+class ManifestInvalid(PlatformError):
+    """The release's manifest does not say which plugin protocols the provider speaks."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.manifest_invalid"
+
+
+class GpgKeyInvalid(PlatformError):
+    """The key is not one armored public key that can sign releases."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.gpg_key_invalid"
+
+
+class GpgKeyNotFound(PlatformError):
+    """No such key in this namespace."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "registry.gpg_key_not_found"
+
+
+class GpgKeyRevoked(PlatformError):
+    """The key was revoked here; a revoked key stays revoked."""
+
+    kind = ErrorKind.CONFLICT
+    code = "registry.gpg_key_revoked"
+
+
+class SignatureRefused(PlatformError):
+    """The signature of SHA256SUMS does not show that a key of the namespace signed exactly these bytes."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.signature_refused"

@@ -1,0 +1,48 @@
+"""Keys that releases are signed with, and what a checked signature leaves behind."""
+
+from datetime import datetime
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+
+class GpgKey(BaseModel, frozen=True, from_attributes=True):
+    """A public key of a namespace. A revoked key signs nothing more, and nothing signed by it is served."""
+
+    id: UUID
+    namespace: str
+    fingerprint: str = Field(description="Of the primary key, in full, lower-case hexadecimal digits.")
+    key_id: str = Field(description="The last 16 digits in upper case, as the protocol names keys.")
+    user_ids: list[str]
+    ascii_armor: str
+    created_at: datetime = Field(description="When it was added here.")
+    expires_at: datetime | None
+    revoked_at: datetime | None
+
+
+class PublicKey(BaseModel, frozen=True):
+    """A public key as it was read, before it belongs to a namespace."""
+
+    fingerprint: str
+    subkeys: frozenset[str]
+    user_ids: list[str]
+    expires_at: datetime | None
+    ascii_armor: str = Field(description="Written anew: a malformed armor in front of a good key is fatal.")
+
+    @property
+    def key_id(self) -> str:
+        """Give the short name by which the protocol calls the key; never trusted to find one."""
+        return self.fingerprint[-16:].upper()
+
+
+class SignatureEvidence(BaseModel, frozen=True):
+    """Who signed a release, when, and which tools say so. Kept with the release, and shown."""
+
+    key_fingerprint: str
+    signing_key_fingerprint: str = Field(description="The subkey that signed, or the key itself.")
+    signed_at: datetime
+    digest: str = Field(description="Hash algorithm of the signature, as in SHA512.")
+    verified_by: dict[str, str] = Field(description="Each tool that checked, with its version.")
+    key_expired_at: datetime | None = Field(
+        description="Set if the key was past its expiry when this was checked; the signature is older than that."
+    )

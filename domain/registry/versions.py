@@ -1,0 +1,78 @@
+"""Versions as they are published: Semantic Versioning 2.0, narrowed to what every tool reads alike.
+
+One version string that a tool cannot parse hides a provider from everybody (its whole list fails), so the rule
+is strict where something is published and nothing is ever corrected in silence.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import total_ordering
+from typing import Final
+
+from domain.registry.errors import VersionInvalid
+
+LONGEST: Final = 255
+# Both command line tools read numbers as 64 bit integers.
+LARGEST_NUMBER: Final = 2**63 - 1
+
+_NUMBER: Final = r"(?:0|[1-9][0-9]*)"
+_IDENTIFIER: Final = rf"(?:{_NUMBER}|[0-9]*[A-Za-z-][0-9A-Za-z-]*)"
+_VERSION: Final = re.compile(
+    rf"({_NUMBER})\.({_NUMBER})\.({_NUMBER})(?:-({_IDENTIFIER}(?:\.{_IDENTIFIER})*))?", re.ASCII
+)
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class Version:
+    """A published version. It is ordered by precedence, and `str` gives its one spelling.
+
+    A pre-release comes before its release, numbers before words, fewer identifiers before more.
+    """
+
+    major: int
+    minor: int
+    patch: int
+    prerelease: tuple[int | str, ...] = ()
+
+    @classmethod
+    def parse(cls, written: str) -> "Version":
+        """Read a version.
+
+        Raises:
+            VersionInvalid: it is longer than 255 characters, has a `v`, build metadata, leading zeros, a number
+                beyond 64 bits, or is no version at all.
+        """
+        if len(written) > LONGEST:
+            raise VersionInvalid(f"a version has at most {LONGEST} characters")
+        match = _VERSION.fullmatch(written)
+        if match is None:
+            raise VersionInvalid(_advice(written), version=written)
+        major, minor, patch = (int(number) for number in match.group(1, 2, 3))
+        prerelease = tuple(int(part) if part.isdecimal() else part for part in (match[4] or "").split(".") if part)
+        numbers = [major, minor, patch, *(part for part in prerelease if isinstance(part, int))]
+        if max(numbers) > LARGEST_NUMBER:
+            raise VersionInvalid("a number in a version fits into 64 bits", version=written)
+        return cls(major, minor, patch, prerelease)
+
+    def __str__(self) -> str:
+        """Give the canonical form, which is also the only one that `parse` takes."""
+        core = f"{self.major}.{self.minor}.{self.patch}"
+        return f"{core}-{'.'.join(map(str, self.prerelease))}" if self.prerelease else core
+
+    def __lt__(self, other: "Version") -> bool:
+        """Tell whether the other version has precedence."""
+        return self._precedence() < other._precedence()
+
+    def _precedence(self) -> tuple[object, ...]:
+        # Numbers sort before words; a release sorts after all its pre-releases.
+        identifiers = tuple((0, part, "") if isinstance(part, int) else (1, 0, part) for part in self.prerelease)
+        return self.major, self.minor, self.patch, not self.prerelease, identifiers
+
+
+def _advice(written: str) -> str:
+    if written[:1] in {"v", "V"}:
+        return "a version is written without `v`, as in 1.2.3"
+    if "+" in written:
+        return "a version is published without build metadata (the part from `+` on)"
+    return "a version is MAJOR.MINOR.PATCH with an optional pre-release and no leading zeros, as in 1.2.3-rc.1"
