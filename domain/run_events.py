@@ -17,7 +17,7 @@ _LONGEST_SHOWN: Final = 10_000  # characters of text that was not understood
 _KEPT_DIAGNOSTICS: Final = 50
 # How many apply_complete events a planned action leads to; reads and no-ops lead to none.
 _STEPS: Final = {"create": 1, "update": 1, "delete": 1, "replace": 2, "import": 1, "forget": 0, "remove": 1}
-_CREATED: Final = {"apply_start": True, "apply_complete": False, "apply_errored": False}
+_CHANGES: Final = frozenset({"apply_start", "apply_complete", "apply_errored"})
 
 
 class ChangeSummary(BaseModel):
@@ -83,7 +83,7 @@ def human_line(line: bytes) -> str | None:
 
 @dataclass(slots=True)
 class RunTally:
-    """What a stream has said so far: give it every line, in order, of one CLI call or of several."""
+    """What a stream has said so far: give it every event, in order, of one CLI call or of several."""
 
     version: str | None = None
     summary: ChangeSummary | None = None
@@ -109,9 +109,8 @@ class RunTally:
         self.done, self.total, self.summary = 0, None, None
         self.diagnostics.clear()
 
-    def add(self, line: bytes) -> RunEvent:
-        """Take the next line; return what was understood. Never raises."""
-        event = parse_line(line)
+    def add(self, event: RunEvent) -> None:
+        """Take the next event."""
         self.version = event.version or self.version
         self.summary = event.summary or self.summary
         if event.diagnostic is not None and len(self.diagnostics) < _KEPT_DIAGNOSTICS:
@@ -122,9 +121,8 @@ class RunTally:
             self.last_message = event.message
         if event.kind == "planned_change":
             self.total = (self.total or 0) + _STEPS.get(event.action or "", 0)
-        if event.address is not None and event.kind in _CREATED:
+        if event.address is not None and event.kind in _CHANGES:
             self._note_change(event.address, event.kind)
-        return event
 
     def _note_change(self, address: str, kind: str) -> None:
         if kind == "apply_start":

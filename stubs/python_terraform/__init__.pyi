@@ -1,0 +1,19 @@
+class IsFlagged: ...
+class IsNotFlagged: ...
+
+class Terraform:
+    terraform_bin_path: str
+    def __init__(
+        self,
+        working_dir: str | None = ...,
+        targets: list[str] | None = ...,
+        state: str | None = ...,
+        variables: dict[str, object] | None = ...,
+        parallelism: int | None = ...,
+        var_file: str | list[str] | None = ...,
+        terraform_bin_path: str | None = ...,
+        is_env_vars_included: bool = ...,
+    ) -> None: ...
+    def generate_cmd_string(self, cmd: str, *args: str, **kwargs: object) -> list[str]: ...
+    def cmd(self, cmd: str, *args: str, **kwargs: object) -> tuple[int, str | None, str | None]: ...
+    def read_state_file(self, file_path: str | None = ...) -> None: ...
