@@ -1,0 +1,103 @@
+"""Reading the settings, with a sentence for everything that is wrong with them."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final, get_args
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+from pydantic_settings import SettingsError
+
+from config.settings import CONFIG_FILE, PREFIX, Settings, is_secret
+from domain.errors import ErrorKind, PlatformError
+
+# With our prefix and no settings: where the settings are, and what the client commands read.
+OTHERS: Final = frozenset({CONFIG_FILE, f"{PREFIX}URL", f"{PREFIX}TOKEN", f"{PREFIX}CA_CERTIFICATE"})
+
+
+class SettingsInvalid(PlatformError):
+    """A setting is missing, unknown or has a value that can't be: the detail names it and says what to write."""
+
+    kind = ErrorKind.INVALID
+    code = "settings.invalid"
+
+
+def load_settings() -> Settings:
+    """Read the settings of this process from its environment and its file.
+
+    Raises:
+        SettingsInvalid: with every mistake, and no value, since any may be secret.
+    """
+    _check_file()
+    known = {environment_name(path) for path in setting_paths()}
+    groups = {name.rsplit("__", 1)[0] for name in known if "__" in name}
+    ours = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
+    unknown = [_unknown_name(name, known) for name in sorted(ours - known - groups - OTHERS)]
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        mistakes = [_sentence(mistake) for mistake in error.errors(include_input=False, include_url=False)]
+        raise SettingsInvalid("; ".join(dict.fromkeys(unknown + mistakes))) from None
+    except SettingsError as error:
+        raise SettingsInvalid(f"the environment can't be read: {error}") from None
+    if unknown:
+        raise SettingsInvalid("; ".join(unknown))
+    return settings
+
+
+def setting_paths(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+    """Give the path of every setting, the `_file` of each secret included."""
+    for name, field in model.model_fields.items():
+        group = next((kind for kind in (field.annotation, *get_args(field.annotation)) if _is_group(kind)), None)
+        if group is not None:
+            yield from setting_paths(group, (*above, name))
+            continue
+        yield (*above, name)
+        if is_secret(field):
+            yield (*above, f"{name}_file")
+
+
+def environment_name(path: tuple[str, ...]) -> str:
+    """Name the variable of a setting."""
+    return PREFIX + "__".join(path).upper()
+
+
+def _is_group(kind: object) -> bool:
+    return isinstance(kind, type) and issubclass(kind, BaseModel)
+
+
+def _check_file() -> None:
+    named = os.environ.get(CONFIG_FILE)
+    if named is None:
+        return
+    try:
+        tomllib.loads(Path(named).read_text())
+    except OSError as error:
+        raise SettingsInvalid(f"{CONFIG_FILE}: {named} can't be read ({error.strerror})") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsInvalid(f"{CONFIG_FILE}: {named} is not TOML ({error})") from None
+
+
+def _unknown_name(name: str, known: set[str]) -> str:
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"{name} is no setting" + (f"; is it {near[0]}?" if near else "")
+
+
+def _sentence(mistake: ErrorDetails) -> str:
+    path = tuple(str(part) for part in mistake["loc"])
+    setting, variable = ".".join(path), environment_name(path)
+    match mistake["type"]:
+        case "missing":
+            return f"{setting} is not set: set {variable}, or write it in the settings' file"
+        case "extra_forbidden":
+            known = {".".join(each) for each in setting_paths()}
+            near = difflib.get_close_matches(setting, known, n=1)
+            return f"{setting} ({variable}) is no setting" + (f"; is it {near[0]}?" if near else "")
+        case "value_error":
+            reason = mistake["msg"].removeprefix("Value error, ")
+            return f"{setting}: {reason}" if setting else reason
+        case _:
+            return f"{setting}: {mistake['msg'][:1].lower()}{mistake['msg'][1:]}"

@@ -1,0 +1,98 @@
+"""Logs of servers: a line per event on standard error, JSON for machines or coloured text for people.
+
+Bind `request_id`, `organization_id` and `run_id` with structlog.contextvars: every line written meanwhile has
+them, those of libraries included.
+"""
+
+import logging
+import re
+import sys
+from collections.abc import Callable
+from typing import Final
+
+import structlog
+from structlog.typing import EventDict, Processor, WrappedLogger
+
+from config.settings import LoggingSettings
+
+HIDDEN: Final = "[hidden]"
+SECRET_NAMES: Final = re.compile(
+    r"passw|secret|token(?!_kind)|authorization|cookie|api_?key(?!_?id)|private|pepper|credential", re.IGNORECASE
+)
+# Our own keys, bearer headers, and passwords in addresses, wherever in a text they stand.
+SECRET_VALUES: Final = (
+    (re.compile(r"\bgwk_[A-Za-z0-9_-]{8,}"), HIDDEN),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    (re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+(?=@)"), rf"\1:{HIDDEN}"),
+)
+QUIETER: Final = ("uvicorn.access", "sqlalchemy.engine", "httpx2", "httpcore2")
+
+
+def configure_logging(settings: LoggingSettings) -> None:
+    """Send structlog's and the standard library's logs to standard error in one form."""
+    human = settings.format == "human" or (settings.format == "auto" and sys.stderr.isatty())
+    shared: list[Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
+    ]
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(human=human)],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(settings.level.upper())
+    for name in QUIETER:
+        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.PositionalArgumentsFormatter(),
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+
+
+def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Hide what is named like a secret, and what looks like one of ours inside any text."""
+    return {name: HIDDEN if SECRET_NAMES.search(name) else _hidden_in(value) for name, value in event.items()}
+
+
+def _hidden_in(value: object) -> object:
+    match value:
+        case str():
+            for pattern, instead in SECRET_VALUES:
+                value = pattern.sub(instead, value)
+            return value
+        case dict():
+            return hide_secrets(None, "", {str(name): inner for name, inner in value.items()})
+        case list() | tuple():
+            return [_hidden_in(inner) for inner in value]
+        case _:
+            return value
+
+
+def _rendering(*, human: bool) -> list[Processor]:
+    exceptions: Processor = structlog.processors.format_exc_info
+    # Local variables of a traceback may hold secrets, so plain tracebacks are used in both forms.
+    if human:
+        render: Callable[[WrappedLogger, str, EventDict], str] = structlog.dev.ConsoleRenderer(
+            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+        )
+        return [exceptions, hide_secrets, render]
+    return [
+        exceptions,
+        hide_secrets,
+        structlog.processors.EventRenamer("message"),
+        structlog.processors.JSONRenderer(default=str),
+    ]

@@ -1,0 +1,179 @@
+"""The settings tree: where values come from, and what is refused with which sentence."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from config.loading import SettingsInvalid, load_settings
+from config.settings import Settings
+
+Given = Callable[..., None]
+REQUIRED = {
+    "GROUNDWORK_DATABASE__APP_URL": "postgresql://app:long-and-secret@db/groundwork",
+    "GROUNDWORK_DATABASE__PLATFORM_URL": "postgresql://platform:long-and-secret@db/groundwork",
+    "GROUNDWORK_REGISTRY__HOSTNAME": "registry.acme.example",
+    "GROUNDWORK_REGISTRY__PUBLIC_URL": "https://registry.acme.example",
+    "GROUNDWORK_SECRETS__KEY_ENCRYPTION_KEY_FILE": "/run/secrets/kek",
+    "GROUNDWORK_SECRETS__PEPPER_FILE": "/run/secrets/pepper",
+    "GROUNDWORK_SECRETS__SIGNING_KEY_FILE": "/run/secrets/signing",
+}
+
+
+@pytest.fixture
+def given(monkeypatch: pytest.MonkeyPatch) -> Given:
+    """Set the environment: what is required, and what the test adds or takes away (None)."""
+
+    def _given(**changes: str | None) -> None:
+        for name, value in (REQUIRED | changes).items():
+            if value is None:
+                monkeypatch.delenv(name, raising=False)
+            else:
+                monkeypatch.setenv(name, value)
+
+    for name in ("DATABASE_URL", "LOG_LEVEL", "MAX_CONCURRENT_PROVISIONS"):
+        monkeypatch.delenv(name, raising=False)
+    return _given
+
+
+def refusal() -> str:
+    with pytest.raises(SettingsInvalid) as caught:
+        load_settings()
+    return caught.value.detail
+
+
+class TestSources:
+    def test_the_environment_names_groups_with_two_underscores(self, given: Given) -> None:
+        given(GROUNDWORK_RUNNER__SLOTS="7")
+        assert load_settings().runner.slots == 7
+
+    def test_the_file_gives_what_the_environment_does_not(self, given: Given, tmp_path: Path) -> None:
+        file = tmp_path / "groundwork.toml"
+        file.write_text("[runner]\nslots = 2\nretry_attempts = 9\n")
+        given(GROUNDWORK_CONFIG_FILE=str(file), GROUNDWORK_RUNNER__SLOTS="7")
+        runner = load_settings().runner
+        assert (runner.slots, runner.retry_attempts) == (7, 9)
+
+    def test_a_secret_is_read_from_a_file_without_its_newline(self, given: Given, tmp_path: Path) -> None:
+        file = tmp_path / "url"
+        file.write_text("postgresql://app:from-a-file@db/groundwork\n")
+        given(GROUNDWORK_DATABASE__APP_URL=None, GROUNDWORK_DATABASE__APP_URL_FILE=str(file))
+        url = load_settings().database.app_url
+        assert url.get_secret_value() == "postgresql+psycopg://app:from-a-file@db/groundwork"
+
+    def test_a_secret_file_may_be_named_in_the_settings_file(self, given: Given, tmp_path: Path) -> None:
+        secret, file = tmp_path / "url", tmp_path / "groundwork.toml"
+        secret.write_text("postgresql://app:from-a-file@db/groundwork")
+        file.write_text(f'[database]\napp_url_file = "{secret}"\n')
+        given(GROUNDWORK_DATABASE__APP_URL=None, GROUNDWORK_CONFIG_FILE=str(file))
+        assert "from-a-file" in load_settings().database.app_url.get_secret_value()
+
+    @pytest.mark.parametrize(
+        ("name", "value", "read"),
+        [
+            ("MAX_CONCURRENT_PROVISIONS", "4", lambda settings: settings.runner.slots == 4),
+            ("PROVISIONING_TIMEOUT", "90m", lambda settings: settings.runner.timeout == timedelta(minutes=90)),
+            ("WORKER_RETRY_ATTEMPTS", "1", lambda settings: settings.runner.retry_attempts == 1),
+            ("LOG_LEVEL", "DEBUG", lambda settings: settings.logging.level == "debug"),
+        ],
+    )
+    def test_names_of_the_engines_own_documentation_are_read(
+        self,
+        given: Given,
+        monkeypatch: pytest.MonkeyPatch,
+        name: str,
+        value: str,
+        read: Callable[[Settings], bool],
+    ) -> None:
+        given()
+        monkeypatch.setenv(name, value)
+        assert read(load_settings())
+
+    def test_our_own_name_wins_over_the_documentations(
+        self, given: Given, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        given(GROUNDWORK_RUNNER__SLOTS="7")
+        monkeypatch.setenv("MAX_CONCURRENT_PROVISIONS", "4")
+        assert load_settings().runner.slots == 7
+
+
+class TestRefusals:
+    def test_an_unknown_variable_is_named_with_the_nearest_setting(self, given: Given) -> None:
+        given(GROUNDWORK_RUNER__SLOTS="7")
+        assert refusal() == "GROUNDWORK_RUNER__SLOTS is no setting; is it GROUNDWORK_RUNNER__SLOTS?"
+
+    def test_an_unknown_key_of_the_file_is_named(self, given: Given, tmp_path: Path) -> None:
+        file = tmp_path / "groundwork.toml"
+        file.write_text("[runner]\nslot = 2\n[unheard]\nof = 1\n")
+        given(GROUNDWORK_CONFIG_FILE=str(file))
+        assert "runner.slot (GROUNDWORK_RUNNER__SLOT) is no setting; is it runner.slots?" in refusal()
+        assert "unheard (GROUNDWORK_UNHEARD) is no setting" in refusal()
+
+    def test_a_missing_setting_says_which_variable_to_set(self, given: Given) -> None:
+        given(GROUNDWORK_DATABASE__APP_URL=None)
+        assert "database.app_url is not set: set GROUNDWORK_DATABASE__APP_URL" in refusal()
+
+    def test_a_missing_settings_file_is_an_error(self, given: Given) -> None:
+        given(GROUNDWORK_CONFIG_FILE="/nowhere/groundwork.toml")
+        assert refusal() == (
+            "GROUNDWORK_CONFIG_FILE: /nowhere/groundwork.toml can't be read (No such file or directory)"
+        )
+
+    def test_a_settings_file_that_is_not_toml_is_an_error(self, given: Given, tmp_path: Path) -> None:
+        file = tmp_path / "groundwork.toml"
+        file.write_text("slots: 2")
+        given(GROUNDWORK_CONFIG_FILE=str(file))
+        assert "is not TOML" in refusal()
+
+    def test_a_secret_given_twice_is_an_error(self, given: Given, tmp_path: Path) -> None:
+        given(GROUNDWORK_DATABASE__APP_URL_FILE=str(tmp_path / "url"))
+        assert refusal() == "database: app_url and app_url_file are both given; keep one"
+
+    def test_a_secret_file_that_is_missing_is_named(self, given: Given) -> None:
+        given(GROUNDWORK_DATABASE__APP_URL=None, GROUNDWORK_DATABASE__APP_URL_FILE="/nowhere/url")
+        assert refusal().startswith("database: app_url_file: /nowhere/url can't be read")
+
+    @pytest.mark.parametrize(
+        "name", ["GROUNDWORK_DATABASE__APP_URL", "GROUNDWORK_RUNNER__TIMEOUT", "GROUNDWORK_API__PORT"]
+    )
+    def test_no_value_is_ever_shown(self, given: Given, name: str) -> None:
+        given(**{name: "canary-value"})
+        assert "canary" not in refusal()
+
+    @pytest.mark.parametrize(
+        "hostname", ["localhost", "Registry.acme.example", "https://acme.example", "a..b", ""]
+    )
+    def test_a_host_name_needs_a_dot_and_lower_case(self, given: Given, hostname: str) -> None:
+        given(GROUNDWORK_REGISTRY__HOSTNAME=hostname)
+        assert "registry.hostname: is a host name in lower case with a dot in it" in refusal()
+
+    @pytest.mark.parametrize("value", ["45", "m", "45 m", "-1s", "1h30"])
+    def test_a_duration_has_a_unit(self, given: Given, value: str) -> None:
+        given(GROUNDWORK_RUNNER__TIMEOUT=value)
+        assert refusal() == "runner.timeout: is a duration like 45m, 30s or 1h30m"
+
+    def test_a_certificate_needs_its_key(self, given: Given) -> None:
+        given(GROUNDWORK_API__TLS_CERTIFICATE="/cert.pem")
+        assert refusal() == "api: tls_certificate and tls_key are given together"
+
+
+class TestDevelopmentValues:
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            (
+                {"GROUNDWORK_SECRETS__PEPPER_FILE": "/home/a/development-secrets/pepper"},
+                "make keys of your own",
+            ),
+            ({"GROUNDWORK_DATABASE__APP_URL": "postgresql://app:changeme@db/groundwork"}, "well known"),
+            ({"GROUNDWORK_RUNNER__SANDBOX": "none"}, "needs a sandbox"),
+        ],
+    )
+    def test_they_are_refused_in_production_and_taken_in_development(
+        self, given: Given, change: dict[str, str], reason: str
+    ) -> None:
+        given(**change)
+        assert reason in refusal()
+        given(**change, GROUNDWORK_ENVIRONMENT="development")
+        assert load_settings().environment == "development"
