@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx2
 import pytest
 from asgi_lifespan import LifespanManager
-from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from api.app import create_app
@@ -21,6 +20,8 @@ from storage.migrations.upgrade import upgrade
 from storage.roles import ensure_roles
 from tests.factories.organizations import Caller
 from workers.composition import Secrets, compose
+
+pytest_plugins = ["tests.fixtures.walls"]
 
 
 @pytest.fixture(scope="session")
@@ -96,25 +97,6 @@ async def caller(make_caller: Callable[[], Awaitable[Caller]]) -> Caller:
 async def stranger(make_caller: Callable[[], Awaitable[Caller]]) -> Caller:
     """Make another organization's administrator, who must find nothing."""
     return await make_caller()
-
-
-@pytest.fixture(params=["both walls", "queries alone"])
-async def walls(request: pytest.FixtureRequest, owner: AsyncEngine) -> AsyncIterator[str]:
-    """Run a test with row-level security and once more without: the queries' own filters must hold alone."""
-    if request.param == "both walls":
-        yield "both walls"
-        return
-    async with owner.begin() as connection:
-        found = await connection.execute(
-            text("SELECT relname FROM pg_class WHERE relrowsecurity AND relnamespace = 'public'::regnamespace")
-        )
-        tables = [row.relname for row in found]
-        for table in tables:
-            await connection.execute(text(f'ALTER TABLE "{table}" DISABLE ROW LEVEL SECURITY'))
-    yield "queries alone"
-    async with owner.begin() as connection:
-        for table in tables:
-            await connection.execute(text(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY'))
 
 
 @pytest.fixture(scope="session")
