@@ -1,7 +1,16 @@
 """Puts the use cases together: the one place that knows what each is made from."""
 
+import asyncio
+import base64
+import binascii
+import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Self
 
+from config.settings import Settings
 from domain.cursors import CursorSigner
 from services.all import Services
 from services.identity.api_keys import ApiKeys
@@ -10,15 +19,64 @@ from services.identity.hashing import KeyHasher
 from services.secrets import Envelope
 from services.tenants.organizations import Organizations
 from storage.database import Database
+from storage.listening import Listener, Subscription
+
+KEY_BYTES: Final = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Secrets:
-    """What the installation keeps secret, read once at start-up; each at least 32 random bytes."""
+    """What the installation keeps secret, read once at start-up: 32 random bytes each."""
 
     key_encryption_key: bytes
     pepper: bytes
     signing_key: bytes
+
+    @classmethod
+    def read(cls, settings: Settings) -> Self:
+        """Read them from the files that the settings name.
+
+        Raises:
+            ValueError: a file is not 32 bytes in base64, as `make_key_file` writes them.
+            OSError: a file can't be read.
+        """
+        files = settings.secrets
+        return cls(
+            key_encryption_key=_read_key_file(files.key_encryption_key_file),
+            pepper=_read_key_file(files.pepper_file),
+            signing_key=_read_key_file(files.signing_key_file),
+        )
+
+
+def make_key_file(path: Path) -> None:
+    """Write 32 random bytes in base64 to a new file that only its owner can read.
+
+    Raises:
+        FileExistsError: there is one already; a key is never overwritten.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+
+
+def _read_key_file(path: Path) -> bytes:
+    try:
+        key = base64.b64decode(path.read_bytes().strip(), validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ValueError(f"{path} does not hold a key: it should be 32 random bytes in base64")
+    return key
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the two ways into PostgreSQL that a server has; the caller closes them."""
+    database = settings.database
+    return Database(
+        database.app_url.get_secret_value(),
+        database.platform_url.get_secret_value(),
+        pool_size=database.pool_size,
+    )
 
 
 def compose(database: Database, secrets: Secrets) -> Services:
@@ -31,3 +89,21 @@ def compose(database: Database, secrets: Secrets) -> Services:
         envelope=Envelope(database, secrets.key_encryption_key),
         cursors=CursorSigner(secrets.signing_key),
     )
+
+
+@asynccontextmanager
+async def open_services(settings: Settings) -> AsyncIterator[Services]:
+    """Make all use cases as the settings say, and close what they hold at the end."""
+    database = open_database(settings)
+    try:
+        yield compose(database, Secrets.read(settings))
+    finally:
+        await database.close()
+
+
+async def listen_to_commits(settings: Settings, services: Services) -> None:
+    """Keep what the process remembers in step with what other processes commit, until cancelled."""
+    authentication = services.authentication
+    subscriptions = (Subscription("groundwork_authorization", authentication.hear, authentication.hears),)
+    listener = Listener(settings.database.platform_url.get_secret_value(), subscriptions)
+    await asyncio.gather(listener.run(), authentication.note_uses_forever())

@@ -96,7 +96,7 @@ class TestAnotherOrganizationsKey:
         walls: str,
     ) -> None:
         before = await everything_of(owner, world.owner)
-        [method] = route.methods or ()
+        method = next(iter(route.methods or ()))
         path = path_of(route, world)
         body = world.bodies[str(route.operation_id)] if method in {"POST", "PUT", "PATCH"} else None
         answer = await client.request(method, path, json=body, headers=stranger.headers)
