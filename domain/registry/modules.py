@@ -1,0 +1,41 @@
+"""Modules: the nouns."""
+
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+
+class ArchiveFormat(StrEnum):
+    """What a module's archive is; the value is the ending by which tools recognise it."""
+
+    TAR_GZ = "tar.gz"
+    ZIP = "zip"
+
+
+class ModuleVersion(BaseModel, frozen=True, from_attributes=True):
+    """One published version of a module; its bytes never change."""
+
+    id: UUID
+    namespace: str
+    name: str
+    system: str
+    version: str
+    description: str
+    sha256: str = Field(description="Of the archive as it was sent and is served.")
+    size: int
+    format: ArchiveFormat
+    published_at: datetime
+
+
+class Module(BaseModel, frozen=True, from_attributes=True):
+    """A module as lists show it: its address and its newest version."""
+
+    id: UUID
+    namespace: str
+    name: str
+    system: str
+    description: str = Field(description="Of the version that was published last.")
+    latest_version: str = Field(description="The highest release, or the highest pre-release where none is.")
+    created_at: datetime

@@ -1,0 +1,156 @@
+"""Module archives as tar.gz, read by a small strict reader.
+
+The library's reader forgives what an attacker needs forgiven (a second gzip member, headers with wrong sums,
+data behind the end, names that other headers override), and the tools that install the module are another
+reader still. So exactly one form is taken, which all readers read alike: one gzip stream, POSIX or old GNU
+headers, files and folders, extended headers that change neither path nor size.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from domain.registry.errors import ArchiveMemberRefused, ArchivePathRefused, ArchiveUnreadable
+from integrations.archives.inflate import Inflater
+from integrations.archives.members import CHUNK, ArchiveLimits, Budget, Member, Paths, shown
+
+BLOCK: Final = 512
+LARGEST_EXTENDED_HEADER: Final = 64 * 1024
+GZIP_WINDOW: Final = 31  # zlib's word for a gzip wrapper with the largest window
+EXECUTE_BITS: Final = 0o111
+
+_POSIX: Final = b"ustar\x0000"
+_GNU: Final = b"ustar  \x00"
+_FILE_TYPES: Final = frozenset({b"0", b"\0"})
+_FOLDER_TYPE: Final = b"5"
+_EXTENDED_TYPES: Final = frozenset({b"x", b"g"})
+_LONG_NAME_TYPES: Final = frozenset({b"L", b"K"})
+_OVERRIDES: Final = (b"path", b"linkpath", b"size", b"hdrcharset", b"GNU.sparse")
+_USTAR: Final = "pack with `tar --format=ustar`"
+
+
+def iterate_tarball(path: Path, limits: ArchiveLimits) -> Iterator[Member]:
+    """Give each file of the archive in turn; what is not read of one is checked all the same.
+
+    Raises:
+        ArchiveUnreadable, ArchivePathRefused, ArchiveMemberRefused, ArchiveTooLarge: while iterating.
+    """
+    with path.open("rb") as file:
+        budget = Budget(limits, path.stat().st_size)
+        stream = _Gunzip(file, budget)
+        paths = Paths()
+        while (header := stream.read(BLOCK)) != bytes(BLOCK):
+            budget.add_member()
+            size = _check_header(header)
+            kind = header[156:157]
+            if kind in _EXTENDED_TYPES:
+                _check_extended(stream.read(_padded(size, most=LARGEST_EXTENDED_HEADER))[:size])
+                continue
+            name = paths.add(_name(header), is_folder=kind == _FOLDER_TYPE)
+            if kind == _FOLDER_TYPE:
+                if size:
+                    raise ArchiveUnreadable("a folder in the archive has content", path=shown(name))
+                continue
+            content = stream.take(size)
+            executable = bool(_octal(header[100:108]) & EXECUTE_BITS)
+            yield Member(name, executable, content)
+            for _ in content:
+                pass
+            if any(stream.read(_padded(size) - size)):
+                raise ArchiveUnreadable("the archive has data between its members")
+        stream.expect_zeros_to_the_end()
+
+
+class _Gunzip:
+    """One gzip stream, unpacked no faster than it is read, and nothing behind it."""
+
+    def __init__(self, file: BinaryIO, budget: Budget) -> None:
+        self._pieces = _unpacked(file, budget)
+        self._ready = b""
+
+    def read(self, count: int) -> bytes:
+        """Give exactly so many bytes."""
+        return b"".join(self.take(count))
+
+    def take(self, count: int) -> Iterator[bytes]:
+        """Give exactly so many bytes, piece by piece."""
+        while count:
+            self._ready = self._ready or next(self._pieces, b"")
+            if not self._ready:
+                raise ArchiveUnreadable("the archive ends in the middle; was it sent whole?")
+            piece, self._ready = self._ready[:count], self._ready[count:]
+            count -= len(piece)
+            yield piece
+
+    def expect_zeros_to_the_end(self) -> None:
+        """Read what is left: padding alone, then the end of the file."""
+        if any(self._ready) or any(any(piece) for piece in self._pieces):
+            raise ArchiveUnreadable("the archive has data behind its end")
+
+
+def _unpacked(file: BinaryIO, budget: Budget) -> Iterator[bytes]:
+    inflater = Inflater(GZIP_WINDOW)
+    while not inflater.eof:
+        packed = file.read(CHUNK)
+        if not packed:
+            raise ArchiveUnreadable("the archive ends in the middle; was it sent whole?")
+        for piece in inflater.feed(packed):
+            budget.spend(len(piece))
+            yield piece
+    if inflater.unused or file.read(1):
+        raise ArchiveUnreadable("the archive has data behind its gzip stream")
+
+
+def _check_header(header: bytes) -> int:
+    """Refuse what readers read differently; give the size of what follows."""
+    blank = header[:148] + b" " * 8 + header[156:]
+    if header[257:265] not in {_POSIX, _GNU} or _octal(header[148:156]) != sum(blank):
+        raise ArchiveUnreadable(f"the archive has a damaged header; {_USTAR}")
+    kind = header[156:157]
+    if kind in _LONG_NAME_TYPES:
+        raise ArchivePathRefused(f"a path needs more than 100 characters; {_USTAR}, which has room for 255")
+    if kind not in _FILE_TYPES | _EXTENDED_TYPES | {_FOLDER_TYPE}:
+        raise ArchiveMemberRefused(
+            "the archive has a member that is neither file nor folder; replace links by what they point to",
+            path=shown(header[:100].rstrip(b"\0").decode("latin-1")),
+        )
+    return _octal(header[124:136])
+
+
+def _name(header: bytes) -> bytes:
+    name, prefix = (field.split(b"\0")[0] for field in (header[:100], header[345:500]))
+    if header[257:265] == _GNU:
+        if any(header[345:500]):  # times and sparse maps live there: readers disagree on them
+            raise ArchiveUnreadable(f"the archive has GNU extensions; {_USTAR}")
+        return name
+    return prefix + b"/" + name if prefix else name
+
+
+def _check_extended(content: bytes) -> None:
+    """Refuse extended headers (POSIX, pax) that change what the plain header says."""
+    while content:
+        digits, blank, _ = content.partition(b" ")
+        if not blank or not digits.isdigit() or len(digits) > 5:  # noqa: PLR2004  of LARGEST_EXTENDED_HEADER
+            raise ArchiveUnreadable(f"the archive has a damaged extended header; {_USTAR}")
+        length = int(digits)
+        record, content = content[:length], content[length:]
+        keyword, equals, _ = record[len(digits) + 1 :].partition(b"=")
+        if not equals or not record.endswith(b"\n") or len(record) != length:
+            raise ArchiveUnreadable(f"the archive has a damaged extended header; {_USTAR}")
+        if keyword.startswith(_OVERRIDES):
+            raise ArchivePathRefused(f"an extended header overrides a member's path or size; {_USTAR}")
+
+
+def _octal(field: bytes) -> int:
+    digits = field.strip(b"\0 ")
+    if not digits.isdigit() or b"8" in digits or b"9" in digits:
+        if not digits:
+            return 0
+        raise ArchiveUnreadable(f"the archive has a header with a number of another form; {_USTAR}")
+    return int(digits, 8)
+
+
+def _padded(size: int, *, most: int | None = None) -> int:
+    if most is not None and size > most:
+        raise ArchiveUnreadable(f"the archive has an extended header of more than {most} bytes")
+    return -(-size // BLOCK) * BLOCK

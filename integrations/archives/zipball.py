@@ -1,0 +1,194 @@
+"""Zip archives, read by a small strict reader.
+
+A zip says everything twice, in front of each member and in its directory at the end, and readers differ in
+whom they believe. Here both must say the same, and the members must fill the file from its first byte to the
+directory without gap or overlap: so there is one way to read it, and nothing else in it.
+"""
+
+import stat
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Final
+
+from domain.registry.errors import ArchiveMemberRefused, ArchiveUnreadable
+from integrations.archives.inflate import Inflater
+from integrations.archives.members import CHUNK, ArchiveLimits, Budget, Member, Paths, shown
+
+_END: Final = struct.Struct("<4s4H2LH")
+_CENTRAL: Final = struct.Struct("<4s6H3L5H2L")
+_LOCAL: Final = struct.Struct("<4s5H3L2H")
+_DESCRIPTOR: Final = struct.Struct("<4s3L")
+_END_MARK: Final = b"PK\x05\x06"
+_CENTRAL_MARK: Final = b"PK\x01\x02"
+_LOCAL_MARK: Final = b"PK\x03\x04"
+_DESCRIPTOR_MARK: Final = b"PK\x07\x08"
+
+STORED: Final = 0
+DEFLATED: Final = 8
+# Bits 1 and 2 are hints to the packer, 3 puts sizes behind the member (Go's writer does), 11 says UTF-8.
+KNOWN_FLAGS: Final = 0x080E
+SIZES_FOLLOW: Final = 0x0008
+UTF8: Final = 0x0800
+LARGEST_DIRECTORY: Final = 16 * 1024 * 1024
+# A Unicode path (0x7075) or zip64 sizes (0x0001) would override what the plain fields say.
+OVERRIDING_EXTRAS: Final = frozenset({0x0001, 0x7075})
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    name: bytes
+    flags: int
+    method: int
+    crc: int
+    packed: int
+    unpacked: int
+    mode: int
+    offset: int
+
+
+def iterate_zipball(path: Path, limits: ArchiveLimits) -> Iterator[Member]:
+    """Give each file of the archive in turn; what is not read of one is checked all the same.
+
+    Raises:
+        ArchiveUnreadable, ArchivePathRefused, ArchiveMemberRefused, ArchiveTooLarge: while iterating.
+    """
+    with path.open("rb") as file:
+        size = path.stat().st_size
+        budget = Budget(limits, size)
+        entries, directory_at = _directory(file, size, budget)
+        paths = Paths()
+        position = 0
+        for entry in sorted(entries, key=lambda entry: entry.offset):
+            if entry.offset != position:
+                raise ArchiveUnreadable("members of the zip overlap, or there is data between them")
+            name = paths.add(entry.name, is_folder=entry.name.endswith(b"/"))
+            position = _check_local(file, entry)
+            if not entry.name.endswith(b"/"):
+                content = _unpack(file, entry, budget)
+                yield Member(name, bool(entry.mode & 0o111), content)
+                for _ in content:
+                    pass
+            elif entry.packed or entry.unpacked:
+                raise ArchiveUnreadable("a folder in the zip has content", path=shown(name))
+            position += entry.packed + _check_descriptor(file, entry, position + entry.packed)
+        if position != directory_at:
+            raise ArchiveUnreadable("the zip has data between its members and its directory")
+
+
+def _directory(file: BinaryIO, size: int, budget: Budget) -> tuple[list[_Entry], int]:
+    if size < _END.size:
+        raise ArchiveUnreadable("the zip ends in the middle; was it sent whole?")
+    file.seek(size - _END.size)
+    mark, disk, first_disk, here, count, length, offset, comment = _END.unpack(file.read(_END.size))
+    if mark != _END_MARK or comment:
+        raise ArchiveUnreadable("the zip does not end with its directory; it has a comment or data behind it")
+    if disk or first_disk or here != count or offset + length + _END.size != size or length > LARGEST_DIRECTORY:
+        raise ArchiveUnreadable("the zip's directory is not where it says; zip64 and parts are not taken")
+    file.seek(offset)
+    directory, entries = file.read(length), []
+    while directory:
+        budget.add_member()
+        entry, directory = _central(directory)
+        entries.append(entry)
+    if len(entries) != count:
+        raise ArchiveUnreadable("the zip's directory has another number of members than it says")
+    return entries, offset
+
+
+def _central(directory: bytes) -> tuple[_Entry, bytes]:
+    if len(directory) < _CENTRAL.size:
+        raise ArchiveUnreadable("the zip's directory ends in the middle")
+    fields = _CENTRAL.unpack_from(directory)
+    mark, made_by, _, flags, method, _, _, crc, packed, unpacked = fields[:10]
+    name_length, extra_length, comment_length, disk, _, attributes, offset = fields[10:]
+    name, rest = _cut(directory[_CENTRAL.size :], name_length)
+    extra, rest = _cut(rest, extra_length)
+    _, rest = _cut(rest, comment_length)
+    if mark != _CENTRAL_MARK or disk:
+        raise ArchiveUnreadable("the zip's directory is damaged")
+    if flags & ~KNOWN_FLAGS or method not in {STORED, DEFLATED}:
+        raise ArchiveUnreadable(
+            "a member of the zip is encrypted or packed by a method that is not taken", method=method
+        )
+    if not (name.isascii() or flags & UTF8):
+        raise ArchiveUnreadable("a path in the zip is not marked as UTF-8")
+    _check_extras(extra)
+    mode = attributes >> 16
+    if stat.S_IFMT(mode) not in {0, stat.S_IFREG, stat.S_IFDIR}:
+        raise ArchiveMemberRefused(
+            "the zip has a member that is neither file nor folder; replace links by what they point to",
+            path=shown(name.decode("latin-1")),
+        )
+    if made_by >> 8 not in {3, 19}:  # only Unix and macOS write modes
+        mode = 0
+    return _Entry(name, flags, method, crc, packed, unpacked, mode, offset), rest
+
+
+def _check_local(file: BinaryIO, entry: _Entry) -> int:
+    """Compare what stands in front of the member; give where its content begins, with the file there."""
+    file.seek(entry.offset)
+    head = file.read(_LOCAL.size)
+    if len(head) != _LOCAL.size or head[:4] != _LOCAL_MARK:
+        raise ArchiveUnreadable("a member of the zip is not where its directory says")
+    _, _, flags, method, _, _, crc, packed, unpacked, name_length, extra_length = _LOCAL.unpack(head)
+    name, extra = file.read(name_length), file.read(extra_length)
+    _check_extras(extra)
+    sizes = (crc, packed, unpacked)
+    expected = (entry.crc, entry.packed, entry.unpacked)
+    unknown_yet = bool(flags & SIZES_FOLLOW) and sizes == (0, 0, 0)
+    if (name, flags, method) != (entry.name, entry.flags, entry.method) or not (unknown_yet or sizes == expected):
+        raise ArchiveUnreadable(
+            "a member of the zip has another header than its directory says",
+            path=shown(entry.name.decode("latin-1")),
+        )
+    return file.tell()
+
+
+def _check_descriptor(file: BinaryIO, entry: _Entry, position: int) -> int:
+    """Compare the sizes that follow a member, where they do; give how many bytes they take."""
+    if not entry.flags & SIZES_FOLLOW:
+        return 0
+    file.seek(position)
+    found = file.read(_DESCRIPTOR.size)
+    if found != _DESCRIPTOR.pack(_DESCRIPTOR_MARK, entry.crc, entry.packed, entry.unpacked):
+        raise ArchiveUnreadable("the sizes behind a member of the zip are not those of its directory")
+    return _DESCRIPTOR.size
+
+
+def _unpack(file: BinaryIO, entry: _Entry, budget: Budget) -> Iterator[bytes]:
+    """Give the member's content, and hold it to its size and checksum."""
+    inflater = Inflater(-zlib.MAX_WBITS)
+    left, count, crc = entry.packed, 0, 0
+    while left:
+        packed = file.read(min(CHUNK, left))
+        if not packed:
+            raise ArchiveUnreadable("the zip ends in the middle; was it sent whole?")
+        left -= len(packed)
+        for piece in inflater.feed(packed) if entry.method == DEFLATED else (packed,):
+            budget.spend(len(piece))
+            count, crc = count + len(piece), zlib.crc32(piece, crc)
+            if count > entry.unpacked:
+                raise ArchiveUnreadable("a member of the zip is larger than its directory says")
+            yield piece
+    whole = entry.method == STORED or (inflater.eof and not inflater.unused and not left)
+    if not whole or (count, crc) != (entry.unpacked, entry.crc):
+        raise ArchiveUnreadable("a member of the zip has another size or checksum than its directory says")
+
+
+def _check_extras(extra: bytes) -> None:
+    while extra:
+        if len(extra) < 4:  # noqa: PLR2004  a kind and a length of two bytes each
+            raise ArchiveUnreadable("the zip has a damaged extra field")
+        kind, length = struct.unpack_from("<2H", extra)
+        if kind in OVERRIDING_EXTRAS:
+            raise ArchiveUnreadable("the zip has zip64 sizes or a second path for a member; pack it without")
+        _, extra = _cut(extra[4:], length)
+
+
+def _cut(content: bytes, length: int) -> tuple[bytes, bytes]:
+    if len(content) < length:
+        raise ArchiveUnreadable("the zip's directory ends in the middle")
+    return content[:length], content[length:]

@@ -1,0 +1,56 @@
+"""A provider's package: a zip with an executable that tools find and may start."""
+
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from domain.registry.errors import ArchiveMemberRefused, NotAProvider
+from domain.registry.names import Platform
+from integrations.archives.provider import check_provider
+from tests.fixtures.archives import a_provider_zip, a_zip, written
+
+LINUX = Platform("linux", "amd64")
+
+
+def check(folder: Path, content: bytes, platform: Platform = LINUX) -> str:
+    return check_provider(written(folder, content), type="time", platform=platform)
+
+
+class TestCheckProvider:
+    def test_hashes_the_files_however_they_are_packed(self, tmp_path: Path) -> None:
+        one = {"terraform-provider-time_v0.1.0": b"x", "LICENSE": b"MIT"}
+        other = dict(reversed(one.items()))
+        hashes = {
+            check(tmp_path, a_zip(files, mode=0o100755, method=method))
+            for files in (one, other)
+            for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+        }
+        assert len(hashes) == 1
+
+    @pytest.mark.parametrize("name", ["terraform-provider-time", "terraform-provider-time_v0.1.0_x5"])
+    def test_takes_each_name_that_tools_find(self, tmp_path: Path, name: str) -> None:
+        assert check(tmp_path, a_zip({name: "x"}, mode=0o100755)).startswith("h1:")
+
+    @pytest.mark.parametrize(
+        "name",
+        ["README", "terraform-provider-times", "bin/terraform-provider-time", "terraform-provider-random_v1"],
+    )
+    def test_refuses_a_zip_without_the_providers_executable(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(NotAProvider, match="linux_amd64"):
+            check(tmp_path, a_zip({name: "x"}, mode=0o100755))
+
+    def test_refuses_an_executable_that_may_not_be_executed(self, tmp_path: Path) -> None:
+        content = a_zip({"terraform-provider-time_v0.1.0": "x"}, mode=0o100644)
+        with pytest.raises(NotAProvider, match="may not be executed"):
+            check(tmp_path, content)
+        windows = Platform("windows", "amd64")
+        assert check(tmp_path, a_zip({"terraform-provider-time_v0.1.0.exe": "x"}), windows).startswith("h1:")
+
+    def test_refuses_links(self, tmp_path: Path) -> None:
+        with pytest.raises(ArchiveMemberRefused):
+            check(tmp_path, a_zip({"terraform-provider-time_v0.1.0": "/bin/sh"}, mode=0o120777))
+
+    def test_hashes_differ_with_any_content(self, tmp_path: Path) -> None:
+        hashes = {check(tmp_path, a_provider_zip(content=bytes([byte]))) for byte in range(5)}
+        assert len(hashes) == 5
