@@ -1,0 +1,74 @@
+"""Organizations over HTTP."""
+
+import asyncio
+
+import httpx2
+import pytest
+
+from domain.ids import new_id
+from services.all import Services
+from tests.factories.organizations import Caller
+
+pytestmark = pytest.mark.servers
+PATH = "/api/v1/organizations"
+
+
+@pytest.fixture(scope="module")
+async def operator(services: Services) -> dict[str, str]:
+    """Give the headers of the installation's operator, whose key is made once."""
+    key = await services.organizations.bootstrap("operator@example.com")
+    assert key is not None
+    assert await services.organizations.bootstrap("operator@example.com") is None
+    return {"Authorization": f"Bearer {key}"}
+
+
+def an_organization() -> dict[str, str]:
+    slug = f"o-{new_id().hex}"
+    return {"slug": slug, "display_name": "An organization", "administrator_email": f"a@{slug}.example"}
+
+
+class TestMakeOrganization:
+    async def test_gives_a_key_of_its_first_administrator(
+        self, client: httpx2.AsyncClient, operator: dict[str, str]
+    ) -> None:
+        answer = await client.post(PATH, json=an_organization(), headers=operator)
+        made = answer.json()
+        assert (answer.status_code, answer.headers["cache-control"]) == (201, "no-store")
+        headers = {"Authorization": f"Bearer {made['administrator_key']}"}
+        seen = (await client.get(PATH, headers=headers)).json()["items"]
+        assert [item["id"] for item in seen] == [made["id"]]
+
+    async def test_of_ten_with_one_slug_one_wins(
+        self, client: httpx2.AsyncClient, operator: dict[str, str]
+    ) -> None:
+        body = an_organization()
+        answers = await asyncio.gather(*(client.post(PATH, json=body, headers=operator) for _ in range(10)))
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 9
+
+    @pytest.mark.parametrize("slug", ["-a", "a-", "A", "a.b", "a" * 64, "admin", "ä", ""])
+    async def test_refuses_what_is_no_slug(
+        self, client: httpx2.AsyncClient, operator: dict[str, str], slug: str
+    ) -> None:
+        answer = await client.post(PATH, json=an_organization() | {"slug": slug}, headers=operator)
+        assert answer.status_code == 422
+
+    async def test_is_denied_to_an_organizations_administrator(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        answer = await client.post(PATH, json=an_organization(), headers=caller.headers)
+        assert (answer.status_code, answer.json()["code"]) == (403, "identity.permission_denied")
+
+
+class TestListOrganizations:
+    async def test_shows_all_to_an_operator(
+        self, client: httpx2.AsyncClient, operator: dict[str, str], caller: Caller
+    ) -> None:
+        seen: set[str] = set()
+        params: dict[str, str] = {"limit": "200"}
+        while True:
+            page = (await client.get(PATH, params=params, headers=operator)).json()
+            seen |= {item["id"] for item in page["items"]}
+            if page["next_cursor"] is None:
+                break
+            params["cursor"] = page["next_cursor"]
+        assert str(caller.organization.id) in seen

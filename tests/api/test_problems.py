@@ -1,0 +1,44 @@
+"""What goes wrong before a route is reached."""
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+
+from tests.factories.organizations import Caller
+
+pytestmark = pytest.mark.servers
+
+
+class TestProblems:
+    async def test_an_unknown_path_is_a_problem_with_a_request_id(self, client: httpx2.AsyncClient) -> None:
+        answer = await client.get("/api/v1/nothing", headers={"X-Request-ID": "mine-1"})
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-request-id"] == "mine-1"
+        assert (answer.json()["code"], answer.json()["request_id"]) == ("request.no_such_path", "mine-1")
+
+    async def test_a_request_id_that_is_no_short_word_is_replaced(self, client: httpx2.AsyncClient) -> None:
+        answer = await client.get("/api/v1/nothing", headers={"X-Request-ID": "x" * 101})
+        assert answer.headers["x-request-id"] != "x" * 101
+
+    @pytest.mark.parametrize("declared", [True, False])
+    async def test_a_body_over_a_megabyte_is_refused_by_length_and_by_count(
+        self, client: httpx2.AsyncClient, caller: Caller, *, declared: bool
+    ) -> None:
+        async def pieces() -> AsyncIterator[bytes]:
+            for _ in range(20):
+                yield b" " * (1 << 16)
+
+        content = b" " * (20 << 16) if declared else pieces()
+        headers = caller.headers | {"Content-Type": "application/json"}
+        answer = await client.post("/api/v1/api-keys", content=content, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (413, "request.body_too_large")
+
+    @pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b"\xff", b'{"name": NaN}', b'{"name": "\\ud800"}'])
+    async def test_a_body_that_is_no_json_is_invalid(
+        self, client: httpx2.AsyncClient, caller: Caller, content: bytes
+    ) -> None:
+        headers = caller.headers | {"Content-Type": "application/json"}
+        answer = await client.post("/api/v1/api-keys", content=content, headers=headers)
+        assert answer.status_code in {400, 422}
+        assert answer.headers["content-type"] == "application/problem+json"
