@@ -56,7 +56,8 @@ class TestRights:
             for role in (APP_ROLE, PLATFORM_ROLE):
                 found = await connection.execute(
                     text(
-                        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb FROM pg_roles WHERE rolname = :r"
+                        "SELECT rolsuper, rolbypassrls, rolcreaterole, rolcreatedb "
+                        "FROM pg_roles WHERE rolname = :r"
                     ),
                     {"r": role},
                 )

@@ -8,7 +8,7 @@ from sqlalchemy import text
 
 from domain.identity.keys import KeyKind
 from domain.identity.permissions import PLATFORM_ONLY, Permission
-from domain.identity.principal import Principal, Unauthenticated
+from domain.identity.principal import Unauthenticated
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.identity.api_keys import MakeKey
@@ -111,12 +111,13 @@ class TestAuthenticate:
                 text("UPDATE organization SET status = 'frozen' WHERE id = :id"), {"id": caller.organization.id}
             )
 
-        async def frozen() -> Principal:
-            while (principal := await other_process.authenticate(caller.key)).read_only_from is None:
-                await asyncio.sleep(0)  # noqa: ASYNC110  what changes is another connection's news
-            return principal
+        async def until_read_only() -> None:
+            while True:
+                if (await other_process.authenticate(caller.key)).read_only_from is not None:
+                    return
+                await asyncio.sleep(0)
 
-        assert await asyncio.wait_for(frozen(), timeout=1)
+        await asyncio.wait_for(until_read_only(), timeout=1)
 
     async def test_a_user_who_left_takes_the_keys_along(
         self, database: Database, other_process: Authentication, caller: Caller
