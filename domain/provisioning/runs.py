@@ -123,6 +123,15 @@ class RunStep(BaseModel, frozen=True, from_attributes=True):
     finished_at: datetime | None
 
 
+class RunDetail(Run, frozen=True):
+    """A run with what was done for it."""
+
+    queue_position: int | None = Field(
+        description="How many runs go first on this deployment; null once the run is admitted."
+    )
+    steps: list[RunStep]
+
+
 class StateVersion(BaseModel, frozen=True, from_attributes=True):
     """One state of a deployment as its CLI wrote it; the bytes are encrypted and not in here."""
 

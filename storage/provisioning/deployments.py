@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -148,6 +148,15 @@ async def states(
     if after is not None:
         query = query.where(StateVersionRow.id < after)
     return list(await session.scalars(query.order_by(StateVersionRow.id.desc()).limit(limit)))
+
+
+async def block(session: AsyncSession, organization_id: UUID, deployment_id: UUID, run_id: UUID) -> None:
+    """Let nothing be applied to a deployment until a person has acknowledged what the run left."""
+    await session.execute(
+        update(DeploymentRow)
+        .where(DeploymentRow.organization_id == organization_id, DeploymentRow.id == deployment_id)
+        .values(blocked_by_run_id=run_id)
+    )
 
 
 async def quarantine(session: AsyncSession, state: StateQuarantineRow) -> bool:

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import RunNotFound
 from domain.provisioning.states import RunState
+from domain.run_steps import StepOperation
 from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, TierRow
 
 
@@ -53,6 +54,16 @@ async def page(
     if after is not None:
         query = query.where(RunRow.id < after)
     return list(await session.scalars(query.order_by(RunRow.id.desc()).limit(limit)))
+
+
+async def latest_changing(session: AsyncSession, organization_id: UUID, deployment_id: UUID) -> RunRow | None:
+    """Read the newest run of a deployment that was to change it."""
+    query = select(RunRow).where(
+        RunRow.organization_id == organization_id,
+        RunRow.deployment_id == deployment_id,
+        RunRow.operation != StepOperation.PLAN,
+    )
+    return await session.scalar(query.order_by(RunRow.id.desc()).limit(1))
 
 
 async def overdue(session: AsyncSession, *, grace: timedelta, limit: int) -> list[RunRow]:

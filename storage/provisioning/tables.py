@@ -344,6 +344,7 @@ class RunOutputRow(Base):
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)
+    step_id: Mapped[UUID]
     sensitive: Mapped[bool]
     type: Mapped[Any] = mapped_column(JSONB)
     # JSON's null is a value like others; SQL's NULL is for sensitive ones.

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from storage.migrations.policies import grant, protect
 
 revision = "0003"
-down_revision = "0001"
+down_revision = "0002"
 
 
 def upgrade() -> None:
@@ -224,6 +224,7 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("run_id", sa.Uuid(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
+        sa.Column("step_id", sa.Uuid(), nullable=False),
         sa.Column("sensitive", sa.Boolean(), nullable=False),
         sa.Column("type", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("value", postgresql.JSONB(astext_type=sa.Text()), nullable=True),

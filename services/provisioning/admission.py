@@ -1,0 +1,51 @@
+"""Who may begin: what submit, the end of a run and the tick do alike, inside their transactions."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.provisioning.states import FINAL
+from domain.run_steps import StepOperation
+from domain.scope import Scope
+from services.provisioning.wakes import wake_of
+from storage import audit, outbox
+from storage.database import now
+from storage.provisioning import queue
+from storage.provisioning.tables import RunRow
+
+
+async def admit_next(session: AsyncSession, scope: Scope, capacity: dict[str, int | None]) -> list[RunRow]:
+    """Admit the first waiting run of every free deployment, as far as the permits go, and wake them.
+
+    Args:
+        session: holds the organization's permits (queue.lock_permits), so nobody else admits meanwhile.
+        scope: the organization.
+        capacity: what lock_permits gave.
+    """
+    candidates = await queue.next_in_line(session, scope.organization_id)
+    if not candidates:
+        return []
+    at_work = await queue.working(session, scope.organization_id)
+    chosen: list[RunRow] = []
+    for run in candidates:
+        if _has_room(capacity, at_work, run.environment):
+            at_work[run.environment] = at_work.get(run.environment, 0) + 1
+            chosen.append(run)
+    admitted = []
+    locked = await queue.lock_runs(
+        session, scope.organization_id, [run.id for run in chosen], [run.deployment_id for run in chosen]
+    )
+    for run in locked:
+        if run.state in FINAL or run.admitted_at is not None:
+            continue
+        # A state client or a person may have taken the lock since; then the run stays in line.
+        if run.operation == StepOperation.PLAN or await queue.take_lock(session, run):
+            run.admitted_at = run.due_at = await now(session)
+            await outbox.enqueue(session, scope, wake_of(run))
+            audit.record(session, scope, "provisioning.run_admitted", ("run", run.id))
+            admitted.append(run)
+    return admitted
+
+
+def _has_room(capacity: dict[str, int | None], at_work: dict[str, int], environment: str) -> bool:
+    whole = capacity.get(queue.WHOLE_ORGANIZATION)
+    own = capacity.get(environment)
+    return (whole is None or sum(at_work.values()) < whole) and (own is None or at_work.get(environment, 0) < own)

@@ -1,0 +1,57 @@
+"""Use cases on deployments and their states."""
+
+from uuid import UUID
+
+from domain.provisioning.runs import Deployment, StateVersion
+from domain.scope import Scope
+from storage.database import Database
+from storage.provisioning import deployments
+
+
+class Deployments:
+    """Shows deployments and what states they went through. Only runs change them."""
+
+    def __init__(self, database: Database) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+
+    async def get(self, scope: Scope, deployment_id: UUID) -> Deployment:
+        """Give one deployment.
+
+        Raises:
+            DeploymentNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            row = await deployments.get(session, scope.organization_id, deployment_id)
+            return Deployment.model_validate(row)
+
+    async def page(
+        self,
+        scope: Scope,
+        *,
+        environment: str | None,
+        tag: dict[str, str] | None,
+        after: UUID | None,
+        limit: int,
+    ) -> list[Deployment]:
+        """List the organization's deployments, the newest first."""
+        async with self._database.transaction(scope) as session:
+            rows = await deployments.page(
+                session, scope.organization_id, environment=environment, tag=tag, after=after, limit=limit
+            )
+            return [Deployment.model_validate(row) for row in rows]
+
+    async def states(
+        self, scope: Scope, deployment_id: UUID, *, after: UUID | None, limit: int
+    ) -> list[StateVersion]:
+        """List the states of a deployment, the newest first.
+
+        Raises:
+            DeploymentNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            await deployments.get(session, scope.organization_id, deployment_id)
+            rows = await deployments.states(
+                session, scope.organization_id, deployment_id, after=after, limit=limit
+            )
+            return [StateVersion.model_validate(row) for row in rows]

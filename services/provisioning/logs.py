@@ -1,0 +1,112 @@
+"""Use cases on the logs of runs: read as they come, by any number of people, at one query for all of them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+from uuid import UUID
+
+import structlog
+
+from domain.errors import Unavailable
+from domain.provisioning.logs import LogPiece, LogPosition, pieces_after
+from domain.provisioning.states import FINAL, RunState
+from domain.scope import Scope
+from storage.database import Database
+from storage.provisioning import logs, runs
+from storage.provisioning.logs import MOST_CHUNKS, Watched
+from storage.provisioning.tables import LogChunkRow
+
+EVERY: Final = 0.2
+"""Seconds between two looks, which is also how often a runner writes."""
+log = structlog.get_logger(__name__)
+
+
+@dataclass(slots=True, eq=False)
+class _Follower:
+    run_id: UUID
+    organization_id: UUID
+    position: LogPosition
+    news: asyncio.Queue[list[LogPiece] | RunState] = field(default_factory=lambda: asyncio.Queue(maxsize=2))
+
+
+class RunLogs:
+    """Reads logs, and follows them for whoever watches: one task per process looks for all of them."""
+
+    def __init__(self, database: Database) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._followers: set[_Follower] = set()
+        self._looking: asyncio.Task[None] | None = None
+
+    async def read(self, scope: Scope, run_id: UUID, after: LogPosition) -> list[LogPiece]:
+        """Give the next pieces of a run's log; none at its end so far.
+
+        Raises:
+            RunNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            await runs.get(session, scope.organization_id, run_id)
+            watched = Watched(scope.organization_id, run_id, after.step, after.offset)
+            return pieces_after(_pieces(await logs.after(session, [watched])), after)
+
+    async def follow(
+        self, scope: Scope, run_id: UUID, after: LogPosition
+    ) -> AsyncIterator[list[LogPiece] | RunState]:
+        """Give pieces of a run's log as they come, and at its end the state that the run came to.
+
+        The caller has seen to it that the run is the scope's (Runs.get).
+        """
+        follower = _Follower(run_id, scope.organization_id, after)
+        self._followers.add(follower)
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._look())
+        try:
+            while True:
+                news = await follower.news.get()
+                yield news
+                if isinstance(news, RunState):
+                    return
+        finally:
+            self._followers.discard(follower)
+
+    async def _look(self) -> None:
+        """Look for all followers until there are none."""
+        while self._followers:
+            # Who has not taken what there was is not asked for again: a slow reader fills no memory.
+            ready = [follower for follower in self._followers if follower.news.empty()]
+            try:
+                await self._serve(ready)
+            except Unavailable:
+                log.warning("logs_unavailable")  # whoever follows waits with us
+            await asyncio.sleep(EVERY)
+
+    async def _serve(self, followers: Sequence[_Follower]) -> None:
+        if not followers:
+            return
+        behind: dict[UUID, Watched] = {}
+        for follower in followers:
+            at = follower.position
+            watched = Watched(follower.organization_id, follower.run_id, at.step, at.offset)
+            known = behind.get(follower.run_id)
+            if known is None or (at.step, at.offset) < (known.step_number, known.offset):
+                behind[follower.run_id] = watched
+        async with self._database.platform("follow logs") as session:
+            # States first: once a run was seen ended, all of its log is there to be read after.
+            states = await runs.states_of(session, list(behind))
+            chunks = await logs.after(session, behind.values())
+        by_run: dict[UUID, list[LogPiece]] = {}
+        for chunk in chunks:
+            by_run.setdefault(chunk.run_id, []).extend(_pieces([chunk]))
+        for follower in followers:
+            news = pieces_after(by_run.get(follower.run_id, []), follower.position)
+            if news:
+                follower.position = news[-1].end
+                follower.news.put_nowait(news)
+            state = states.get(follower.run_id)
+            if state in FINAL and len(chunks) < MOST_CHUNKS:
+                follower.news.put_nowait(state)
+
+
+def _pieces(chunks: Sequence[LogChunkRow]) -> list[LogPiece]:
+    return [LogPiece(chunk.step_number, chunk.offset, chunk.data) for chunk in chunks]

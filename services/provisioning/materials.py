@@ -1,0 +1,65 @@
+"""What a step works on, fetched and opened: the bytes behind an assignment."""
+
+import json
+from dataclasses import dataclass, field
+
+from domain.provisioning.inputs import Inputs
+from domain.scope import Scope
+from services.provisioning.runs import SECRET_INPUT
+from services.provisioning.sealed_blobs import SealedBlobs
+from services.provisioning.states import STATE
+from services.provisioning.steps import LOCK_FILE, PLAN, Assignment
+from services.secrets import Envelope
+from storage.database import Database
+from storage.provisioning import runs
+
+
+@dataclass(frozen=True, slots=True)
+class StepMaterials:
+    """Bytes and values; they go to the runner and nowhere else."""
+
+    module_archive: bytes = field(repr=False)
+    state: bytes | None = field(repr=False)
+    plan: bytes | None = field(repr=False)
+    lock_file: bytes | None = field(repr=False)
+    secret_inputs: Inputs = field(repr=False)
+
+
+class Materials:
+    """Fetches what assignments name."""
+
+    def __init__(self, database: Database, envelope: Envelope, blobs: SealedBlobs) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._envelope = envelope
+        self._blobs = blobs
+
+    async def fetch(self, scope: Scope, assignment: Assignment) -> StepMaterials:
+        """Fetch everything an admitted step needs.
+
+        Raises:
+            SealBroken: something stored was changed.
+        """
+        state, plan = assignment.state, assignment.plan
+        return StepMaterials(
+            module_archive=await self._blobs.read_open(assignment.module_digest),
+            state=None if state is None else await self._blobs.read(scope, STATE, state.id, state.blob),
+            plan=None if plan is None else await self._blobs.read(scope, PLAN, plan.step_id, plan.blob),
+            lock_file=(
+                None
+                if plan is None or plan.lock_file_blob is None
+                else await self._blobs.read(scope, LOCK_FILE, plan.step_id, plan.lock_file_blob)
+            ),
+            secret_inputs=await self._secret_inputs(scope, assignment),
+        )
+
+    async def _secret_inputs(self, scope: Scope, assignment: Assignment) -> Inputs:
+        run_id = assignment.secrets_run_id
+        if run_id is None:
+            return {}
+        async with self._database.transaction(scope) as session:
+            sealed = await runs.secret_inputs(session, scope.organization_id, run_id)
+        return {
+            name: json.loads(await self._envelope.open(scope, SECRET_INPUT, f"{run_id}/{name}", sealed[name]))
+            for name in assignment.secret_input_names
+        }

@@ -1,0 +1,216 @@
+"""The one writer of a run's state, and of what hangs on it: the lock of its deployment and who is next in line."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import new_id
+from domain.long_work import Priority
+from domain.provisioning.decisions import Facts, Next, StepFacts, decide
+from domain.provisioning.messages import RunMove, RunReference, StepOrder, TickReport
+from domain.provisioning.states import FINAL, Decision, RunState, check_move
+from domain.run_failures import ErrorClass
+from domain.run_steps import ExitClass, StepOperation, StepPhase
+from domain.scope import PLATFORM, Actor, ActorKind, Scope
+from services.provisioning.admission import admit_next
+from services.provisioning.wakes import wake_of
+from storage import audit, outbox
+from storage.database import Database, now
+from storage.provisioning import deployments, queue, runs, steps
+from storage.provisioning.tables import DeploymentRow, RunRow, RunStepRow
+
+APPROVAL_TIMEOUT: Final = timedelta(days=7)
+OVERDUE: Final = timedelta(minutes=1)
+MOST_AT_ONCE: Final = 500
+PHASE_OF: Final = {
+    RunState.PLANNING: StepPhase.PLAN,
+    RunState.APPLYING: StepPhase.APPLY,
+    RunState.RECOVERING: StepPhase.APPLY,
+}
+PRIORITY_OF: Final = {StepPhase.PLAN: Priority.PLAN, StepPhase.APPLY: Priority.APPLY}
+SUCCESS: Final = frozenset({RunState.APPLIED, RunState.PLANNED})
+
+
+@dataclass(frozen=True, slots=True)
+class _Locked:
+    """A run and its deployment, locked in the order that everybody keeps to."""
+
+    run: RunRow
+    deployment: DeploymentRow
+    capacity: dict[str, int | None]
+
+
+class RunMoves:
+    """Moves runs on. Whatever moves one, it is from the rows: what a caller wishes plays no part."""
+
+    def __init__(self, database: Database, *, approval_timeout: timedelta = APPROVAL_TIMEOUT) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._approval_timeout = approval_timeout
+
+    async def advance(self, reference: RunReference) -> RunMove:
+        """Move a run on as far as it goes, and say what is to be done until somebody asks again.
+
+        Asking twice, late, or of a run that has ended is harmless.
+
+        Raises:
+            RunNotFound.
+        """
+        scope = Scope(reference.organization_id, Actor(ActorKind.WORKFLOW, f"run:{reference.run_id}"))
+        async with self._database.transaction(scope) as session:
+            held = await _lock(session, reference)
+            run = held.run
+            while run.state not in FINAL:
+                following = decide(await _facts(session, run))
+                if following.to is None:
+                    run.due_at = await now(session) + following.wait
+                    return _move(run, following)
+                await self._enter(session, scope, held, following)
+            return _move(run, Next())
+
+    async def admit_waiting(self, scope: Scope) -> TickReport:
+        """Let go of locks whose runs have ended, and admit who is next: what was missed when it was due."""
+        async with self._database.transaction(scope) as session:
+            capacity = await queue.lock_permits(session, scope.organization_id)
+            released = await queue.release_ended(session, scope.organization_id)
+            admitted = await admit_next(session, scope, capacity)
+            return TickReport(admitted=len(admitted), released=released)
+
+    async def wake_overdue(self, *, grace: timedelta = OVERDUE) -> TickReport:
+        """Wake the runs that should have been looked at: their workflows were ended, or lost with Temporal.
+
+        Then repeat admission where anybody waits. A tick calls this, so that no row depends on a workflow.
+        """
+        async with self._database.platform("wake overdue runs") as session:
+            overdue = await runs.overdue(session, grace=grace, limit=MOST_AT_ONCE)
+            for row in overdue:
+                await outbox.enqueue(session, Scope(row.organization_id, PLATFORM), wake_of(row))
+            organizations = await queue.organizations_with_work(session)
+        reports = [await self.admit_waiting(Scope(one, PLATFORM)) for one in organizations]
+        return TickReport(
+            woken=len(overdue),
+            admitted=sum(report.admitted for report in reports),
+            released=sum(report.released for report in reports),
+        )
+
+    async def _enter(self, session: AsyncSession, scope: Scope, held: _Locked, following: Next) -> None:
+        """Write a move, and what belongs to it, in the session's transaction."""
+        run, to = held.run, following.to
+        if to is None:
+            raise ValueError("there is no move to write")
+        check_move(RunState(run.state), to)
+        ended = await _step_of(session, run)  # of the state it leaves
+        run.state, run.stage = to, None
+        moment = await now(session)
+        match to:
+            case RunState.AWAITING_APPROVAL:
+                run.approval_until = moment + self._approval_timeout
+            case RunState.RECOVERING:
+                held.deployment.step_id = new_id()  # whatever the lost step still writes comes too late
+            case RunState.APPLIED:
+                _note_applied(run, held.deployment, moment=moment)
+            case RunState.NEEDS_ATTENTION:
+                held.deployment.blocked_by_run_id = run.id
+            case _:
+                pass
+        if to in FINAL:
+            run.finished_at, run.due_at = moment, None
+            run.error_class, run.error_message = _error(to, following, ended)
+            audit.record(
+                session,
+                scope,
+                f"provisioning.run_{to.value}",
+                ("run", run.id),
+                outcome="success" if to in SUCCESS else "failure",
+                error_class=run.error_class,
+            )
+            await session.flush()  # the line below must see it
+            await queue.release_ended(session, run.organization_id)
+            await admit_next(session, scope, held.capacity)
+
+
+async def _lock(session: AsyncSession, reference: RunReference) -> _Locked:
+    organization_id = reference.organization_id
+    deployment_id = (await runs.get(session, organization_id, reference.run_id)).deployment_id
+    capacity = await queue.lock_permits(session, organization_id)
+    deployment = await deployments.get(session, organization_id, deployment_id, lock=True)
+    run = await runs.get(session, organization_id, reference.run_id, lock=True)
+    return _Locked(run, deployment, capacity)
+
+
+async def _facts(session: AsyncSession, run: RunRow) -> Facts:
+    step = await _step_of(session, run)
+    left = None if run.approval_until is None else run.approval_until - await now(session)
+    return Facts(
+        state=RunState(run.state),
+        operation=StepOperation(run.operation),
+        auto_apply=run.auto_apply,
+        admitted=run.admitted_at is not None,
+        cancel_requested=run.cancel_requested_at is not None,
+        decision=None if run.decision is None else Decision(run.decision),
+        approval_left=left if left is not None and left > timedelta() else None,
+        step=None if step is None else await _step_facts(session, step),
+    )
+
+
+async def _step_of(session: AsyncSession, run: RunRow) -> RunStepRow | None:
+    """Read the newest step of the phase that the run is in."""
+    phase = PHASE_OF.get(RunState(run.state))
+    return None if phase is None else await steps.newest(session, run.organization_id, run.id, phase)
+
+
+async def _step_facts(session: AsyncSession, step: RunStepRow) -> StepFacts:
+    return StepFacts(
+        attempt=step.attempt,
+        exit_class=None if step.exit_class is None else ExitClass(step.exit_class),
+        cli_started=step.cli_started_at is not None,
+        lease_left=None if step.finished_at else await steps.lease_left(session, step),
+    )
+
+
+def _move(run: RunRow, following: Next) -> RunMove:
+    order = None
+    if following.step is not None:
+        phase, attempt = following.step
+        order = StepOrder(
+            organization_id=run.organization_id,
+            run_id=run.id,
+            phase=phase,
+            attempt=attempt,
+            priority=PRIORITY_OF[phase],
+        )
+    return RunMove(
+        state=RunState(run.state),
+        environment=run.environment,
+        step=order,
+        interrupt=following.interrupt,
+        wait=following.wait,
+    )
+
+
+def _note_applied(run: RunRow, deployment: DeploymentRow, *, moment: datetime) -> None:
+    """Write into the deployment what it now is."""
+    deployment.module_source, deployment.module_version = run.module_source, run.module_version
+    deployment.engine, deployment.tags = run.engine, run.tags
+    deployment.expires_at = run.expires_at
+    deployment.destroyed_at = moment if run.operation == StepOperation.DESTROY else None
+
+
+def _error(to: RunState, following: Next, ended: RunStepRow | None) -> tuple[ErrorClass | None, str | None]:
+    """Say why a run did not get where it wanted."""
+    if to in SUCCESS or to in {RunState.CANCELED, RunState.REJECTED}:
+        return None, None
+    if following.failure is not None:
+        return following.failure
+    if ended is not None and ended.error_class is not None:
+        return ErrorClass(ended.error_class), ended.error_message
+    if to is RunState.NEEDS_ATTENTION:
+        return ErrorClass.UNKNOWN, (
+            "nobody saw how the apply ended; the newest state and the log are kept: look at what was in flight, "
+            "then acknowledge the run"
+        )
+    if to is RunState.TIMED_OUT:
+        return ErrorClass.TIMEOUT, "the step took longer than it may; what was made is in the state"
+    return ErrorClass.TRANSIENT_INFRA, "the worker stopped before the step was done; what was made is in the state"

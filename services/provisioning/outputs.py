@@ -1,0 +1,82 @@
+"""Use cases on what runs came to: their plans as people read them, and their outputs."""
+
+import json
+from uuid import UUID
+
+from pydantic import JsonValue
+
+from domain.provisioning.errors import OutputsShown, PlanNotReady
+from domain.provisioning.runs import Output
+from domain.scope import Scope
+from services.provisioning.sealed_blobs import SealedBlobs
+from services.provisioning.steps import OUTPUT, PLAN_TEXT
+from services.secrets import Envelope
+from storage import audit
+from storage.database import Database, now
+from storage.provisioning import runs, steps
+
+
+class Outputs:
+    """Shows plans and outputs. A sensitive output is shown once, to who may, and that is recorded."""
+
+    def __init__(self, database: Database, envelope: Envelope, blobs: SealedBlobs) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._envelope = envelope
+        self._blobs = blobs
+
+    async def plan(self, scope: Scope, run_id: UUID) -> str:
+        """Give the plan of a run as its CLI shows it, redacted.
+
+        Raises:
+            RunNotFound.
+            PlanNotReady: there is none, or it was made to be applied without being shown.
+        """
+        async with self._database.transaction(scope) as session:
+            run = await runs.get(session, scope.organization_id, run_id)
+            step_id, blob = run.plan_step_id, None
+            if step_id is not None:
+                blob = (await steps.get(session, scope.organization_id, step_id)).plan_text_blob
+        if step_id is None or blob is None:
+            raise PlanNotReady("there is no plan to show", state=run.state)
+        return (await self._blobs.read(scope, PLAN_TEXT, step_id, blob)).decode()
+
+    async def of_run(self, scope: Scope, run_id: UUID) -> list[Output]:
+        """List a run's outputs, without the values of sensitive ones.
+
+        Raises:
+            RunNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            await runs.get(session, scope.organization_id, run_id)
+            rows = await runs.outputs(session, scope.organization_id, run_id)
+            return [Output.model_validate(row) for row in rows]
+
+    async def reveal(self, scope: Scope, run_id: UUID) -> dict[str, JsonValue]:
+        """Give the values of a run's sensitive outputs, the first time they are asked for.
+
+        Raises:
+            RunNotFound.
+            OutputsShown: somebody has seen them before.
+        """
+        async with self._database.transaction(scope) as session:
+            run = await runs.get(session, scope.organization_id, run_id, lock=True)
+            rows = [row for row in await runs.outputs(session, scope.organization_id, run_id) if row.sensitive]
+            if not rows:
+                return {}
+            if run.secrets_shown_at is not None:
+                raise OutputsShown("the sensitive outputs of this run were shown before")
+            run.secrets_shown_at = await now(session)
+            audit.record(
+                session,
+                scope,
+                "provisioning.outputs_revealed",
+                ("run", run_id),
+                names=", ".join(row.name for row in rows),
+            )
+        return {
+            row.name: json.loads(
+                await self._envelope.open(scope, OUTPUT, f"{row.step_id}/{row.name}", row.sealed or b"")
+            )
+            for row in rows
+        }

@@ -1,0 +1,298 @@
+"""Use cases on runs that people and programs ask for: submit, look, approve, reject, cancel, acknowledge.
+
+Commands write what was asked into the row and wake the workflow; only services.provisioning.moves changes a
+run's state. So a command works while no worker and no Temporal is there.
+"""
+
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.idempotency import Claim
+from domain.ids import new_id
+from domain.long_work import Priority
+from domain.provisioning.errors import (
+    EnvironmentFixed,
+    InputGivenTwice,
+    ModuleMissing,
+    ModuleUnknown,
+    NoAttentionNeeded,
+    NoDecisionAwaited,
+    RunEnded,
+)
+from domain.provisioning.inputs import Inputs, Tags
+from domain.provisioning.runs import DEVELOPMENT, ModuleVersionReference, Run, RunDetail, RunStep
+from domain.provisioning.states import FINAL, Decision, RunPriority, RunState
+from domain.run_steps import EngineName, StepOperation
+from domain.scope import Scope
+from services.provisioning.admission import admit_next
+from services.provisioning.modules import ModuleVersions
+from services.provisioning.wakes import wake_of
+from services.secrets import Envelope
+from storage import audit, idempotency, outbox
+from storage.database import Database, now
+from storage.provisioning import deployments, queue, runs, steps
+from storage.provisioning.runs import RunFilter
+from storage.provisioning.tables import DeploymentRow, RunRow, RunSecretInputRow
+
+SECRET_INPUT = "run_secret_input"  # noqa: S105  the kind of what is sealed, no secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitRun:
+    """What it takes to submit a run. What is left out of module and inputs is as in the deployment's last run."""
+
+    deployment: str
+    operation: StepOperation = StepOperation.APPLY
+    module_source: str | None = None
+    module_version: str | None = None
+    engine: EngineName | None = None
+    environment: str | None = None
+    inputs: Inputs | None = None
+    secret_inputs: Inputs | None = field(default=None, repr=False)
+    tags: Tags | None = None
+    priority: RunPriority = RunPriority.STANDARD
+    auto_apply: bool = False
+    tier_id: UUID | None = None
+    expires_at: datetime | None = None
+
+
+class Runs:
+    """Takes runs in and shows them, and takes people's decisions about them."""
+
+    def __init__(self, database: Database, modules: ModuleVersions, envelope: Envelope) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._modules = modules
+        self._envelope = envelope
+
+    async def submit(self, scope: Scope, request: SubmitRun, claim: Claim | None) -> Run:
+        """Take a run in: it is stored, in line, and its workflow is on its way, or nothing happened at all.
+
+        The same claim again gives the run that the first one made.
+
+        Raises:
+            ModuleMissing, ModuleUnknown, EnvironmentFixed, InputGivenTwice, IdempotencyKeyReused.
+        """
+        if twice := sorted(set(request.inputs or {}) & set(request.secret_inputs or {})):
+            raise InputGivenTwice("give each variable once, secret or not", variables=twice)
+        module = await self._module(scope, request)
+        run_id = new_id()
+        sealed = {
+            name: await self._envelope.seal(scope, SECRET_INPUT, f"{run_id}/{name}", json.dumps(value).encode())
+            for name, value in (request.secret_inputs or {}).items()
+        }
+        async with self._database.transaction(scope) as session:
+            claimed = await idempotency.claim(session, scope, claim, run_id)
+            if claimed != run_id:
+                return Run.model_validate(await runs.get(session, scope.organization_id, claimed))
+            capacity = await queue.lock_permits(session, scope.organization_id)
+            deployment = await self._deployment(session, scope, request, module)
+            run = await self._run(session, scope, request, module, deployment=deployment, run_id=run_id)
+            session.add(run)
+            await session.flush()  # what hangs on it and the line below must see it
+            session.add_all(
+                RunSecretInputRow(organization_id=scope.organization_id, run_id=run_id, name=name, sealed=value)
+                for name, value in sealed.items()
+            )
+            deployment.latest_run_id = run_id
+            audit.record(
+                session,
+                scope,
+                "provisioning.run_submitted",
+                ("run", run_id),
+                deployment=deployment.name,
+                operation=run.operation,
+                module=f"{module.source}@{module.version}",
+            )
+            admitted = await admit_next(session, scope, capacity)
+            if run not in admitted:
+                await outbox.enqueue(session, scope, wake_of(run))
+            return Run.model_validate(run)
+
+    async def get(self, scope: Scope, run_id: UUID) -> Run:
+        """Give one run.
+
+        Raises:
+            RunNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            return Run.model_validate(await runs.get(session, scope.organization_id, run_id))
+
+    async def detail(self, scope: Scope, run_id: UUID) -> RunDetail:
+        """Give one run with its steps and its place in line.
+
+        Raises:
+            RunNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            row = await runs.get(session, scope.organization_id, run_id)
+            found = await steps.of_run(session, scope.organization_id, run_id)
+            return RunDetail(
+                **Run.model_validate(row).model_dump(),
+                queue_position=await queue.position(session, row),
+                steps=[RunStep.model_validate(step) for step in found],
+            )
+
+    async def page(self, scope: Scope, wanted: RunFilter, *, after: UUID | None, limit: int) -> list[Run]:
+        """List the organization's runs, the newest first."""
+        async with self._database.transaction(scope) as session:
+            rows = await runs.page(session, scope.organization_id, wanted, after=after, limit=limit)
+            return [Run.model_validate(row) for row in rows]
+
+    async def approve(self, scope: Scope, run_id: UUID, reason: str | None) -> Run:
+        """Let the plan that was shown be applied; again is harmless.
+
+        Raises:
+            RunNotFound, NoDecisionAwaited.
+        """
+        return await self._decide(scope, run_id, Decision.APPROVED, reason)
+
+    async def reject(self, scope: Scope, run_id: UUID, reason: str | None) -> Run:
+        """End the run without applying its plan; again is harmless.
+
+        Raises:
+            RunNotFound, NoDecisionAwaited.
+        """
+        return await self._decide(scope, run_id, Decision.REJECTED, reason)
+
+    async def cancel(self, scope: Scope, run_id: UUID) -> Run:
+        """Ask a run to stop: at once if it waits, by an interrupt of its CLI if it works. Again is harmless.
+
+        Raises:
+            RunNotFound.
+            RunEnded: it has ended, otherwise than by being canceled.
+        """
+        async with self._database.transaction(scope) as session:
+            row = await runs.get(session, scope.organization_id, run_id, lock=True)
+            if row.state in FINAL and row.state != RunState.CANCELED:
+                raise RunEnded(f"the run has ended: it is {row.state}", state=row.state)
+            if row.state not in FINAL and row.cancel_requested_at is None:
+                row.cancel_requested_at = row.due_at = await now(session)
+                row.cancel_requested_by = scope.actor.as_json()
+                await outbox.enqueue(session, scope, wake_of(row, Priority.CANCEL))
+                audit.record(session, scope, "provisioning.run_cancel_requested", ("run", row.id))
+            return Run.model_validate(row)
+
+    async def acknowledge(self, scope: Scope, run_id: UUID) -> Run:
+        """Say that a person has looked after what a run left, so that its deployment may be changed again.
+
+        Raises:
+            RunNotFound, NoAttentionNeeded.
+        """
+        async with self._database.transaction(scope) as session:
+            row = await runs.get(session, scope.organization_id, run_id)
+            capacity = await queue.lock_permits(session, scope.organization_id)
+            deployment = await deployments.get(session, scope.organization_id, row.deployment_id, lock=True)
+            row = await runs.get(session, scope.organization_id, run_id, lock=True)
+            if deployment.blocked_by_run_id != row.id:
+                raise NoAttentionNeeded("the run blocks nothing", state=row.state)
+            deployment.blocked_by_run_id = None
+            row.acknowledged_at = await now(session)
+            audit.record(session, scope, "provisioning.run_acknowledged", ("run", row.id))
+            await session.flush()  # the line below must see it
+            await admit_next(session, scope, capacity)
+            return Run.model_validate(row)
+
+    async def _decide(self, scope: Scope, run_id: UUID, decision: Decision, reason: str | None) -> Run:
+        async with self._database.transaction(scope) as session:
+            row = await runs.get(session, scope.organization_id, run_id, lock=True)
+            if row.decision == decision:
+                return Run.model_validate(row)
+            waits = row.state == RunState.AWAITING_APPROVAL and row.plan_voided_at is None
+            if not waits or row.decision is not None or row.cancel_requested_at is not None:
+                raise NoDecisionAwaited("the run does not wait for a decision", state=row.state)
+            row.decision = decision
+            row.decided_at = row.due_at = await now(session)
+            row.decided_by = scope.actor.as_json()
+            row.decision_reason = reason
+            await outbox.enqueue(session, scope, wake_of(row, Priority.APPLY))
+            audit.record(
+                session,
+                scope,
+                f"provisioning.run_{decision.value}",
+                ("run", row.id),
+                plan=row.plan_sha256,
+                reason=reason,
+            )
+            return Run.model_validate(row)
+
+    async def _module(self, scope: Scope, request: SubmitRun) -> ModuleVersionReference:
+        source, version = request.module_source, request.module_version
+        if source is None or version is None:
+            async with self._database.transaction(scope) as session:
+                known = await deployments.find(session, scope.organization_id, request.deployment)
+            if known is None:
+                raise ModuleMissing("name the module that the new deployment is made from")
+            source, version = known.module_source, known.module_version
+        module = await self._modules.find_version(scope, source, version)
+        if module is None:
+            raise ModuleUnknown("the registry has no such module version", source=source, version=version)
+        return module
+
+    async def _deployment(
+        self, session: AsyncSession, scope: Scope, request: SubmitRun, module: ModuleVersionReference
+    ) -> DeploymentRow:
+        wanted = DeploymentRow(
+            organization_id=scope.organization_id,
+            id=new_id(),
+            name=request.deployment,
+            environment=request.environment or DEVELOPMENT,
+            tags=request.tags or {},
+            engine=request.engine or EngineName.TERRAFORM,
+            module_source=module.source,
+            module_version=module.version,
+            tier_id=request.tier_id,
+            expires_at=request.expires_at,
+        )
+        row, new = await deployments.get_or_add(session, wanted)
+        if not new and request.environment not in {None, row.environment}:
+            raise EnvironmentFixed(
+                f"the deployment is in {row.environment}", deployment=row.name, environment=row.environment
+            )
+        return row
+
+    async def _run(
+        self,
+        session: AsyncSession,
+        scope: Scope,
+        request: SubmitRun,
+        module: ModuleVersionReference,
+        *,
+        deployment: DeploymentRow,
+        run_id: UUID,
+    ) -> RunRow:
+        before = await runs.latest_changing(session, scope.organization_id, deployment.id)
+        inputs, names, secrets_run_id = request.inputs, sorted(request.secret_inputs or {}), run_id
+        if inputs is None:
+            inputs = before.inputs if before else {}
+        if request.secret_inputs is None and before is not None:
+            names = [name for name in before.secret_input_names if name not in inputs]
+            secrets_run_id = before.secrets_run_id or before.id
+        return RunRow(
+            organization_id=scope.organization_id,
+            id=run_id,
+            deployment_id=deployment.id,
+            deployment_name=deployment.name,
+            environment=deployment.environment,
+            operation=request.operation,
+            state=RunState.ACCEPTED,
+            engine=request.engine or deployment.engine,
+            module_source=module.source,
+            module_version=module.version,
+            module_digest=module.digest,
+            inputs=inputs,
+            secret_input_names=names,
+            secrets_run_id=secrets_run_id if names else None,
+            tags=deployment.tags if request.tags is None else request.tags,
+            priority=request.priority,
+            auto_apply=request.auto_apply,
+            tier_id=request.tier_id,
+            requested_by=scope.actor.as_json(),
+            request_id=scope.request_id,
+            expires_at=request.expires_at,
+            due_at=await now(session),
+        )

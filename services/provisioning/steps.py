@@ -1,0 +1,362 @@
+"""Use cases on the steps of runs: admitted on a worker, and from then on the runner's alone to write.
+
+A step is admitted under its deployment's row lock and gets a token and a lease by the database's clock. What
+its runner says of how it ended, and its states, count only while the token is the deployment's; what comes too
+late is kept aside. Logs are taken from any step that ever had a lease.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import null, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.sql import func
+
+from domain.ids import new_id
+from domain.provisioning.errors import StepRefused, StepSuperseded
+from domain.provisioning.inputs import Inputs
+from domain.provisioning.messages import StepOrder
+from domain.provisioning.states import RunState
+from domain.run_steps import (
+    EngineName,
+    ExitClass,
+    InterruptReason,
+    StepOperation,
+    StepOutcome,
+    StepOutput,
+    StepPhase,
+    StepProgress,
+    StepStage,
+)
+from domain.scope import Scope
+from services.provisioning.sealed_blobs import SealedBlobs
+from services.provisioning.wakes import wake_of
+from services.secrets import Envelope
+from storage import audit, outbox
+from storage.database import Database, now
+from storage.provisioning import deployments, logs, queue, runs, steps
+from storage.provisioning.tables import RunOutputRow, RunRow, RunStepRow
+
+STATE_OF: Final = {StepPhase.PLAN: RunState.PLANNING, StepPhase.APPLY: RunState.APPLYING}
+OUTPUT: Final = "run_output"
+PLAN: Final = "plan"
+LOCK_FILE: Final = "lock_file"
+PLAN_TEXT: Final = "plan_text"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredState:
+    """A state in the blob store."""
+
+    id: UUID
+    blob: str
+    serial: int
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPlan:
+    """A saved plan in the blob store, by the step that made it."""
+
+    step_id: UUID
+    sha256: str
+    blob: str
+    lock_file_blob: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A step that was admitted, with all it works on; where values are secret, only where they lie."""
+
+    step_id: UUID
+    run_id: UUID
+    deployment_id: UUID
+    phase: StepPhase
+    operation: StepOperation
+    engine: EngineName
+    module_digest: str
+    inputs: Inputs
+    refuse_undeclared: bool
+    secrets_run_id: UUID | None
+    secret_input_names: tuple[str, ...]
+    state: StoredState | None
+    plan: StoredPlan | None
+    show_plan: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFiles:
+    """A saved plan as it came out of a step."""
+
+    sha256: str
+    plan: bytes
+    lock_file: bytes | None
+    text: str | None
+
+
+class Steps:
+    """Admits steps and keeps what their runners say."""
+
+    def __init__(self, database: Database, envelope: Envelope, blobs: SealedBlobs, *, lease: timedelta) -> None:
+        """Take what the use cases need, and how long a lease lasts without a renewal."""
+        self._database = database
+        self._envelope = envelope
+        self._blobs = blobs
+        self._lease = lease
+
+    async def admit(self, scope: Scope, order: StepOrder, worker: str) -> Assignment:
+        """Let a step begin on a worker; the deployment is its own from now on, until its lease ends.
+
+        Raises:
+            RunNotFound.
+            StepRefused: the run is not in that phase or does not hold its deployment, a lease is live, or the
+                phase has an outcome or an attempt as high as the order's.
+        """
+        organization_id = scope.organization_id
+        async with self._database.transaction(scope) as session:
+            deployment_id = (await runs.get(session, organization_id, order.run_id)).deployment_id
+            deployment = await deployments.get(session, organization_id, deployment_id, lock=True)
+            run = await runs.get(session, organization_id, order.run_id, lock=True)
+            before = await steps.of_run(session, organization_id, run.id)
+            fenced = run.operation != StepOperation.PLAN
+            await _check_admissible(session, run, before, order, fenced=fenced)
+            moment = await now(session)
+            step = RunStepRow(
+                organization_id=organization_id,
+                id=new_id(),
+                run_id=run.id,
+                deployment_id=deployment_id,
+                number=len(before) + 1,
+                phase=order.phase,
+                attempt=order.attempt,
+                fenced=fenced,
+                worker=worker,
+                lease_expires_at=moment + self._lease,
+            )
+            session.add(step)
+            if fenced:
+                deployment.step_id = step.id
+            run.started_at = run.started_at or moment
+            run.due_at = step.lease_expires_at
+            run.stage, run.progress_done, run.progress_total = StepStage.PREPARING, 0, None
+            state = await deployments.newest_state(session, organization_id, deployment_id)
+            return Assignment(
+                step_id=step.id,
+                run_id=run.id,
+                deployment_id=deployment_id,
+                phase=order.phase,
+                operation=StepOperation(run.operation),
+                engine=EngineName(run.engine),
+                module_digest=run.module_digest,
+                inputs=run.inputs,
+                # R1 sends every tier all it knows of a customer; a module declares what it needs of that.
+                refuse_undeclared=run.tier_id is None,
+                secrets_run_id=run.secrets_run_id,
+                secret_input_names=tuple(run.secret_input_names),
+                state=None if state is None else StoredState(state.id, state.blob, state.serial),
+                plan=_saved_plan(run, before) if order.phase is StepPhase.APPLY else None,
+                show_plan=order.phase is StepPhase.PLAN and not run.auto_apply,
+            )
+
+    async def give_back(self, scope: Scope, step_id: UUID) -> None:
+        """End the lease of a step that never got to start its CLI, so that it can be admitted again at once."""
+        async with self._database.transaction(scope) as session:
+            await session.execute(
+                update(RunStepRow)
+                .where(
+                    RunStepRow.organization_id == scope.organization_id,
+                    RunStepRow.id == step_id,
+                    RunStepRow.cli_started_at.is_(None),
+                    RunStepRow.finished_at.is_(None),
+                )
+                .values(lease_expires_at=func.now())
+            )
+
+    async def cli_started(self, scope: Scope, step_id: UUID) -> None:
+        """Note that the CLI is about to start: from here on, a step that is lost is looked into, not repeated.
+
+        Raises:
+            StepSuperseded: the step has lost its lease or its deployment.
+        """
+        async with self._database.transaction(scope) as session:
+            step = await _hold(session, scope, step_id)
+            if step.cli_started_at is None:
+                step.cli_started_at = await now(session)
+
+    async def renew(self, scope: Scope, step_id: UUID) -> bool:
+        """Prolong the lease; tell whether somebody has asked for the run to stop.
+
+        Raises:
+            StepSuperseded: the step has lost its lease or its deployment.
+        """
+        async with self._database.transaction(scope) as session:
+            step = await _hold(session, scope, step_id)
+            step.lease_expires_at = await now(session) + self._lease
+            run = await runs.get(session, scope.organization_id, step.run_id, lock=True)
+            if run.finished_at is None:
+                run.due_at = step.lease_expires_at
+            return run.cancel_requested_at is not None
+
+    async def report_progress(self, scope: Scope, run_id: UUID, progress: StepProgress) -> None:
+        """Show where a run is. Nothing is decided by it, and it gives way to whoever decides."""
+        async with self._database.transaction(scope) as session:
+            await runs.set_progress(
+                session,
+                scope.organization_id,
+                run_id,
+                stage=progress.stage,
+                done=progress.done,
+                total=progress.total,
+                message=progress.message,
+            )
+
+    async def store_log(self, scope: Scope, step_id: UUID, offset: int, data: bytes) -> None:
+        """Keep a piece of log, late or not; the same piece again is harmless.
+
+        Raises:
+            StepSuperseded: no step ever had this token.
+        """
+        async with self._database.transaction(scope) as session:
+            step = await steps.get(session, scope.organization_id, step_id)
+            await logs.add(session, scope.organization_id, step.run_id, step.number, offset=offset, data=data)
+
+    async def record_outcome(
+        self,
+        scope: Scope,
+        outcome: StepOutcome,
+        *,
+        outputs: dict[str, StepOutput],
+        plan: PlanFiles | None,
+    ) -> None:
+        """Record how a step ended, once; the workflow of its run reads it there. Again is harmless.
+
+        Raises:
+            StepSuperseded: the step has lost its deployment; nothing is recorded.
+        """
+        step_id = outcome.step_id
+        blobs = {} if plan is None else await self._keep_plan(scope, step_id, plan)
+        sealed = {
+            name: await self._envelope.seal(scope, OUTPUT, f"{step_id}/{name}", json.dumps(output.value).encode())
+            for name, output in outputs.items()
+            if output.sensitive
+        }
+        async with self._database.transaction(scope) as session:
+            step = await _hold(session, scope, step_id, lease=False)
+            if step.exit_class is not None:
+                return
+            _write_outcome(step, outcome)
+            step.finished_at = await now(session)
+            run = await runs.get(session, scope.organization_id, step.run_id, lock=True)
+            if plan is not None:
+                step.plan_sha256, step.plan_blob = plan.sha256, blobs[PLAN]
+                step.lock_file_blob, step.plan_text_blob = blobs.get(LOCK_FILE), blobs.get(PLAN_TEXT)
+                state = await deployments.newest_state(session, scope.organization_id, step.deployment_id)
+                run.plan_step_id, run.plan_sha256 = step.id, plan.sha256
+                run.plan_fingerprint = _fingerprint(run, None if state is None else state.serial)
+            if outcome.changes is not None:
+                run.changes_add, run.changes_change = outcome.changes.add, outcome.changes.change
+                run.changes_remove, run.changes_import = outcome.changes.remove, outcome.changes.imported
+            session.add_all(
+                RunOutputRow(
+                    organization_id=scope.organization_id,
+                    run_id=step.run_id,
+                    name=name,
+                    step_id=step.id,
+                    sensitive=output.sensitive,
+                    type=output.type,
+                    value=null() if output.sensitive else output.value,
+                    sealed=sealed.get(name),
+                )
+                for name, output in outputs.items()
+                if step.phase == StepPhase.APPLY
+            )
+            if run.finished_at is None:
+                run.due_at = step.finished_at
+            if outcome.reason is InterruptReason.WORKER_GONE:
+                # The activity died with its worker: nobody else would tell the workflow before its heartbeat does.
+                await outbox.enqueue(session, scope, wake_of(run))
+            audit.record(
+                session,
+                scope,
+                f"provisioning.{step.phase}_ended",
+                ("run", run.id),
+                outcome="success" if outcome.exit_class in _GOOD else "failure",
+                exit_class=outcome.exit_class.value,
+                step=step.id,
+                worker=step.worker,
+            )
+
+    async def _keep_plan(self, scope: Scope, step_id: UUID, plan: PlanFiles) -> dict[str, str]:
+        kept = {PLAN: await self._blobs.keep(scope, PLAN, step_id, plan.plan)}
+        if plan.lock_file is not None:
+            kept[LOCK_FILE] = await self._blobs.keep(scope, LOCK_FILE, step_id, plan.lock_file)
+        if plan.text is not None:
+            kept[PLAN_TEXT] = await self._blobs.keep(scope, PLAN_TEXT, step_id, plan.text.encode())
+        return kept
+
+
+_GOOD: Final = frozenset({ExitClass.SUCCEEDED, ExitClass.NO_CHANGES})
+
+
+async def _check_admissible(
+    session: AsyncSession, run: RunRow, before: list[RunStepRow], order: StepOrder, *, fenced: bool
+) -> None:
+    if run.state != STATE_OF[order.phase]:
+        raise StepRefused(f"the run is {run.state}", state=run.state)
+    if fenced and not await queue.holds_lock(session, run):
+        raise StepRefused("the run does not hold its deployment")
+    moment = await now(session)
+    live = await steps.live_on(session, run.organization_id, run.deployment_id) if fenced else None
+    if live is not None or any(step.finished_at is None and step.lease_expires_at > moment for step in before):
+        raise StepRefused("another step's lease is live")
+    for step in before:
+        if step.phase == order.phase and (step.exit_class is not None or step.attempt >= order.attempt):
+            raise StepRefused("this attempt is over", attempt=step.attempt, exit_class=step.exit_class)
+
+
+async def _hold(session: AsyncSession, scope: Scope, step_id: UUID, *, lease: bool = True) -> RunStepRow:
+    """Read a step for writing while it is certain that it is still the one.
+
+    Args:
+        session: the transaction of the write.
+        scope: whose step it is.
+        step_id: the token.
+        lease: whether the lease must be live as well; an outcome counts as long as nobody took over.
+
+    Raises:
+        StepSuperseded: it is not.
+    """
+    step = await steps.get(session, scope.organization_id, step_id)
+    await deployments.hold_fence(session, step)
+    step = await steps.get(session, scope.organization_id, step_id, lock=True)
+    if lease and (step.finished_at is not None or step.lease_expires_at <= await now(session)):
+        raise StepSuperseded("the step's lease has ended", step_id=str(step_id))
+    return step
+
+
+def _saved_plan(run: RunRow, before: list[RunStepRow]) -> StoredPlan | None:
+    for step in before:
+        if step.id == run.plan_step_id and step.plan_sha256 is not None and step.plan_blob is not None:
+            return StoredPlan(step.id, step.plan_sha256, step.plan_blob, step.lock_file_blob)
+    return None
+
+
+def _write_outcome(step: RunStepRow, outcome: StepOutcome) -> None:
+    step.exit_class, step.exit_code = outcome.exit_class, outcome.exit_code
+    step.interrupt_reason = outcome.reason
+    step.changes = None if outcome.changes is None else outcome.changes.model_dump()
+    if outcome.failure is not None:
+        step.error_class, step.error_message = outcome.failure.error_class, outcome.failure.message
+        step.error_address = outcome.failure.address
+    step.in_flight = list(outcome.in_flight)
+    step.last_serial, step.log_end = outcome.last_serial, outcome.log_end
+    step.engine_version = outcome.engine_version
+
+
+def _fingerprint(run: RunRow, serial: int | None) -> str:
+    """Digest what a plan was made from: module, inputs and the state's serial."""
+    made_from = [run.module_digest, run.inputs, run.secret_input_names, str(run.secrets_run_id), serial]
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,87 @@
+"""Use cases on tiers."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from domain.ids import new_id
+from domain.provisioning.errors import ModuleUnknown, TierUnknown
+from domain.provisioning.inputs import Inputs
+from domain.provisioning.runs import Tier
+from domain.run_steps import EngineName
+from domain.scope import Scope
+from services.provisioning.modules import ModuleVersions
+from storage import audit
+from storage.database import Database
+from storage.provisioning import tiers
+from storage.provisioning.tables import TierRow
+
+
+@dataclass(frozen=True, slots=True)
+class DefineTier:
+    """What it takes to define a tier."""
+
+    name: str
+    description: str
+    engine: EngineName
+    module_source: str
+    module_version: str
+    inputs: Inputs
+    environment: str
+    estimated_duration: timedelta
+
+
+class Tiers:
+    """Defines tiers and shows them. A tier never changes: runs that name it keep meaning what they meant."""
+
+    def __init__(self, database: Database, modules: ModuleVersions) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._modules = modules
+
+    async def define(self, scope: Scope, request: DefineTier) -> Tier:
+        """Define a tier.
+
+        Raises:
+            ModuleUnknown, TierExists.
+        """
+        if await self._modules.find_version(scope, request.module_source, request.module_version) is None:
+            raise ModuleUnknown(
+                "the registry has no such module version; publish it first",
+                source=request.module_source,
+                version=request.module_version,
+            )
+        async with self._database.transaction(scope) as session:
+            row = TierRow(
+                organization_id=scope.organization_id,
+                id=new_id(),
+                name=request.name,
+                description=request.description,
+                engine=request.engine,
+                module_source=request.module_source,
+                module_version=request.module_version,
+                inputs=request.inputs,
+                environment=request.environment,
+                estimated_duration=request.estimated_duration,
+            )
+            await tiers.add(session, row)
+            audit.record(session, scope, "provisioning.tier_defined", ("tier", row.id), name=row.name)
+            return Tier.model_validate(row)
+
+    async def by_name(self, scope: Scope, name: str) -> Tier:
+        """Give the tier that a request names.
+
+        Raises:
+            TierUnknown.
+        """
+        async with self._database.transaction(scope) as session:
+            row = await tiers.find(session, scope.organization_id, name)
+            if row is None:
+                raise TierUnknown(f"there is no tier {name}; define it, or see the list of tiers", tier=name)
+            return Tier.model_validate(row)
+
+    async def page(self, scope: Scope, *, after: UUID | None, limit: int) -> list[Tier]:
+        """List the organization's tiers in order of making."""
+        async with self._database.transaction(scope) as session:
+            rows = await tiers.page(session, scope.organization_id, after=after, limit=limit)
+            return [Tier.model_validate(row) for row in rows]
