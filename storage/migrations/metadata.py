@@ -7,6 +7,7 @@ import storage.idempotency
 import storage.identity.tables
 import storage.outbox
 import storage.provisioning.tables
+import storage.registry.tables
 import storage.tenants.tables  # noqa: F401  each import fills the metadata
 from storage.database import Base
 

@@ -1,0 +1,192 @@
+"""Tables of the registry. What is published never changes; what may change later stands in columns of its own."""
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    UniqueConstraint,
+    func,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
+from sqlalchemy.orm import Mapped, mapped_column
+
+from storage.database import Base
+
+
+class BlobRow(Base):
+    """Bytes that the blob store keeps for somebody. Contents may be shared, so no organization owns one."""
+
+    __tablename__ = "blob"
+
+    sha256: Mapped[str] = mapped_column(primary_key=True)
+    size: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class NamespaceRow(Base):
+    """See domain.registry.namespaces.Namespace. A name is one organization's, and so is whatever looks like it."""
+
+    __tablename__ = "namespace"
+    __table_args__ = (UniqueConstraint("organization_id", "name"),)
+
+    name: Mapped[str] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(unique=True)
+    organization_id: Mapped[UUID] = mapped_column(ForeignKey("organization.id", ondelete="CASCADE"))
+    skeleton: Mapped[str] = mapped_column(unique=True)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class GpgKeyRow(Base):
+    """See domain.registry.gpg_keys.GpgKey. `subkeys` are fingerprints that may have signed instead of it."""
+
+    __tablename__ = "gpg_key"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "namespace"],
+            ["namespace.organization_id", "namespace.name"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("organization_id", "namespace", "fingerprint"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    namespace: Mapped[str]
+    fingerprint: Mapped[str]
+    key_id: Mapped[str]
+    subkeys: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    user_ids: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    ascii_armor: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    expires_at: Mapped[datetime | None]
+    revoked_at: Mapped[datetime | None]
+
+
+class ModuleRow(Base):
+    """See domain.registry.modules.Module."""
+
+    __tablename__ = "module"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "namespace"],
+            ["namespace.organization_id", "namespace.name"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("organization_id", "namespace", "name", "system"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    namespace: Mapped[str]
+    name: Mapped[str]
+    system: Mapped[str]
+    description: Mapped[str]
+    latest_version: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ModuleVersionRow(Base):
+    """See domain.registry.modules.ModuleVersion."""
+
+    __tablename__ = "module_version"
+    __table_args__ = (
+        CheckConstraint("format IN ('tar.gz', 'zip')", name="format"),
+        ForeignKeyConstraint(
+            ["organization_id", "module_id"], ["module.organization_id", "module.id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("organization_id", "module_id", "version"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    module_id: Mapped[UUID]
+    version: Mapped[str]
+    description: Mapped[str]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+    size: Mapped[int] = mapped_column(BigInteger)
+    format: Mapped[str]
+    published_by: Mapped[dict[str, str]] = mapped_column(JSONB)
+    published_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deprecated_at: Mapped[datetime | None]
+    deprecation: Mapped[str | None]
+    yanked_at: Mapped[datetime | None]
+    yank_reason: Mapped[str | None]
+
+
+class ProviderRow(Base):
+    """See domain.registry.providers.Provider."""
+
+    __tablename__ = "provider"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "namespace"],
+            ["namespace.organization_id", "namespace.name"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("organization_id", "namespace", "type"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    namespace: Mapped[str]
+    type: Mapped[str]
+    latest_version: Mapped[str]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ProviderVersionRow(Base):
+    """See domain.registry.providers.ProviderVersion. `evidence` says who signed, and which tools checked."""
+
+    __tablename__ = "provider_version"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "provider_id"], ["provider.organization_id", "provider.id"], ondelete="CASCADE"
+        ),
+        ForeignKeyConstraint(["organization_id", "gpg_key_id"], ["gpg_key.organization_id", "gpg_key.id"]),
+        UniqueConstraint("organization_id", "provider_id", "version"),
+        Index("ix_provider_version_gpg_key", "organization_id", "gpg_key_id"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_id: Mapped[UUID]
+    version: Mapped[str]
+    protocols: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    gpg_key_id: Mapped[UUID]
+    checksums_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+    signature_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+    evidence: Mapped[dict[str, Any]] = mapped_column(JSONB)
+    published_by: Mapped[dict[str, str]] = mapped_column(JSONB)
+    published_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    deprecated_at: Mapped[datetime | None]
+    deprecation: Mapped[str | None]
+    yanked_at: Mapped[datetime | None]
+    yank_reason: Mapped[str | None]
+
+
+class ProviderPlatformRow(Base):
+    """See domain.registry.providers.ProviderPackage."""
+
+    __tablename__ = "provider_platform"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "provider_version_id"],
+            ["provider_version.organization_id", "provider_version.id"],
+            ondelete="CASCADE",
+        ),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    os: Mapped[str] = mapped_column(primary_key=True)
+    arch: Mapped[str] = mapped_column(primary_key=True)
+    filename: Mapped[str]
+    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+    size: Mapped[int] = mapped_column(BigInteger)
+    h1: Mapped[str]
