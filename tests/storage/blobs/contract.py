@@ -1,0 +1,103 @@
+"""What every store of blobs must do. A new kind joins by a class that inherits this and a `store` fixture."""
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator
+
+import pytest
+
+from storage.blobs.store import BlobNotFound, BlobStore, BlobTooLarge
+
+NOWHERE = "0" * 64
+HOSTILE_NAMES = ["", ".", "..", "../" * 32, "/etc/passwd", "A" * 64, "a" * 63, "a" * 65, "\0" * 64, "\uff41" * 64]
+
+
+async def pieces(*data: bytes) -> AsyncIterator[bytes]:
+    for piece in data:
+        yield piece
+
+
+async def all_of(store: BlobStore, sha256: str, *, start: int = 0, stop: int | None = None) -> bytes:
+    return b"".join([piece async for piece in store.open(sha256, start=start, stop=stop)])
+
+
+class BlobStoreContract:
+    async def test_gives_back_what_was_put_in_under_its_hash(self, store: BlobStore) -> None:
+        for data in (b"", b"hello", bytes(3_000_001)):
+            name, size = await store.put(pieces(data[:7], b"", data[7:]), limit=10_000_000)
+            assert (name, size) == (hashlib.sha256(data).hexdigest(), len(data))
+            assert await store.size(name) == len(data)
+            assert await all_of(store, name) == data
+
+    async def test_gives_parts(self, store: BlobStore) -> None:
+        data = bytes(range(256)) * 10_000
+        name, _ = await store.put(pieces(data), limit=len(data))
+        for start, stop in (
+            (0, 1),
+            (5, 5),
+            (1000, 2_000_000),
+            (len(data) - 1, None),
+            (len(data), None),
+            (3, 10**9),
+        ):
+            assert await all_of(store, name, start=start, stop=stop) == data[start:stop]
+
+    async def test_the_same_bytes_twenty_times_at_once_are_one_blob(self, store: BlobStore) -> None:
+        names = await asyncio.gather(*(store.put(pieces(b"same"), limit=10) for _ in range(20)))
+        assert len(set(names)) == 1
+        assert await all_of(store, names[0][0]) == b"same"
+
+    async def test_keeps_nothing_that_is_too_large(self, store: BlobStore) -> None:
+        await store.put(pieces(b"12345"), limit=5)
+        with pytest.raises(BlobTooLarge):
+            await store.put(pieces(b"123", b"456"), limit=5)
+        assert await store.size(hashlib.sha256(b"123456").hexdigest()) is None
+
+    async def test_asks_for_no_more_once_it_is_too_large(self, store: BlobStore) -> None:
+        asked = 0
+
+        async def endless() -> AsyncIterator[bytes]:
+            nonlocal asked
+            while True:
+                asked += 1
+                yield b"1234"
+
+        with pytest.raises(BlobTooLarge):
+            await store.put(endless(), limit=10)
+        assert asked == 3
+
+    async def test_keeps_nothing_that_was_only_received(self, store: BlobStore) -> None:
+        async with store.receive(pieces(b"looked at"), limit=10) as received:
+            assert received.path.read_bytes() == b"looked at"
+            assert await store.size(received.sha256) is None
+        assert await store.size(received.sha256) is None
+        assert not received.path.exists()
+
+    async def test_keeps_nothing_of_what_broke_off(self, store: BlobStore) -> None:
+        async def broken() -> AsyncIterator[bytes]:
+            yield b"half"
+            raise ConnectionResetError
+
+        with pytest.raises(ConnectionResetError):
+            await store.put(broken(), limit=10)
+        assert await store.size(hashlib.sha256(b"half").hexdigest()) is None
+
+    async def test_forgets_what_is_deleted_and_deletes_twice(self, store: BlobStore) -> None:
+        name, _ = await store.put(pieces(b"short life"), limit=100)
+        await store.delete(name)
+        await store.delete(name)
+        assert await store.size(name) is None
+        with pytest.raises(BlobNotFound):
+            await all_of(store, name)
+
+    async def test_what_is_not_there_is_not_found(self, store: BlobStore) -> None:
+        assert await store.size(NOWHERE) is None
+        with pytest.raises(BlobNotFound):
+            await all_of(store, NOWHERE)
+
+    @pytest.mark.parametrize("name", HOSTILE_NAMES)
+    async def test_no_name_reaches_outside(self, store: BlobStore, name: str) -> None:
+        with pytest.raises(BlobNotFound):
+            await all_of(store, name)
+        with pytest.raises(BlobNotFound):
+            await store.delete(name)

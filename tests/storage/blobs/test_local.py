@@ -1,0 +1,62 @@
+"""The local folder as a store of blobs."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from storage.blobs.local import STALE_SECONDS, LocalBlobStore
+from storage.blobs.store import BlobStore
+from tests.storage.blobs.contract import BlobStoreContract, pieces
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> BlobStore:
+    return LocalBlobStore(tmp_path / "blobs")
+
+
+def files_in(folder: Path) -> list[Path]:
+    return [path for path in folder.rglob("*") if path.is_file()]
+
+
+class TestLocalBlobStore(BlobStoreContract):
+    async def test_nobody_else_on_the_machine_reads_it(self, store: BlobStore, tmp_path: Path) -> None:
+        await store.put(pieces(b"x"), limit=1)
+        for path in (tmp_path / "blobs", *(tmp_path / "blobs").rglob("*")):
+            assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
+
+    async def test_leaves_no_file_but_the_blobs(self, store: BlobStore, tmp_path: Path) -> None:
+        name, _ = await store.put(pieces(b"x"), limit=1)
+        await store.put(pieces(b"x"), limit=1)
+        assert [path.name for path in files_in(tmp_path)] == [name]
+
+
+class TestAWriterThatWasKilled:
+    def test_leaves_nothing_that_the_next_start_does_not_clear(self, tmp_path: Path) -> None:
+        program = (
+            "import asyncio, pathlib, sys\n"
+            "from storage.blobs.local import LocalBlobStore\n"
+            "async def endless():\n"
+            "    yield b'half'\n"
+            "    print('writing', flush=True)\n"
+            "    await asyncio.Event().wait()\n"
+            "    yield b''\n"
+            "asyncio.run(LocalBlobStore(pathlib.Path(sys.argv[1])).put(endless(), limit=10))\n"
+        )
+        with subprocess.Popen(
+            [sys.executable, "-c", program, str(tmp_path / "blobs")], stdout=subprocess.PIPE
+        ) as writer:
+            assert writer.stdout is not None
+            assert writer.stdout.readline() == b"writing\n"
+            [half] = files_in(tmp_path)
+            old = half.stat().st_mtime - STALE_SECONDS - 1
+            os.utime(half, (old, old))
+            LocalBlobStore(tmp_path / "blobs")
+            assert files_in(tmp_path) == [half], "a living writer's file was taken"
+            writer.send_signal(signal.SIGKILL)
+        LocalBlobStore(tmp_path / "blobs")
+        assert files_in(tmp_path) == []
