@@ -1,10 +1,10 @@
 """Work that must go on if, and only if, its transaction commits."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Index, SmallInteger, func
+from sqlalchemy import Index, SmallInteger, delete, func, select, update
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
@@ -57,3 +57,27 @@ async def enqueue(session: AsyncSession, scope: Scope, wake: Wake) -> None:
         )
     )
     await session.execute(func.pg_notify(CHANNEL, "").select())
+
+
+async def claim_due(session: AsyncSession, *, limit: int, lease: timedelta) -> list[OutboxRow]:
+    """Take the wakes that are due, the oldest first; should this process die, another takes them later."""
+    due = select(OutboxRow).where(OutboxRow.next_attempt_at <= func.now()).order_by(OutboxRow.id).limit(limit)
+    rows = list(await session.scalars(due.with_for_update(skip_locked=True)))
+    for row in rows:
+        row.attempts += 1
+        row.next_attempt_at = func.now() + lease
+    return rows
+
+
+async def settle(session: AsyncSession, delivered: list[UUID]) -> None:
+    """Forget wakes that Temporal has taken."""
+    await session.execute(delete(OutboxRow).where(OutboxRow.id.in_(delivered)))
+
+
+async def postpone(session: AsyncSession, wake_id: UUID, attempts: int, delay: timedelta, error: str) -> None:
+    """Put a wake off, with the reason beside it."""
+    await session.execute(
+        update(OutboxRow)
+        .where(OutboxRow.id == wake_id)
+        .values(attempts=attempts, next_attempt_at=func.now() + delay, last_error=error)
+    )

@@ -1,0 +1,36 @@
+"""How errors raised on purpose reach Temporal: by their code, and without a word that could be somebody's."""
+
+from collections.abc import Awaitable, Callable
+from functools import wraps
+from typing import Final, ParamSpec, TypeVar
+
+from temporalio.exceptions import ApplicationError
+
+from domain.errors import ErrorKind, PlatformError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+RETRYABLE: Final = frozenset({ErrorKind.UNAVAILABLE})
+
+
+def maps_errors(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
+    """Turn a PlatformError into an ApplicationError of its code; only unavailability is worth a retry.
+
+    Any other exception is shown by its type alone: histories are not encrypted, and messages of libraries may
+    quote values.
+    """
+
+    @wraps(method)
+    async def mapped(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return await method(*args, **kwargs)
+        except PlatformError as error:
+            raise ApplicationError(
+                error.code, type=error.code, non_retryable=error.kind not in RETRYABLE
+            ) from None
+        except Exception as error:
+            name = type(error).__name__
+            raise ApplicationError(f"unexpected {name}; see the worker's log", type=name) from None
+
+    return mapped

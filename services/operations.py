@@ -1,0 +1,88 @@
+"""Use cases of who operates the installation: is it well, how much is there to do, and its own upkeep."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from domain.errors import Unavailable
+from domain.provisioning.states import RunState
+from storage import operations
+from storage.database import Database
+from storage.provisioning import workers
+from storage.provisioning.runs import count_by_tier_and_state
+
+ALIVE = timedelta(seconds=30)
+"""A worker is alive that gave a sign in this time."""
+STUCK = timedelta(minutes=1)
+"""A wake that is older was not delivered when it was due."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the installation is."""
+
+    database: bool
+    migrations: str | None
+    workers: int
+    queued: int
+    outbox_age: timedelta
+
+    @property
+    def delivering(self) -> bool:
+        """Whether what was accepted reaches Temporal."""
+        return self.outbox_age < STUCK
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What the metrics show of the rows."""
+
+    runs: list[tuple[str, RunState, int]]
+    queued: int
+    outbox_waiting: int
+    outbox_age: timedelta
+    workers: int
+
+
+class Operations:
+    """Looks at the installation as a whole; everything here is the platform's own work."""
+
+    def __init__(self, database: Database) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+
+    async def health(self) -> Health:
+        """Tell how it is. A database that does not answer is an answer."""
+        try:
+            async with self._database.platform("health") as session:
+                _, age = await operations.outbox(session)
+                return Health(
+                    database=True,
+                    migrations=await operations.schema_revision(session),
+                    workers=len(await workers.seen_within(session, ALIVE)),
+                    queued=await operations.waiting_runs(session),
+                    outbox_age=age,
+                )
+        except Unavailable:
+            return Health(database=False, migrations=None, workers=0, queued=0, outbox_age=timedelta())
+
+    async def measure(self) -> Measures:
+        """Count what there is.
+
+        Raises:
+            Unavailable.
+        """
+        async with self._database.platform("metrics") as session:
+            waiting, age = await operations.outbox(session)
+            counted = (await session.execute(count_by_tier_and_state())).tuples().all()
+            return Measures(
+                runs=[(tier, RunState(state), count) for tier, state, count in counted],
+                queued=await operations.waiting_runs(session),
+                outbox_waiting=waiting,
+                outbox_age=age,
+                workers=len(await workers.seen_within(session, ALIVE)),
+            )
+
+    async def make_audit_partitions(self) -> int:
+        """Keep two months of partitions ahead; return how many were made."""
+        async with self._database.platform("audit partitions") as session:
+            return await operations.make_audit_partitions(session)

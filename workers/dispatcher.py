@@ -1,0 +1,192 @@
+"""Delivers the wakes that committed transactions asked for, and sees to it that the tick is there."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Final
+
+import psycopg
+import structlog
+from temporalio.client import (
+    Client,
+    Schedule,
+    ScheduleActionStartWorkflow,
+    ScheduleAlreadyRunningError,
+    ScheduleIntervalSpec,
+    ScheduleOverlapPolicy,
+    SchedulePolicy,
+    ScheduleSpec,
+)
+from temporalio.common import (
+    Priority,
+    SearchAttributePair,
+    TypedSearchAttributes,
+    WorkflowIDConflictPolicy,
+    WorkflowIDReusePolicy,
+)
+from temporalio.exceptions import WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+
+from domain.long_work import CONTROL_QUEUE
+from storage import outbox
+from storage.database import Database
+from storage.outbox import CHANNEL, OutboxRow
+from workflows import search_attributes
+
+BATCH: Final = 100
+SWEEP_SECONDS: Final = 1.0
+"""Between sweeps when nothing is heard: a notification can be lost, a row can't."""
+LEASE: Final = timedelta(seconds=30)
+RPC_TIMEOUT: Final = timedelta(seconds=2)
+AWAY: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED})
+TICK: Final = "control-tick"
+TICK_EVERY: Final = timedelta(seconds=30)
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Postponed:
+    """A wake that could not be delivered: why, and whether the wake or the server is to blame."""
+
+    error: str
+    server_away: bool
+
+    def delay(self, attempts: int) -> timedelta:
+        """Tell how long to wait: a moment for the server, longer and longer for a wake that keeps failing."""
+        return timedelta(seconds=2 if self.server_away else min(2 ** min(attempts, 9), 300))
+
+
+class Dispatcher:
+    """Moves wakes from the outbox to Temporal, each at least once; a wake is harmless twice.
+
+    Any number may run. Nothing is locked while Temporal is asked, one bad row delays no other, and a row that
+    keeps failing waits longer and longer, with its error to be read beside it.
+    """
+
+    def __init__(self, database: Database, client: Client, *, listen_url: str) -> None:
+        """Take a client that may be lazy, so that this starts without Temporal too.
+
+        Args:
+            database: where the outbox is.
+            client: of the namespace where the workflows run.
+            listen_url: of the database directly, not through a pooler: LISTEN needs a connection of its own.
+        """
+        self._database = database
+        self._client = client
+        self._listen_url = listen_url.replace("+psycopg", "", 1)
+        self._news = asyncio.Event()
+
+    async def run(self) -> None:
+        """Deliver until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._listen())
+            tasks.create_task(self._keep_tick())
+            tasks.create_task(self._sweep_on_news())
+
+    async def sweep(self) -> int:
+        """Deliver what is due, up to BATCH rows; return how many were delivered."""
+        async with self._database.platform("claim outbox") as session:
+            rows = await outbox.claim_due(session, limit=BATCH, lease=LEASE)
+        if not rows:
+            return 0
+        outcomes = await asyncio.gather(*(self._deliver(row) for row in rows))
+        delivered = [row.id for row, postponed in zip(rows, outcomes, strict=True) if postponed is None]
+        async with self._database.platform("settle outbox") as session:
+            await outbox.settle(session, delivered)
+            for row, postponed in zip(rows, outcomes, strict=True):
+                if postponed is not None:
+                    attempts = row.attempts - postponed.server_away
+                    await outbox.postpone(
+                        session, row.id, attempts, postponed.delay(row.attempts), postponed.error
+                    )
+        return len(delivered)
+
+    async def make_tick(self) -> None:
+        """Make the tick's Schedule if it is not there."""
+        schedule = Schedule(
+            action=ScheduleActionStartWorkflow(
+                "control.tick",
+                id=TICK,
+                task_queue=CONTROL_QUEUE,
+                static_summary="looks after what is overdue",
+                typed_search_attributes=_attributes({"Area": "control", "ResourceId": TICK}),
+            ),
+            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=TICK_EVERY)]),
+            policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=TICK_EVERY),
+        )
+        try:
+            await self._client.create_schedule(TICK, schedule, rpc_timeout=RPC_TIMEOUT)
+        except ScheduleAlreadyRunningError:
+            return
+
+    async def _sweep_on_news(self) -> None:
+        while True:
+            self._news.clear()  # before looking: what commits while looking is looked for again
+            try:
+                delivered = await self.sweep()
+            except Exception:
+                log.exception("sweep_failed")  # whatever it was, the next sweep may do better
+                delivered = 0
+            if delivered == 0:
+                try:
+                    await asyncio.wait_for(self._news.wait(), SWEEP_SECONDS)
+                except TimeoutError:
+                    continue
+
+    async def _listen(self) -> None:
+        """Hear of commits at once; without a connection the sweeps alone must do."""
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    self._listen_url, autocommit=True, connect_timeout=3
+                ) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    self._news.set()
+                    async for _ in connection.notifies():
+                        self._news.set()
+            except (psycopg.Error, OSError) as error:
+                log.warning("listen_lost", error=str(error))
+            await asyncio.sleep(SWEEP_SECONDS)
+
+    async def _keep_tick(self) -> None:
+        while True:
+            try:
+                await self.make_tick()
+            except (RPCError, RuntimeError) as error:
+                log.warning("tick_not_made", error=str(error))
+            await asyncio.sleep(TICK_EVERY.total_seconds())
+
+    async def _deliver(self, row: OutboxRow) -> Postponed | None:
+        identity = {
+            "OrganizationId": str(row.organization_id),
+            "Area": row.area,
+            "ResourceId": row.resource_id,
+        }
+        try:
+            await self._client.start_workflow(
+                row.workflow,
+                row.input,
+                id=row.workflow_id,
+                task_queue=row.task_queue,
+                start_signal="wake",
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
+                search_attributes=_attributes(identity | row.attributes),
+                static_summary=row.summary,
+                priority=Priority(priority_key=row.priority, fairness_key=str(row.organization_id)),
+                rpc_timeout=RPC_TIMEOUT,
+            )
+        except WorkflowAlreadyStartedError:
+            return None  # it has completed, so there is nobody to wake
+        except Exception as error:
+            log.warning("wake_postponed", workflow_id=row.workflow_id, attempts=row.attempts, exc_info=True)
+            # A lazy client that can't connect raises RuntimeError.
+            away = isinstance(error, RuntimeError) or (isinstance(error, RPCError) and error.status in AWAY)
+            return Postponed(f"{type(error).__name__}: {error}", server_away=away)
+        return None
+
+
+def _attributes(values: dict[str, str]) -> TypedSearchAttributes:
+    return TypedSearchAttributes(
+        [SearchAttributePair(search_attributes.BY_NAME[name], value) for name, value in values.items()]
+    )

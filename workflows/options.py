@@ -1,0 +1,43 @@
+"""How long steps may take. Every call of an activity names one of these; no timeout is written elsewhere."""
+
+from datetime import timedelta
+from typing import Final, TypedDict
+
+from temporalio.common import RetryPolicy
+from temporalio.workflow import ActivityCancellationType
+
+
+class StepOptions(TypedDict):
+    """Keyword arguments of workflow.execute_activity_method."""
+
+    start_to_close_timeout: timedelta
+    retry_policy: RetryPolicy
+
+
+class LongStepOptions(StepOptions):
+    """Those of a step that is heard of while it works, and that ends in its own way when it is canceled."""
+
+    heartbeat_timeout: timedelta
+    cancellation_type: ActivityCancellationType
+
+
+DATABASE_STEP: Final = StepOptions(
+    start_to_close_timeout=timedelta(seconds=10),
+    # As long as it takes: an outage delays a workflow and never fails it. What can't succeed says so.
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)),
+)
+
+CLI_STEP: Final = LongStepOptions(
+    # The runner keeps the time of the CLI; this is only so that Temporal does not keep it too.
+    start_to_close_timeout=timedelta(days=7),
+    # One attempt: that Temporal has not heard of it proves nothing, the step's row says what became of it.
+    retry_policy=RetryPolicy(maximum_attempts=1),
+    heartbeat_timeout=timedelta(seconds=30),
+    cancellation_type=ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+)
+
+HEARTBEAT_THROTTLE: Final = timedelta(milliseconds=500)
+"""How often at most a worker passes heartbeats on: a cancellation arrives with the answer to one."""
+
+AGAIN: Final = timedelta(seconds=5)
+"""Before a step is ordered once more whose activity ended and left nothing in the row."""
