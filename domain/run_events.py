@@ -104,13 +104,11 @@ class RunTally:
         """Diagnostics that are errors."""
         return [diagnostic for diagnostic in self.diagnostics if diagnostic.severity == "error"]
 
-    def begin(self) -> None:
-        """Forget the progress and diagnostics of the CLI call before: another begins."""
-        self.done, self.total, self.summary = 0, None, None
-        self.diagnostics.clear()
-
     def add(self, event: RunEvent) -> None:
-        """Take the next event."""
+        """Take the next event. A CLI call begins with its version, and then the counts of the one before end."""
+        if event.kind == "version":
+            self.done, self.total, self.summary, self.last_text = 0, None, None, ""
+            self.diagnostics.clear()
         self.version = event.version or self.version
         self.summary = event.summary or self.summary
         if event.diagnostic is not None and len(self.diagnostics) < _KEPT_DIAGNOSTICS:

@@ -13,6 +13,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, JsonValue, model_validator
 
+from domain.errors import ErrorKind, PlatformError
+from domain.provisioning.inputs import Inputs
 from domain.run_events import ChangeSummary
 from domain.run_failures import ErrorClass
 
@@ -54,7 +56,7 @@ class InterruptReason(StrEnum):
     TIMEOUT = "timeout"
     SHUTDOWN = "shutdown"
     LEASE_LOST = "lease_lost"
-    RUNNER_GONE = "runner_gone"
+    WORKER_GONE = "worker_gone"
 
 
 class ExitClass(StrEnum):
@@ -74,6 +76,13 @@ class ExitClass(StrEnum):
     KILLED = "killed"
 
 
+class RunnerDied(PlatformError):
+    """The runner of a step ended without an answer; what it recorded is in the step's row."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "provisioning.runner_died"
+
+
 class StepLimits(BaseModel, frozen=True):
     """The clocks of a step; deadline counts from the sending of a renewal that was granted."""
 
@@ -84,7 +93,7 @@ class StepLimits(BaseModel, frozen=True):
 
 
 class StepJob(BaseModel, frozen=True):
-    """Everything a runner needs for one step. It travels over a pipe and is written to no disk."""
+    """Everything a runner needs for one step. It travels over a pipe; only what the CLI reads is put on disk."""
 
     organization_id: UUID
     run_id: UUID
@@ -96,8 +105,11 @@ class StepJob(BaseModel, frozen=True):
     engine_path: Path
     folder: Path = Field(description="The step's own; made by the runner, removed when all of it is stored.")
     module_archive: Path = Field(description="zip or tar.gz; the caller's file, read and left alone.")
-    inputs: dict[str, JsonValue] = {}
-    secret_inputs: dict[str, JsonValue] = Field(default={}, repr=False)
+    inputs: Inputs = {}
+    secret_inputs: Inputs = Field(default={}, repr=False, description="Given by environment only.")
+    refuse_undeclared: bool = Field(
+        default=False, description="Fail a plan whose inputs name a variable that the module does not have."
+    )
     secrets: tuple[str, ...] = Field(default=(), repr=False, description="More values no log may show.")
     state: Path | None = Field(default=None, description="The newest state; None for a new deployment.")
     plan: Path | None = Field(default=None, description="The saved plan, for apply.")

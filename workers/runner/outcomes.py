@@ -1,0 +1,118 @@
+"""What came of a step: from how the CLI ended, why it was stopped and what it said."""
+
+import errno
+import json
+from pathlib import Path
+from typing import Final
+
+from pydantic import TypeAdapter, ValidationError
+
+from domain.errors import ErrorKind, PlatformError
+from domain.run_events import RunTally
+from domain.run_failures import ErrorClass, classify
+from domain.run_steps import ExitClass, InterruptReason, StepFailure, StepOutput, StepPhase
+from workers.runner.guarded import CliExit
+
+_CHANGES_PLANNED: Final = 2  # -detailed-exitcode
+_UNDECLARED: Final = ("Value for undeclared variable", "Values for undeclared variables")
+_STOPPED: Final = {
+    InterruptReason.TIMEOUT: (ExitClass.TIMED_OUT, ErrorClass.TIMEOUT, "the step took longer than it may"),
+    InterruptReason.CANCELED: (ExitClass.INTERRUPTED, ErrorClass.USER_CANCEL, "the run was canceled"),
+    InterruptReason.SHUTDOWN: (
+        ExitClass.INTERRUPTED,
+        ErrorClass.TRANSIENT_INFRA,
+        "the worker was shut down before the step was done",
+    ),
+    InterruptReason.WORKER_GONE: (
+        ExitClass.INTERRUPTED,
+        ErrorClass.TRANSIENT_INFRA,
+        "the worker died before the step was done",
+    ),
+    InterruptReason.LEASE_LOST: (
+        ExitClass.LOST_LEASE,
+        ErrorClass.TRANSIENT_INFRA,
+        "the step could not renew its lease, so the CLI was stopped",
+    ),
+}
+_OUTPUTS: Final = TypeAdapter(dict[str, StepOutput])
+
+
+def exit_class(phase: StepPhase, ended: CliExit, reason: InterruptReason | None) -> ExitClass:
+    """Tell how the step ended from its last command, which may have been init.
+
+    What finished has succeeded, also if somebody wanted to stop it meanwhile.
+    """
+    if ended.code == 0:
+        return ExitClass.NO_CHANGES if phase is StepPhase.PLAN else ExitClass.SUCCEEDED
+    if ended.code == _CHANGES_PLANNED and phase is StepPhase.PLAN:
+        return ExitClass.SUCCEEDED
+    if ended.signal is not None or ended.guard_lost:
+        return ExitClass.KILLED
+    return ExitClass.FAILED if reason is None else _STOPPED[reason][0]
+
+
+def failure(how: ExitClass, ended: CliExit, reason: InterruptReason | None, said: RunTally) -> StepFailure | None:
+    """Say what went wrong; None if nothing did."""
+    if how in {ExitClass.SUCCEEDED, ExitClass.NO_CHANGES}:
+        return None
+    if reason is not None:
+        _, error_class, message = _STOPPED[reason]
+        if ended.killed:
+            message += "; it did not stop in time and was killed"
+        return StepFailure(error_class=error_class, message=message)
+    if ended.signal is not None:
+        return StepFailure(
+            error_class=ErrorClass.TRANSIENT_INFRA,
+            message=f"the CLI was ended by signal {ended.signal}, perhaps for lack of memory",
+        )
+    if ended.guard_lost:
+        return StepFailure(
+            error_class=ErrorClass.TRANSIENT_INFRA, message="the CLI's guard was killed, so the CLI was stopped"
+        )
+    if ended.refusal is not None:
+        return StepFailure(error_class=ErrorClass.UNKNOWN, message=f"the CLI does not start: {ended.refusal}")
+    error_class, message, address = classify(said.errors, said.last_text)
+    return StepFailure(error_class=error_class, message=message, address=address)
+
+
+def undeclared_inputs(said: RunTally) -> StepFailure | None:
+    """Find what the CLI says of values for variables that the module does not have."""
+    details = [d.detail.partition("\n")[0] for d in said.diagnostics if d.summary in _UNDECLARED]
+    return StepFailure(error_class=ErrorClass.CONFIG, message=" ".join(details)) if details else None
+
+
+def failure_of(error: Exception) -> StepFailure:
+    """Say why a step could not even begin, without anything that the error was about."""
+    if isinstance(error, PlatformError):
+        transient = error.kind is ErrorKind.UNAVAILABLE
+        error_class = ErrorClass.TRANSIENT_INFRA if transient else ErrorClass.CONFIG
+        facts = "".join(f" ({name}: {value})" for name, value in error.facts.items())
+        return StepFailure(error_class=error_class, message=error.detail + facts)
+    if isinstance(error, OSError) and error.errno == errno.E2BIG:
+        return StepFailure(error_class=ErrorClass.CONFIG, message="a secret input is too long for an environment")
+    if isinstance(error, OSError):
+        return StepFailure(
+            error_class=ErrorClass.TRANSIENT_INFRA, message=f"the worker could not do it: {error.strerror}"
+        )
+    return StepFailure(error_class=ErrorClass.UNKNOWN, message=f"the runner failed: {type(error).__name__}")
+
+
+def outputs_of(said: bytes) -> dict[str, StepOutput] | None:
+    """Read outputs from what `output -json` says; None if that is no answer."""
+    try:
+        return _OUTPUTS.validate_json(said)
+    except ValidationError:
+        return None
+
+
+def outputs_in(state: Path) -> dict[str, StepOutput] | None:
+    """Read outputs from a state file; None if there is none, or it is not to be read (tofu can encrypt it)."""
+    try:
+        content = json.loads(state.read_bytes())
+        found = content["outputs"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    try:
+        return _OUTPUTS.validate_python({name: {"sensitive": False} | about for name, about in found.items()})
+    except (AttributeError, TypeError, ValidationError):
+        return None

@@ -1,0 +1,321 @@
+"""One step from job to outcome: lay out, init, plan or apply, keep, record, clean."""
+
+import asyncio
+import hashlib
+import shutil
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final
+
+import structlog
+
+from domain.redaction import Redactor, secret_texts
+from domain.run_events import RunTally
+from domain.run_steps import (
+    PROGRESS_EVERY,
+    ExitClass,
+    InterruptReason,
+    SavedPlan,
+    StepFailure,
+    StepJob,
+    StepOutcome,
+    StepPhase,
+    StepProgress,
+    StepResult,
+    StepStage,
+)
+from integrations.archives.members import ArchiveLimits
+from integrations.engines.engine import Engine, StepFolder
+from workers.runner import outcomes, workspace
+from workers.runner.guarded import CliExit, GuardedCli, boot_time
+from workers.runner.keeping import Keeping, NotKept, wait_within
+from workers.runner.recorder import LeaseLost, StepRecorder
+from workers.runner.sandbox import sandbox_arguments
+from workers.runner.tailer import LogTail, StateTail
+
+_NEVER_STARTED: Final = CliExit(None, interrupted=True)
+_LONGEST_PLAN_TEXT: Final = 4 * 1024 * 1024
+log = structlog.get_logger(__name__)
+
+
+class Step:
+    """Does one job. Whatever happens, what was made is kept or still in the folder, and `run` says how it went."""
+
+    def __init__(
+        self,
+        job: StepJob,
+        open_engine: Callable[[StepJob], Awaitable[Engine]],
+        recorder: StepRecorder,
+        on_progress: Callable[[StepProgress], None],
+    ) -> None:
+        """Take the parts; nothing is begun yet."""
+        self._job = job
+        self._open_engine = open_engine
+        self._recorder = recorder
+        self._on_progress = on_progress
+        self._folder = StepFolder(job.folder)
+        self._grace = job.limits.grace.total_seconds()
+        self._deadline = job.lease_started + job.limits.deadline.total_seconds()
+        self._keeping = Keeping()
+        self._said = RunTally()
+        self._stage = StepStage.PREPARING
+        self._reason: InterruptReason | None = None
+        self._cli: GuardedCli | None = None
+        self._engine: Engine | None = None
+        self._has_folder = False
+        self._is_kept = True
+        self._serial: int | None = None
+        self._log_end = 0
+        self._redactor = Redactor(())
+
+    def interrupt(self, reason: InterruptReason) -> None:
+        """Stop the CLI, or don't start it. The first reason stays."""
+        if self._reason is None:
+            self._reason = reason
+            log.info("step_interrupted", step_id=str(self._job.step_id), reason=reason.value)
+        if self._cli is not None:
+            self._cli.interrupt()
+
+    async def run(self) -> StepOutcome:
+        """Do the step and record its outcome."""
+        done = asyncio.Event()
+        beside = [asyncio.create_task(self._renew(done)), asyncio.create_task(self._tell(done))]
+        timeout = asyncio.get_running_loop().call_later(
+            self._job.limits.timeout.total_seconds(), self.interrupt, InterruptReason.TIMEOUT
+        )
+        try:
+            return await self._record(await self._do())
+        finally:
+            timeout.cancel()
+            done.set()
+            await asyncio.gather(*beside)
+
+    async def _do(self) -> StepResult:
+        try:
+            self._engine = engine = await self._open_engine(self._job)
+            workspace.make_folder(self._job)
+            self._has_folder = True
+            self._cli = await self._start_guard(engine)
+        except Exception as error:
+            log.exception("step_not_begun", step_id=str(self._job.step_id))
+            return self._result(ExitClass.FAILED, _NEVER_STARTED, outcomes.failure_of(error))
+        try:
+            await self._prepare()
+            return await self._supervise(engine, self._cli)
+        except (LeaseLost, NotKept):
+            self.interrupt(InterruptReason.LEASE_LOST)
+            return self._ended(_NEVER_STARTED)
+        except Exception as error:
+            log.exception("step_failed", step_id=str(self._job.step_id))
+            return self._result(ExitClass.FAILED, _NEVER_STARTED, outcomes.failure_of(error))
+        finally:
+            await self._cli.close()
+
+    async def _start_guard(self, engine: Engine) -> GuardedCli:
+        """Start the guard first: it starts while the folder is filled."""
+        environment = engine.environment(
+            self._folder,
+            self._job.secret_inputs,
+            ca_certificate=self._job.ca_certificate,
+            plugin_cache=self._job.plugin_cache,
+        )
+        return await GuardedCli.start(
+            self._folder,
+            environment,
+            deadline=self._deadline,
+            grace=self._grace,
+            sandbox=sandbox_arguments(self._job.sandbox),
+        )
+
+    async def _prepare(self) -> None:
+        """Fill the folder, and meanwhile commit that the CLI is about to start.
+
+        Raises:
+            LeaseLost: it may not start.
+            NotKept: the database did not answer before the lease's deadline.
+        """
+        starting = Keeping()
+        starting.end_in(self._deadline - boot_time())
+        laid_out, committed = await asyncio.gather(
+            asyncio.to_thread(workspace.lay_out, self._job, self._folder, ArchiveLimits()),
+            starting.keep("start", self._recorder.cli_started),
+            return_exceptions=True,
+        )
+        for result in (committed, laid_out):
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _supervise(self, engine: Engine, cli: GuardedCli) -> StepResult:
+        """Run the commands while their log and state are followed; then collect what they made."""
+        known = outcomes.outputs_in(self._folder.state) or {}
+        self._redactor = Redactor(
+            [
+                *self._job.secrets,
+                *secret_texts(dict(self._job.secret_inputs)),
+                *secret_texts([output.value for output in known.values() if output.sensitive]),
+            ]
+        )
+        tail = LogTail(
+            self._folder.log,
+            self._redactor,
+            self._keep_log,
+            lambda line: self._said.add(engine.parse(line)),
+        )
+        state = StateTail(self._folder.state, self._keep_state)
+        ended = asyncio.Event()
+        following = asyncio.gather(tail.follow(ended), state.follow(ended), return_exceptions=True)
+        try:
+            last = await self._run_commands(engine, cli)
+        finally:
+            # From here on what isn't kept is given up after the grace, and left in the folder.
+            self._keeping.end_in(self._grace)
+            ended.set()
+            for problem in await following:
+                if problem is not None:
+                    log.error("step_not_followed", step_id=str(self._job.step_id), exc_info=problem)
+                    self._is_kept = False
+            self._serial, self._log_end = state.serial, tail.end
+        self._stage = StepStage.STORING
+        await self._keep_errored_state()
+        return await self._collect(self._ended(last), engine, cli)
+
+    async def _run_commands(self, engine: Engine, cli: GuardedCli) -> CliExit:
+        """Run init, and the phase's own command if that went well."""
+        ended = _NEVER_STARTED
+        if self._job.phase is StepPhase.APPLY:
+            commands = (
+                (StepStage.INITIALIZING, engine.init(self._folder, apply=True)),
+                (StepStage.APPLYING, engine.apply(self._folder)),
+            )
+        else:
+            commands = (
+                (StepStage.INITIALIZING, engine.init(self._folder, apply=False)),
+                (StepStage.PLANNING, engine.plan(self._folder, self._job.operation)),
+            )
+        for stage, command in commands:
+            if self._reason is not None:
+                return _NEVER_STARTED
+            self._stage = stage
+            ended = await cli.run(command, self._folder.log)
+            if ended.interrupted and not ended.guard_lost and self._reason is None:
+                self.interrupt(InterruptReason.LEASE_LOST)  # the guard's own doing: its deadline had passed
+            if ended.code != 0:
+                break
+        return ended
+
+    async def _collect(self, result: StepResult, engine: Engine, cli: GuardedCli) -> StepResult:
+        """Add to a success what it made: the plan, or the outputs."""
+        if result.failure is not None:
+            return result
+        if self._job.phase is StepPhase.APPLY:
+            outputs = outcomes.outputs_in(self._folder.state)
+            if outputs is None:  # encrypted, or there never was a state
+                outputs = outcomes.outputs_of(await self._ask(cli, engine.outputs(self._folder)))
+            return result.model_copy(update={"outputs": outputs or {}})
+        undeclared = outcomes.undeclared_inputs(self._said) if self._job.refuse_undeclared else None
+        if undeclared is not None:
+            return result.model_copy(update={"exit_class": ExitClass.FAILED, "failure": undeclared})
+        text = None
+        if self._job.show_plan:
+            said = await self._ask(cli, engine.show_plan(self._folder))
+            text = self._redactor.redact(said[:_LONGEST_PLAN_TEXT].decode(errors="replace"))
+        content = self._folder.plan.read_bytes()
+        lock_file = self._folder.lock_file
+        plan = SavedPlan(
+            path=self._folder.plan,
+            sha256=hashlib.sha256(content).hexdigest(),
+            size=len(content),
+            lock_file=lock_file if lock_file.exists() else None,
+            text=text,
+        )
+        return result.model_copy(update={"plan": plan})
+
+    async def _ask(self, cli: GuardedCli, command: Sequence[str]) -> bytes:
+        """Run a command for its answer; empty if it has none."""
+        ended = await cli.run(command, self._folder.answer)
+        return self._folder.answer.read_bytes() if ended.code == 0 else b""
+
+    async def _record(self, result: StepResult) -> StepOutcome:
+        """Record the outcome; remove the folder if nothing in it is needed any more."""
+        self._keeping.end_in(self._grace)
+        try:
+            final = result.model_copy(update={"stored": self._is_kept})
+            await self._keeping.keep("outcome", lambda: self._recorder.record_outcome(final))
+        except NotKept:
+            self._is_kept = False
+        except LeaseLost:
+            log.warning("outcome_refused", step_id=str(self._job.step_id))
+        if self._is_kept and self._has_folder:  # one that was there before is another attempt's
+            await asyncio.to_thread(shutil.rmtree, self._folder.root, ignore_errors=True)
+        return result.model_copy(update={"stored": self._is_kept}).outcome()
+
+    def _ended(self, ended: CliExit) -> StepResult:
+        how = outcomes.exit_class(self._job.phase, ended, self._reason)
+        return self._result(how, ended, outcomes.failure(how, ended, self._reason, self._said))
+
+    def _result(self, how: ExitClass, ended: CliExit, failure: StepFailure | None) -> StepResult:
+        return StepResult(
+            step_id=self._job.step_id,
+            exit_class=how,
+            exit_code=ended.code,
+            reason=self._reason,
+            changes=self._said.summary,
+            failure=failure,
+            last_serial=self._serial,
+            log_end=self._log_end,
+            in_flight=self._said.in_flight,
+            engine_version=None if self._engine is None else self._engine.version,
+        )
+
+    async def _keep_log(self, offset: int, data: bytes) -> None:
+        if not self._is_kept:
+            return  # a log with a gap is no log; the folder has all of it
+        try:
+            await self._keeping.keep("log", lambda: self._recorder.store_log(offset, data))
+        except NotKept:
+            self._is_kept = False
+
+    async def _keep_state(self, content: bytes) -> None:
+        try:
+            await self._keeping.keep("state", lambda: self._recorder.store_state(content))
+        except NotKept:
+            self._is_kept = False
+
+    async def _keep_errored_state(self) -> None:
+        """Keep the state that the CLI could not write where it belongs, as it does on a full disk."""
+        errored = self._folder.module / "errored.tfstate"
+        if errored.exists():
+            await self._keep_state(errored.read_bytes())
+
+    async def _renew(self, done: asyncio.Event) -> None:
+        """Prolong the lease, and with it the guard's deadline, until the step is done."""
+        while not await wait_within(done, self._job.limits.renewal.total_seconds()):
+            sent = boot_time()
+            try:
+                renewal = await self._recorder.renew()
+            except LeaseLost:
+                self.interrupt(InterruptReason.LEASE_LOST)
+                return
+            except Exception as error:
+                log.warning("lease_not_renewed", step_id=str(self._job.step_id), error=str(error))
+                if boot_time() >= self._deadline:
+                    self.interrupt(InterruptReason.LEASE_LOST)
+                continue
+            self._deadline = sent + self._job.limits.deadline.total_seconds()
+            if self._cli is not None:
+                self._cli.renew(self._deadline)
+            if renewal.cancel_requested:
+                self.interrupt(InterruptReason.CANCELED)
+
+    async def _tell(self, done: asyncio.Event) -> None:
+        """Pass on how far the step is, when that has changed."""
+        told: StepProgress | None = None
+        while not await wait_within(done, PROGRESS_EVERY.total_seconds()):
+            progress = StepProgress(
+                stage=self._stage,
+                done=self._said.done,
+                total=self._said.total,
+                message=self._said.last_message,
+            )
+            if progress != told:
+                self._on_progress(progress)
+                told = progress

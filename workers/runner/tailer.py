@@ -1,0 +1,135 @@
+"""Follows what a CLI writes, its log and its state, and has each piece kept as it comes."""
+
+import asyncio
+import hashlib
+import json
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Final
+
+from domain.redaction import Redactor
+from workers.runner.keeping import wait_within
+
+FLUSH_BYTES: Final = 64 * 1024
+FLUSH_EVERY: Final = 0.2
+_LOOK_EVERY: Final = 0.25
+_LONGEST_LINE: Final = 1024 * 1024
+
+
+class LogTail:
+    """Redacts the log file piece by piece, gives each piece away, and each whole line to be understood.
+
+    The file is the buffer: a slow or absent database never slows the CLI down.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        redactor: Redactor,
+        keep: Callable[[int, bytes], Awaitable[None]],
+        on_line: Callable[[bytes], None],
+    ) -> None:
+        """Take the file, which need not be there yet; `keep` is given redacted bytes and their offset."""
+        self._path = path
+        self._redactor = redactor
+        self._keep = keep
+        self._on_line = on_line
+        self._position = 0
+        self._line = b""
+        self.end = 0
+
+    async def follow(self, ended: asyncio.Event) -> None:
+        """Follow the file until it has ended and all of it was taken."""
+        while True:
+            is_last = ended.is_set()  # before reading: what was written before is there to be read
+            count = await self._take()
+            if count == FLUSH_BYTES:
+                continue
+            if is_last:
+                break
+            await wait_within(ended, FLUSH_EVERY)
+        await self._pass(self._redactor.finish())
+        if self._line:
+            self._on_line(self._line)
+
+    async def _take(self) -> int:
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._position)
+                data = file.read(FLUSH_BYTES)
+        except FileNotFoundError:
+            return 0
+        self._position += len(data)
+        if data:
+            await self._pass(self._redactor.feed(data))
+        return len(data)
+
+    async def _pass(self, data: bytes) -> None:
+        if not data:
+            return
+        *lines, rest = data.split(b"\n")
+        for line in lines:
+            self._on_line(self._line + line)
+            self._line = b""
+        self._line = (self._line + rest)[:_LONGEST_LINE]
+        offset, self.end = self.end, self.end + len(data)
+        await self._keep(offset, data)
+
+
+class StateTail:
+    """Looks at a state file and has every new version of it kept.
+
+    The CLI writes the file in place, so what is no whole JSON yet is looked at again.
+    """
+
+    def __init__(self, path: Path, keep: Callable[[bytes], Awaitable[None]]) -> None:
+        """Take the file as it is: what it holds now was given, and is no news."""
+        self._path = path
+        self._keep = keep
+        self._seen: tuple[int, int] | None = None
+        self._digest = b""
+        self.serial: int | None = None
+        found = self._read()
+        if found is not None:
+            self._seen, content, self.serial = found
+            self._digest = hashlib.sha256(content).digest()
+
+    async def follow(self, ended: asyncio.Event) -> None:
+        """Follow the file until it has ended, and look once more."""
+        while not ended.is_set():
+            await self.look()
+            await wait_within(ended, _LOOK_EVERY)
+        self._seen = None  # two writes within one tick of the file system's clock look like one
+        await self.look()
+
+    async def look(self) -> None:
+        """Have the file kept if it is whole and new."""
+        if _stamp(self._path) in {None, self._seen}:
+            return
+        found = await asyncio.to_thread(self._read)
+        if found is None:
+            return
+        seen, content, serial = found
+        digest = hashlib.sha256(content).digest()
+        if digest != self._digest:
+            self.serial = serial
+            await self._keep(content)
+        self._seen, self._digest = seen, digest
+
+    def _read(self) -> tuple[tuple[int, int], bytes, int] | None:
+        stamp = _stamp(self._path)
+        try:
+            content = self._path.read_bytes()
+            serial = json.loads(content)["serial"]
+        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+            return None
+        return (stamp, content, serial) if stamp is not None and type(serial) is int else None
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  four times a second for as long as a step takes
+    except FileNotFoundError:
+        return None
+    return found.st_mtime_ns, found.st_size

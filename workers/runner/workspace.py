@@ -1,0 +1,125 @@
+"""Lays out a step's folder: the module as root module, and beside it what the CLI has to find."""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from domain.errors import ErrorKind, PlatformError
+from domain.run_steps import StepJob, StepPhase
+from integrations.archives.members import ArchiveLimits, Member
+from integrations.archives.tarball import iterate_tarball
+from integrations.archives.zipball import iterate_zipball
+from integrations.engines.engine import StepFolder
+
+OVERRIDE: Final = "zz_groundwork_override"
+INPUTS: Final = "groundwork.auto.tfvars.json"
+_ZIP_MARK: Final = b"PK"
+# Relative, because a saved plan remembers it and the apply may be done in another folder.
+_BACKEND: Final = 'terraform {\n  backend "local" {\n    path = "../terraform.tfstate"\n  }\n}\n'
+_CODE: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
+_VALUES: Final = (".auto.tfvars", ".auto.tfvars.json")
+_DEFAULT_VALUES: Final = frozenset({"terraform.tfvars", "terraform.tfvars.json"})
+_STATES: Final = ("terraform.tfstate", "errored.tfstate", ".terraform.tfstate")
+
+
+class ModuleRefused(PlatformError):
+    """The module has a file that would take the place of one of the platform's."""
+
+    kind = ErrorKind.INVALID
+    code = "provisioning.module_refused"
+
+
+class PlanAltered(PlatformError):
+    """The saved plan is not the one that was approved."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.plan_altered"
+
+
+def make_folder(job: StepJob) -> StepFolder:
+    """Make the step's folder, readable to nobody else, with a note whose it is.
+
+    Raises:
+        FileExistsError: a step has one folder, and this one has been begun before.
+    """
+    folder = StepFolder(job.folder)
+    folder.root.parent.mkdir(parents=True, exist_ok=True)
+    folder.root.mkdir(mode=0o700)
+    whose = job.model_dump(mode="json", include={"organization_id", "run_id", "deployment_id", "step_id", "phase"})
+    folder.manifest.write_text(json.dumps(whose))
+    return folder
+
+
+def lay_out(job: StepJob, folder: StepFolder, limits: ArchiveLimits) -> None:
+    """Fill the folder: module, override, inputs or plan, state, CLI configuration.
+
+    Secret inputs are not written: the CLI gets them by its environment.
+
+    Raises:
+        ModuleRefused, PlanAltered, and what reading an archive raises.
+        OSError: a file could not be read or written.
+    """
+    for made in (folder.module, folder.data, folder.home, folder.temporary):
+        made.mkdir()
+    _copy_module(job.module_archive, folder.module, limits)
+    (folder.module / f"{OVERRIDE}.tf").write_text(_BACKEND)
+    folder.configuration.write_text(job.terraformrc)
+    if job.state is not None:
+        shutil.copyfile(job.state, folder.state)
+    if job.lock_file is not None:
+        shutil.copyfile(job.lock_file, folder.lock_file)
+    if job.phase is StepPhase.APPLY:
+        _copy_plan(job, folder)
+    else:
+        # The saved plan holds the values, so an apply is given none that could differ.
+        (folder.module / INPUTS).write_text(json.dumps(job.inputs), encoding="utf-8")
+
+
+def _copy_plan(job: StepJob, folder: StepFolder) -> None:
+    if job.plan is None:
+        raise PlanAltered("the saved plan is missing")
+    content = job.plan.read_bytes()
+    if hashlib.sha256(content).hexdigest() != job.plan_sha256:
+        raise PlanAltered("the saved plan is not the one that was approved")
+    folder.plan.write_bytes(content)
+
+
+def _copy_module(archive: Path, target: Path, limits: ArchiveLimits) -> None:
+    for member in _members(archive, limits):
+        if "/" not in member.path and _is_left_out(member.path):
+            continue
+        path = target / member.path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with path.open("xb") as file:
+            file.writelines(member.content)
+        if member.executable:
+            path.chmod(0o755)
+
+
+def _members(archive: Path, limits: ArchiveLimits) -> Iterator[Member]:
+    with archive.open("rb") as file:
+        is_zip = file.read(len(_ZIP_MARK)) == _ZIP_MARK
+    return iterate_zipball(archive, limits) if is_zip else iterate_tarball(archive, limits)
+
+
+def _is_left_out(name: str) -> bool:
+    """Tell whether a file of the module's root has no meaning for a module that is used.
+
+    Nobody who calls a module reads the values that lie in its folder; as root module the CLI would, and would
+    prefer them to the caller's.
+
+    Raises:
+        ModuleRefused: it would take the place of one of the platform's files.
+    """
+    if name.startswith(_STATES):
+        raise ModuleRefused("the module contains a state; publish it without", path=name)
+    stem = next((name.removesuffix(end) for end in _CODE if name.endswith(end)), None)
+    if stem is not None and stem.casefold() == OVERRIDE:
+        raise ModuleRefused("the module contains a file of a reserved name", path=name)
+    # Later overrides win, and none may win over where the state is kept.
+    if stem is not None and (stem == "override" or stem.endswith("_override")) and stem > OVERRIDE:
+        raise ModuleRefused("the module has an override that sorts behind the platform's; rename it", path=name)
+    return name in _DEFAULT_VALUES or name.endswith(_VALUES)
