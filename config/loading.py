@@ -15,7 +15,7 @@ from config.settings import CONFIG_FILE, PREFIX, Settings, is_secret
 from domain.errors import ErrorKind, PlatformError
 
 # With our prefix and no settings: where the settings are, and what the client commands read.
-OTHERS: Final = frozenset({CONFIG_FILE, f"{PREFIX}URL", f"{PREFIX}TOKEN", f"{PREFIX}CA_CERTIFICATE"})
+OTHERS: Final = frozenset({CONFIG_FILE, f"{PREFIX}URL", f"{PREFIX}KEY", f"{PREFIX}CA"})
 
 
 class SettingsInvalid(PlatformError):
@@ -39,7 +39,8 @@ def load_settings() -> Settings:
     try:
         settings = Settings()
     except ValidationError as error:
-        mistakes = [_sentence(mistake) for mistake in error.errors(include_input=False, include_url=False)]
+        found = error.errors(include_input=False, include_url=False)
+        mistakes = [sentence for mistake in found for sentence in _sentences(mistake)]
         raise SettingsInvalid("; ".join(dict.fromkeys(unknown + mistakes))) from None
     except SettingsError as error:
         raise SettingsInvalid(f"the environment can't be read: {error}") from None
@@ -86,12 +87,27 @@ def _unknown_name(name: str, known: set[str]) -> str:
     return f"{name} is no setting" + (f"; is it {near[0]}?" if near else "")
 
 
-def _sentence(mistake: ErrorDetails) -> str:
+def _sentences(mistake: ErrorDetails) -> Iterator[str]:
     path = tuple(str(part) for part in mistake["loc"])
-    setting, variable = ".".join(path), environment_name(path)
+    if mistake["type"] == "missing":
+        for needed in _required_below(path):
+            setting, variable = ".".join(needed), environment_name(needed)
+            yield f"{setting} is not set: set {variable}, or write it in the settings' file"
+    else:
+        yield _sentence(mistake, ".".join(path), environment_name(path))
+
+
+def _required_below(path: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """Give what must be set of a group that is missing as a whole; a single setting is itself."""
+    group = Settings.model_fields[path[0]].annotation if len(path) == 1 else None
+    if isinstance(group, type) and issubclass(group, BaseModel):
+        yield from ((*path, name) for name, field in group.model_fields.items() if field.is_required())
+    else:
+        yield path
+
+
+def _sentence(mistake: ErrorDetails, setting: str, variable: str) -> str:
     match mistake["type"]:
-        case "missing":
-            return f"{setting} is not set: set {variable}, or write it in the settings' file"
         case "extra_forbidden":
             known = {".".join(each) for each in setting_paths()}
             near = difflib.get_close_matches(setting, known, n=1)

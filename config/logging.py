@@ -37,11 +37,12 @@ def configure_logging(settings: LoggingSettings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
+        _without_colours,
     ]
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[*shared, structlog.stdlib.ExtraAdder()],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(human=human)],
         )
     )
@@ -66,6 +67,11 @@ def configure_logging(settings: LoggingSettings) -> None:
 def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Hide what is named like a secret, and what looks like one of ours inside any text."""
     return {name: HIDDEN if SECRET_NAMES.search(name) else _hidden_in(value) for name, value in event.items()}
+
+
+def _without_colours(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    event.pop("color_message", None)  # uvicorn says everything twice
+    return event
 
 
 def _hidden_in(value: object) -> object:

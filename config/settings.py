@@ -101,7 +101,7 @@ class BlobSettings(Group):
 
 
 class SecretSettings(Group):
-    """Keys of the installation, each 32 random bytes in a file that only the servers' user can read."""
+    """Keys of the installation: files of 32 random bytes in base64, which only the servers' user can read."""
 
     key_encryption_key_file: Path = Field(description="Wraps the data keys. Losing it loses every state.")
     pepper_file: Path = Field(description="Keys the hashes of API keys in memory.")

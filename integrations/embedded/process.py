@@ -42,6 +42,7 @@ class ServerProcess:
         environment: Mapping[str, str],
         stop_signal: signal.Signals,
         output: int | None = None,
+        inherited: tuple[int, ...] = (),
     ) -> None:
         """Describe the child; nothing runs before `start`.
 
@@ -52,6 +53,7 @@ class ServerProcess:
             environment: all of its environment; nothing of ours is added.
             stop_signal: asks it to stop in good order.
             output: file descriptor for what it prints; by default `server.log` in its folder.
+            inherited: file descriptors that it gets under the same numbers.
         """
         self.name = name
         self._command = [str(word) for word in command]
@@ -59,6 +61,7 @@ class ServerProcess:
         self._environment = dict(environment)
         self._stop_signal = stop_signal
         self._output = output
+        self._inherited = inherited
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -81,6 +84,7 @@ class ServerProcess:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=output,
+                pass_fds=self._inherited,
                 start_new_session=True,  # a Ctrl-C is for the supervisor, which stops in order
             )
         try:
@@ -111,6 +115,11 @@ class ServerProcess:
             process.kill()
             await process.wait()
 
+    def kill(self) -> None:
+        """Kill it without a word, if it runs. Again is harmless."""
+        if self._process is not None and self._process.returncode is None:
+            self._process.kill()
+
     @property
     def _log(self) -> Path:
         return self._directory / "server.log"
@@ -139,43 +148,49 @@ def dying_with_parent(command: Sequence[str], stop_signal: signal.Signals) -> li
     return [setpriv, "--pdeathsig", stop_signal.name.removeprefix("SIG"), "--", *command]
 
 
-async def end_leftovers(directory: Path, executable: Path, stop_signal: signal.Signals) -> int:
+async def end_leftovers(
+    directory: Path, executable: Path, stop_signal: signal.Signals, *, word: str | None = None
+) -> int:
     """End every process of this executable that works in this folder; return how many there were.
+
+    Where the executable says too little, as an interpreter does, a word of the command line narrows it.
 
     A supervisor that was killed leaves servers that are still stopping, and a killed PostgreSQL its own
     children; the next server must not meet them. Process ids in files prove nothing, since ids come again.
     """
-    found = _at_work(directory, executable)
+    found = _at_work(directory, executable, word)
     ids = {process.pid for process in found}
     for process in found:
         with contextlib.suppress(psutil.NoSuchProcess):
             if process.ppid() not in ids:
                 process.send_signal(stop_signal)
-    if not await _gone(directory, executable, STOP_SECONDS):
-        for process in _at_work(directory, executable):
+    if not await _gone(directory, executable, word):
+        for process in _at_work(directory, executable, word):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.kill()
-        if not await _gone(directory, executable, STOP_SECONDS):
+        if not await _gone(directory, executable, word):
             raise ServerFailed(f"an earlier {executable.name} still works in {directory} and can't be ended")
     return len(ids)
 
 
-async def _gone(directory: Path, executable: Path, seconds: float) -> bool:
-    deadline = time.monotonic() + seconds
-    while _at_work(directory, executable):
+async def _gone(directory: Path, executable: Path, word: str | None) -> bool:
+    deadline = time.monotonic() + STOP_SECONDS
+    while _at_work(directory, executable, word):
         if time.monotonic() > deadline:
             return False
         await asyncio.sleep(POLL_SECONDS)
     return True
 
 
-def _at_work(directory: Path, executable: Path) -> list[psutil.Process]:
+def _at_work(directory: Path, executable: Path, word: str | None) -> list[psutil.Process]:
     """Find them by executable and working folder; processes of other people, and our own, don't count."""
     marker, name = str(directory.resolve()), executable.resolve().name
     found = []
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error, OSError):
             runs = Path(process.exe().removesuffix(" (deleted)")).name
-            if runs == name and process.cwd() == marker and process.pid != os.getpid():
+            if runs != name or process.cwd() != marker or process.pid == os.getpid():
+                continue
+            if word is None or word in process.cmdline():
                 found.append(process)
     return found

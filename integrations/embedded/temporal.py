@@ -112,6 +112,11 @@ class TemporalServer:
         if self._process is not None:
             await self._process.stop()
 
+    def kill(self) -> None:
+        """Kill it without a word, if it runs."""
+        if self._process is not None:
+            self._process.kill()
+
     async def wait(self) -> int:
         """Wait until it has ended, whoever ended it."""
         return await self._started().wait()

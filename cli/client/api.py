@@ -1,0 +1,147 @@
+"""The public API of one server, as the commands use it: documents in, documents out."""
+
+import ssl
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from itertools import islice
+from typing import IO, Any, Final, Self
+
+import httpx2
+from pydantic import JsonValue
+
+from cli.client.errors import FileUnusable, RequestRefused, refused, unreachable
+from cli.client.profile import Profile, current_profile
+
+Document = dict[str, Any]
+Query = str | int | bool | None
+
+PAGE: Final = 200
+"""The most items that the API gives at once."""
+PATIENCE: Final = httpx2.Timeout(30, connect=10)
+UPLOAD_PATIENCE: Final = httpx2.Timeout(60, connect=10, read=600)
+"""The server answers an upload only when it has read, checked and stored all of it."""
+QUIET_STREAM: Final = httpx2.Timeout(30, connect=10, read=60)
+"""Streams say something every few seconds, if only that they live."""
+
+
+class Api:
+    """Asks a server in the name of one key. Every error is a PlatformError with a sentence for people.
+
+    It raises NotLoggedIn, FileUnusable, ServerUnreachable and RequestRefused.
+    """
+
+    def __init__(self, profile: Profile) -> None:
+        """Take the server and key; no connection is made before the first request."""
+        self.url = profile.url
+        self._client = httpx2.Client(
+            base_url=profile.url,
+            headers={
+                "Authorization": f"Bearer {profile.key.get_secret_value()}",
+                "User-Agent": f"groundwork/{version('groundwork')}",
+            },
+            verify=_trust(profile),
+            timeout=PATIENCE,
+        )
+
+    @classmethod
+    def of_caller(cls) -> Self:
+        """Talk to the server that the environment or `groundwork login` names."""
+        return cls(current_profile())
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close the connections."""
+        self._client.close()
+
+    def get(self, path: str, **query: Query) -> Document:
+        """Read one document."""
+        return self._document("GET", path, params=_without_none(query))
+
+    def text(self, path: str, **query: Query) -> str:
+        """Read something that is not JSON."""
+        return self._answer("GET", path, params=_without_none(query), headers={"Accept": "text/plain"}).text
+
+    def post(self, path: str, body: JsonValue = None, *, idempotency_key: str | None = None) -> Document:
+        """Ask for something to be made or done."""
+        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
+        return self._document("POST", path, json=body, headers=headers)
+
+    def delete(self, path: str) -> None:
+        """Take something away."""
+        self._answer("DELETE", path)
+
+    def items(self, path: str, *, limit: int | None = None, **query: Query) -> Iterator[Document]:
+        """Read a list, page after page as far as it is read, at most `limit` items."""
+        return islice(self._all_items(path, limit, query), limit)
+
+    def upload(
+        self, path: str, fields: Mapping[str, str], files: Sequence[tuple[str, tuple[str, IO[bytes]]]]
+    ) -> tuple[int, Document]:
+        """Send fields, then files in their order, read from disk as they go; give the status and the document."""
+        response = self._answer("POST", path, data=fields, files=files, timeout=UPLOAD_PATIENCE)
+        return response.status_code, response.json()
+
+    @contextmanager
+    def events(self, path: str, *, last_event_id: str | None) -> Iterator[Iterator[httpx2.ServerSentEvent]]:
+        """Open a stream of events, from behind the event of this id."""
+        headers = {} if last_event_id is None else {"Last-Event-ID": last_event_id}
+        with self._said(), self._client.sse(path, headers=headers, timeout=QUIET_STREAM) as source:
+            if source.response.is_error:
+                source.response.read()
+                raise refused(source.response)
+            yield iter(source)
+
+    def _all_items(self, path: str, limit: int | None, query: Mapping[str, Query]) -> Iterator[Document]:
+        cursor: str | None = None
+        size = PAGE if limit is None else max(1, min(limit, PAGE))
+        while True:
+            page = self.get(path, limit=size, cursor=cursor, **query)
+            yield from page["items"]
+            cursor = page.get("next_cursor")
+            if cursor is None:
+                return
+
+    def _document(self, method: str, path: str, **how: Any) -> Document:  # noqa: ANN401  httpx2's own parameters
+        response = self._answer(method, path, **how)
+        try:
+            document: Document = response.json()
+        except ValueError:
+            raise RequestRefused(
+                f"{self.url}{path} answered, and not as Groundwork does: is the address right?",
+                status=response.status_code,
+                problem=None,
+            ) from None
+        return document
+
+    def _answer(self, method: str, path: str, **how: Any) -> httpx2.Response:  # noqa: ANN401  httpx2's own parameters
+        with self._said():
+            response = self._client.request(method, path, **how)
+        if not response.is_success:
+            raise refused(response)
+        return response
+
+    @contextmanager
+    def _said(self) -> Iterator[None]:
+        try:
+            yield
+        except httpx2.TransportError as error:
+            raise unreachable(self.url, error) from error
+
+
+def _trust(profile: Profile) -> ssl.SSLContext | bool:
+    if profile.ca is None:
+        return True
+    try:
+        return ssl.create_default_context(cafile=profile.ca)
+    except FileNotFoundError:
+        raise FileUnusable(f"the authority's file {profile.ca} does not exist") from None
+    except (OSError, ssl.SSLError) as error:
+        raise FileUnusable(f"{profile.ca} is no file of certificates in PEM ({error.strerror})") from None
+
+
+def _without_none(query: Mapping[str, Query]) -> dict[str, str | int | bool]:
+    return {name: value for name, value in query.items() if value is not None}

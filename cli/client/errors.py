@@ -1,0 +1,120 @@
+"""What goes wrong between a command and the API, each in one line that says what to do next."""
+
+import ssl
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import httpx2
+from cyclopts import CycloptsError
+
+from domain.errors import ErrorKind, PlatformError
+
+UNAUTHENTICATED = 401
+SERVER_ERRORS = 500
+
+
+class NotLoggedIn(PlatformError):
+    """No server is known, or no key for it."""
+
+    kind = ErrorKind.UNAUTHENTICATED
+    code = "client.not_logged_in"
+
+
+class ServerUnreachable(PlatformError):
+    """The server could not be asked: no connection, no trust, or no answer in time."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "client.server_unreachable"
+
+
+class RequestRefused(PlatformError):
+    """The server answered with an error; the detail is its own sentence."""
+
+    kind = ErrorKind.INVALID
+    code = "client.request_refused"
+
+    def __init__(self, detail: str, *, status: int, problem: str | None) -> None:
+        """Keep the answer's status and the code of its problem; None when it was no problem document."""
+        super().__init__(detail)
+        self.status = status
+        self.problem = problem
+
+
+class FileUnusable(PlatformError):
+    """A file or folder that was named can't be read, or isn't what the command needs."""
+
+    kind = ErrorKind.INVALID
+    code = "client.file_unusable"
+
+
+def usage(sentence: str) -> CycloptsError:
+    """Make the error of a command line that can't be meant: it ends with the exit code of wrong usage."""
+    return CycloptsError(msg=sentence)
+
+
+def refused(response: httpx2.Response) -> RequestRefused:
+    """Turn an answer that is an error into one line. Its body has been read."""
+    status = response.status_code
+    document = _json_object(response)
+    match document.get("errors"):
+        case [str(), *_] as sentences if "detail" not in document:  # Terraform's protocols
+            detail = "; ".join(map(str, sentences))
+        case list() as errors:
+            detail = "; ".join([str(document.get("detail", "")), *_field_errors(errors)])
+        case _:
+            detail = str(document.get("detail", ""))
+    if not detail:
+        url = f"{response.url.scheme}://{response.url.netloc.decode()}"
+        detail = (
+            f"{url} answered {status} {response.reason_phrase}, and not as Groundwork does: is the address right?"
+        )
+    if status == UNAUTHENTICATED:
+        detail += " (`groundwork login` stores another key)"
+    if status >= SERVER_ERRORS and "request_id" in document:
+        detail += f" (request {document['request_id']})"
+    code = document.get("code")
+    return RequestRefused(detail, status=status, problem=code if isinstance(code, str) else None)
+
+
+def unreachable(url: str, error: httpx2.TransportError) -> ServerUnreachable:
+    """Say why a server can't be asked."""
+    if _caused_by_certificate(error):
+        return ServerUnreachable(
+            f"the certificate of {url} is not trusted ({_reason(error)}): name its authority's file with "
+            "`groundwork login --ca FILE` or GROUNDWORK_CA"
+        )
+    if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+        return ServerUnreachable(
+            f"can't reach {url} ({_reason(error)}): is the address right, and does the server run?"
+        )
+    if isinstance(error, httpx2.TimeoutException):
+        return ServerUnreachable(f"{url} took too long to answer: look at its /readyz, or try again")
+    return ServerUnreachable(f"the connection to {url} broke ({_reason(error)}): try again")
+
+
+def _json_object(response: httpx2.Response) -> Mapping[str, Any]:
+    try:
+        document = response.json()
+    except ValueError:
+        return {}
+    return document if isinstance(document, dict) else {}
+
+
+def _field_errors(errors: list[Any]) -> Iterator[str]:
+    for error in errors:
+        if isinstance(error, dict):
+            where = str(error.get("at", "")).removeprefix("body/").removeprefix("query/").replace("/", ".")
+            yield f"{where}: {error.get('detail', '')}"
+
+
+def _caused_by_certificate(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def _reason(error: BaseException) -> str:
+    text = str(error) or type(error).__name__
+    return text.removeprefix("[Errno ").partition("] ")[2] or text

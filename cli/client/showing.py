@@ -1,0 +1,128 @@
+"""How the client's commands show documents: tables for people, plain lines for pipes, JSON or ids when asked."""
+
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any, Final
+
+from cyclopts import Parameter
+
+from cli.client.api import Document
+from cli.output import Output, colours_wanted
+
+STATE_COLOURS: Final = {
+    "applied": "green",
+    "planned": "green",
+    "failed": "red",
+    "timed_out": "red",
+    "needs_attention": "red",
+    "canceled": "yellow",
+    "rejected": "yellow",
+    "awaiting_approval": "yellow",
+}
+CONTROLS: Final = {code: None for code in (*range(32), *range(127, 160)) if code not in b"\t\n"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of a table: its title, and the field it shows or how to make it."""
+
+    title: str
+    value: str | Callable[[Document], Any]
+
+    def of(self, document: Document) -> str:
+        """Give one cell."""
+        return shown(document.get(self.value) if isinstance(self.value, str) else self.value(document))
+
+
+@Parameter(name="*")
+@dataclass(frozen=True, slots=True)
+class ClientOutput(Output):
+    """How a command of the client speaks."""
+
+    json: Annotated[bool, Parameter(negative="", help="Print the API's own documents.")] = False
+    quiet: Annotated[bool, Parameter(negative="", name=["--quiet", "-q"], help="Print ids only.")] = False
+
+    def listing(
+        self, items: Iterable[Document], columns: Sequence[Column], *, empty: str, id_field: str = "id"
+    ) -> None:
+        """Print a list: a table on a terminal, tab-separated lines elsewhere; `empty` says what to do next."""
+        if self.json:
+            self.result(list(items), "")
+        elif self.quiet:
+            for item in items:
+                print(item[id_field])
+        elif sys.stdout.isatty():
+            found = list(items)
+            if found:
+                _table(found, columns)
+            else:
+                self.progress(empty)
+        else:
+            printed = False
+            for item in items:
+                print("\t".join(column.of(item) for column in columns))
+                printed = True
+            if not printed:
+                self.progress(empty)
+
+    def noun(self, document: Document, human: str, *, id_field: str = "id") -> None:
+        """Print what was made or asked for: its sentence for people, or the document."""
+        if self.quiet and not self.json:
+            print(document[id_field])
+        else:
+            self.result(document, human)
+
+
+def shown(value: object) -> str:
+    """Write a value of a document for people, without anything that steers their terminal."""
+    match value:
+        case None:
+            return "-"
+        case bool():
+            return "yes" if value else "no"
+        case list():
+            return ", ".join(map(shown, value)) or "-"
+        case str():
+            return without_controls(value)
+        case _:
+            return str(value)
+
+
+def without_controls(text: str) -> str:
+    """Take out what would move the cursor, change colours or retitle a terminal."""
+    return text.translate(CONTROLS)
+
+
+def moment(field: str) -> Callable[[Document], str | None]:
+    """Make a column's value of a field that is a time: to the minute, in the reader's time zone."""
+
+    def value(document: Document) -> str | None:
+        written = document.get(field)
+        return None if written is None else f"{datetime.fromisoformat(written).astimezone():%Y-%m-%d %H:%M}"
+
+    return value
+
+
+def coloured(state: str) -> str:
+    """Give the state of a run, in its colour where the terminal takes it."""
+    codes = {"green": "32", "red": "31", "yellow": "33"}
+    colour = STATE_COLOURS.get(state)
+    if colour is None or not colours_wanted():
+        return state
+    return f"\x1b[{codes[colour]}m{state}\x1b[0m"
+
+
+def _table(items: Sequence[Document], columns: Sequence[Column]) -> None:
+    from rich.console import Console  # noqa: PLC0415  a tenth of a second that only terminals pay
+    from rich.table import Table  # noqa: PLC0415  the same
+    from rich.text import Text  # noqa: PLC0415  the same
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in columns:
+        table.add_column(column.title, overflow="fold")
+    for item in items:
+        cells = [Text(column.of(item), style=STATE_COLOURS.get(column.of(item), "")) for column in columns]
+        table.add_row(*cells)
+    Console(no_color=not colours_wanted(), highlight=False).print(table)

@@ -1,0 +1,1 @@
+"""The commands that talk to the public API, one module a noun."""

@@ -1,0 +1,131 @@
+"""The `groundwork` command: its subcommands, each imported only when it is used, and its exit codes.
+
+0: done. 1: not done, for the reason on standard error. 2: the command line was wrong.
+"""
+
+import inspect
+import sys
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+from cyclopts import App, CycloptsError, Group
+
+from cli.output import complain
+from config.exit import end_process
+from domain.errors import PlatformError
+
+FAILED: Final = 1
+USAGE: Final = 2
+INTERRUPTED: Final = 130
+
+SERVERS: Final = Group("Servers", sort_key=1)
+OPERATIONS: Final = Group("Operations", sort_key=2)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One subcommand: where it is, so that it is imported only when used, and what help says of it."""
+
+    target: str
+    group: Group
+    summary: str
+    examples: tuple[str, ...]
+
+
+COMMANDS: Final = (
+    Command(
+        "cli.servers.dev:dev",
+        SERVERS,
+        "Run everything on this machine, with its data in one folder.",
+        ("groundwork dev", "groundwork dev --home ./var/try --detach", "groundwork dev --home ./var/try --stop"),
+    ),
+    Command(
+        "cli.servers.api:api",
+        SERVERS,
+        "Serve the HTTP API.",
+        ("GROUNDWORK_CONFIG_FILE=/etc/groundwork.toml groundwork api",),
+    ),
+    Command(
+        "cli.servers.worker:worker",
+        SERVERS,
+        "Run workflows, their steps and the command line tools.",
+        ("groundwork worker", "groundwork worker --queue terraform"),
+    ),
+    Command(
+        "cli.servers.migrate:migrate",
+        OPERATIONS,
+        "Bring the database and Temporal to what this release needs.",
+        ("groundwork migrate", "groundwork migrate --wait 300 --json"),
+    ),
+    Command(
+        "cli.servers.doctor:doctor",
+        OPERATIONS,
+        "Look at everything the servers need and say what to do.",
+        ("groundwork doctor", "groundwork doctor --json"),
+    ),
+    Command(
+        "cli.servers.openapi:openapi",
+        OPERATIONS,
+        "Print the OpenAPI document.",
+        ("groundwork openapi > openapi.json",),
+    ),
+    Command(
+        "cli.servers.settings:settings",
+        OPERATIONS,
+        "Print the settings in use, or all there are.",
+        ("groundwork settings", "groundwork settings --markdown"),
+    ),
+)
+
+
+def _examples(*lines: str) -> str:
+    return "Examples:\n\n" + "\n\n".join(f"  {line}" for line in lines)
+
+
+def _version() -> str:
+    from importlib.metadata import version  # noqa: PLC0415  18 ms that only --version needs
+
+    return version("groundwork")
+
+
+app = App(
+    name="groundwork",
+    help="Private Terraform registry and provisioning engine of a platform team.",
+    help_format="plaintext",
+    help_epilogue=_examples("groundwork dev", "groundwork dev --help")
+    + "\n\nExit status: 0 done, 1 not done, 2 wrong command line. NO_COLOR turns colours off.",
+    version=_version,
+)
+for command in COMMANDS:
+    app.command(
+        command.target,
+        name=command.target.partition(":")[2],
+        group=command.group,
+        help=command.summary,
+        help_epilogue=_examples(*command.examples),
+    )
+
+
+def main() -> NoReturn:
+    """Run the command of this process's command line and end the process."""
+    end_process(run(sys.argv[1:]))
+
+
+def run(arguments: list[str]) -> int:
+    """Run a command; return its exit code, with any error said in one line."""
+    try:
+        called, bound, _ = app.parse_args(arguments, exit_on_error=False, print_error=False)
+        done = called(*bound.args, **bound.kwargs)
+        if inspect.iscoroutine(done):
+            import asyncio  # noqa: PLC0415  35 ms that help does not need
+
+            done = asyncio.run(done)
+    except CycloptsError as error:
+        complain(f"{error} (groundwork --help says more)")
+        return USAGE
+    except PlatformError as error:
+        complain(error.detail)
+        return FAILED
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    return done if isinstance(done, int) else 0

@@ -1,0 +1,1 @@
+"""Commands that import servers: what runs on the installation's own machines."""

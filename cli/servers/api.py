@@ -1,0 +1,83 @@
+"""`groundwork api`: the HTTP server."""
+
+import signal
+import socket
+from typing import Annotated, Final
+
+import uvicorn
+from cyclopts import Parameter
+from fastapi import FastAPI
+from uvicorn.supervisors.multiprocess import Multiprocess
+
+from api.app import create_app
+from cli.servers.ready import say_ready
+from config.loading import load_settings
+from config.logging import configure_logging
+from workers.composition import Secrets, compose, listen_to_commits, open_database
+
+STOP_SECONDS: Final = 15
+"""How long requests that run may go on after a stop; streams end then."""
+
+
+def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int:
+    """Serve the HTTP API until SIGTERM or Ctrl-C; requests that run are finished first.
+
+    It needs the database with its migrations run, and no Temporal. TLS by api.tls_certificate, or by a proxy.
+
+    Examples:
+      GROUNDWORK_CONFIG_FILE=/etc/groundwork.toml groundwork api
+    """
+    settings = load_settings()
+    configure_logging(settings.logging)
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: None)  # uvicorn raises once more what it stopped for
+    config = uvicorn.Config(
+        "cli.servers.api:application",
+        factory=True,
+        host=settings.api.host,
+        port=settings.api.port,
+        ssl_certfile=settings.api.tls_certificate,
+        ssl_keyfile=settings.api.tls_key,
+        workers=settings.api.processes,
+        loop="uvloop",
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=STOP_SECONDS,
+    )
+    if settings.api.processes > 1:
+        Multiprocess(config, [config.bind_socket()]).run()
+        return 0
+    server = _Server(config, ready_fd)
+    server.run()
+    return 0 if server.started else 1
+
+
+def application() -> FastAPI:
+    """Make the application of one process, from the settings it finds."""
+    settings = load_settings()
+    configure_logging(settings.logging)
+    database = open_database(settings)
+    services = compose(database, Secrets.read(settings))
+
+    async def listen() -> None:
+        try:
+            await listen_to_commits(settings, services)
+        finally:
+            await database.close()
+
+    return create_app(services, background=(listen,))
+
+
+class _Server(uvicorn.Server):
+    """Says when it takes connections."""
+
+    def __init__(self, config: uvicorn.Config, ready_fd: int | None) -> None:
+        super().__init__(config)
+        self._ready_fd = ready_fd
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started:
+            say_ready(self._ready_fd)

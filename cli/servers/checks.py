@@ -1,0 +1,201 @@
+"""What `groundwork doctor` looks at. A check gives findings, and raises only what it did not expect."""
+
+import asyncio
+import shutil
+import stat
+import subprocess
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from config.settings import Settings
+from integrations.temporal_registration import missing_search_attributes
+from integrations.tools import TOOLS, ToolMissing, find_tool, version_of
+from storage import inspection
+from storage.migrations.upgrade import current, head
+from workers.composition import Secrets
+from workers.temporal_client import connect
+
+OLDEST_POSTGRESQL: Final = 150000
+MOST_SECONDS_APART: Final = 2.0
+TEMPORAL_SECONDS: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing looked at: how it is, and what to do, which says that it is not good."""
+
+    name: str
+    state: str
+    advice: str = ""
+    ok: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        """Follow from the advice."""
+        object.__setattr__(self, "ok", not self.advice)
+
+
+def tools(settings: Settings) -> list[Finding]:
+    """Look for what runs start, and for what `groundwork dev` starts."""
+    wanted = ["terraform", "tofu"] + (["temporal"] if settings.environment == "development" else [])
+    chosen = {"terraform": settings.runner.terraform_path, "tofu": settings.runner.tofu_path}
+    findings = [_tool(name, chosen.get(name)) for name in wanted]
+    engines = [finding for finding in findings if finding.name in chosen]
+    if any(finding.ok for finding in engines):  # one engine is enough to work
+        findings = [Finding(found.name, found.state) if found in engines else found for found in findings]
+    for name, use in (("git", "modules from repositories"), ("gpg", "a second look at signatures")):
+        path = shutil.which(name)
+        findings.append(Finding(name, path or f"not found, so there is no {use}"))
+    return findings
+
+
+def _tool(name: str, chosen: Path | None) -> Finding:
+    try:
+        path = chosen or find_tool(name)
+    except ToolMissing as error:
+        return Finding(name, error.detail, advice=f"`make tools NAMES={name}`, or put it on PATH")
+    version = version_of(path, TOOLS[name])
+    if version is None:
+        return Finding(name, f"{path} does not tell its version", advice="look whether it runs on this machine")
+    return Finding(name, f"{'.'.join(map(str, version))} at {path}")
+
+
+def roles(settings: Settings) -> list[Finding]:
+    """Look whether servers log in as roles that row-level security holds."""
+    findings = []
+    for name, url in (("app", settings.database.app_url), ("platform", settings.database.platform_url)):
+        facts = inspection.role_facts(url.get_secret_value())
+        wrong = [
+            text
+            for applies, text in (
+                (facts.superuser, "is a superuser"),
+                (facts.bypasses_row_security, "bypasses row-level security"),
+                (facts.owns_tables, "owns tables"),
+            )
+            if applies
+        ]
+        advice = f"set database.{name}_url to a role of its own that owns nothing" if wrong else ""
+        findings.append(Finding(f"role {facts.name}", " and ".join(wrong) or "serves and owns nothing", advice))
+        if name == "app":
+            old = facts.server_version < OLDEST_POSTGRESQL
+            shown = f"{facts.server_version // 10000}.{facts.server_version % 10000}"
+            findings.append(Finding("PostgreSQL", shown, "15 or newer is needed" if old else ""))
+    return findings
+
+
+def database(settings: Settings) -> list[Finding]:
+    """Look at the schema, the audit partitions, replication and the clock."""
+    url = settings.database.platform_url.get_secret_value()
+    revision, newest = current(url), head()
+    findings = [
+        Finding(
+            "migrations",
+            f"at {revision or 'nothing'}",
+            "" if revision == newest else f"`groundwork migrate` brings it to {newest}",
+        )
+    ]
+    if revision == newest:
+        stray = inspection.default_partition_bytes(url) > 0
+        findings.append(
+            Finding(
+                "audit partitions",
+                "the default partition holds rows" if stray else "the default partition is empty",
+                "find out why the tick made no partition in time; move the rows" if stray else "",
+            )
+        )
+    loses = inspection.has_only_asynchronous_standbys(url)
+    findings.append(
+        Finding(
+            "replication",
+            "no standby is synchronous" if loses else "no failover loses an answered request",
+            "set synchronous_standby_names, or a failover may lose what was answered" if loses else "",
+        )
+    )
+    ahead = inspection.clock_ahead(url)
+    findings.append(
+        Finding(
+            "clock",
+            f"{abs(ahead):.2f} s {'behind' if ahead > 0 else 'ahead of'} the database's",
+            "" if abs(ahead) <= MOST_SECONDS_APART else "let both machines ask a time server",
+        )
+    )
+    return findings
+
+
+def temporal(settings: Settings) -> list[Finding]:
+    """Look whether Temporal answers and knows the search attributes."""
+    address = settings.temporal.address
+    try:
+        missing = asyncio.run(_missing(settings))
+    except (RuntimeError, TimeoutError) as error:
+        reason = str(error) or f"no answer in {TEMPORAL_SECONDS:.0f} s"
+        return [Finding("Temporal", f"{address}: {reason}", "look at temporal.address and at the server")]
+    if missing:
+        return [Finding("Temporal", f"lacks {', '.join(missing)}", "`groundwork migrate` registers them")]
+    return [Finding("Temporal", f"{address}, namespace {settings.temporal.namespace}")]
+
+
+async def _missing(settings: Settings) -> list[str]:
+    async with asyncio.timeout(TEMPORAL_SECONDS):
+        return sorted(await missing_search_attributes(await connect(settings.temporal)))
+
+
+def blobs(settings: Settings) -> list[Finding]:
+    """Look whether the blob store takes bytes."""
+    return [_writable("blobs", settings.blobs.path)]
+
+
+def work(settings: Settings) -> list[Finding]:
+    """Look whether runs have a place to work."""
+    return [_writable("runs", settings.runner.work_path)]
+
+
+def _writable(name: str, path: Path) -> Finding:
+    there = next(folder for folder in (path, *path.parents) if folder.exists())  # the first use makes the rest
+    try:
+        with tempfile.NamedTemporaryFile(dir=there):
+            return Finding(name, f"{path} is writable")
+    except OSError as error:
+        return Finding(name, f"{path}: {error.strerror}", f"let the servers' user write to {there}")
+
+
+def secrets(settings: Settings) -> list[Finding]:
+    """Look whether the installation's keys can be read, and by nobody else."""
+    findings = []
+    files = settings.secrets
+    for path in (files.key_encryption_key_file, files.pepper_file, files.signing_key_file):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        advice = f"chmod 600 {path}" if mode & 0o077 else ""
+        findings.append(Finding(f"secret {path.name}", f"mode {mode:04o}", advice))
+    try:
+        Secrets.read(settings)
+    except ValueError as error:
+        findings.append(Finding("secrets", str(error), "restore it from the backup; a new one opens nothing old"))
+    return findings
+
+
+def sandbox(settings: Settings) -> list[Finding]:
+    """Look whether the code of modules can be kept in."""
+    if settings.runner.sandbox == "none":
+        return [Finding("sandbox", "none: for development only, modules run with the worker's rights")]
+    bwrap = shutil.which("bwrap")
+    if bwrap is None:
+        return [Finding("sandbox", "bwrap was not found", "install the package bubblewrap")]
+    tried = subprocess.run([bwrap, "--ro-bind", "/", "/", "true"], check=False, capture_output=True, text=True)
+    if tried.returncode != 0:
+        return [Finding("sandbox", tried.stderr.strip(), "let this user make user namespaces")]
+    return [Finding("sandbox", f"{bwrap} works")]
+
+
+CHECKS: Final[tuple[tuple[str, Callable[[Settings], list[Finding]]], ...]] = (
+    ("tools", tools),
+    ("roles", roles),
+    ("database", database),
+    ("Temporal", temporal),
+    ("blobs", blobs),
+    ("runs", work),
+    ("secrets", secrets),
+    ("sandbox", sandbox),
+)

@@ -1,0 +1,90 @@
+"""`groundwork migrate`: the database's roles, schema and partitions, and what Temporal must know."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Annotated, Final, TypeVar
+
+from cyclopts import Parameter
+from sqlalchemy.exc import OperationalError
+
+from cli.output import PEOPLE, Output
+from config.loading import SettingsInvalid, load_settings
+from config.settings import DatabaseSettings, TemporalSettings
+from domain.errors import Unavailable
+from integrations.temporal_registration import register
+from storage.inspection import make_audit_partitions
+from storage.migrations.upgrade import current, head, upgrade
+from storage.roles import ensure_roles
+from workers.temporal_client import connect
+
+T = TypeVar("T")
+PAUSE_SECONDS: Final = 1.0
+
+
+async def migrate(
+    *,
+    wait: Annotated[float, Parameter(help="Seconds to wait for servers that are not up yet.")] = 60,
+    output: Output = PEOPLE,
+) -> None:
+    """Bring the database and Temporal to what this release needs. Harmless again, and when two do it at once.
+
+    Runs as the database's owner (database.owner_url): before the servers of a new release start.
+
+    Examples:
+      groundwork migrate
+      GROUNDWORK_CONFIG_FILE=/etc/groundwork.toml groundwork migrate --wait 300 --json
+    """
+    settings = load_settings()
+    deadline = time.monotonic() + wait
+    output.progress("migrating the database")
+    before = await asyncio.to_thread(patient, lambda: migrate_database(settings.database), "PostgreSQL", deadline)
+    output.progress("registering with Temporal")
+    made = await _register(settings.temporal, deadline)
+    result = {"from": before, "to": head(), "temporal": made}
+    output.result(
+        result, f"database at {head()} (was {before or 'empty'}); Temporal: {', '.join(made) or 'nothing to do'}"
+    )
+
+
+def migrate_database(settings: DatabaseSettings) -> str | None:
+    """Make the roles, run the migrations, make the audit partitions; give the revision that was there before.
+
+    Raises:
+        SettingsInvalid: the owner's address is not set.
+    """
+    if settings.owner_url is None:
+        raise SettingsInvalid("database.owner_url is not set: migrations run as the owner of the tables")
+    owner, app, platform = (
+        url.get_secret_value() for url in (settings.owner_url, settings.app_url, settings.platform_url)
+    )
+    ensure_roles(owner, app, platform)
+    before = current(owner)
+    upgrade(owner)
+    make_audit_partitions(owner)
+    return before
+
+
+def patient(work: Callable[[], T], name: str, deadline: float) -> T:
+    """Do something that needs PostgreSQL; while it can't be reached, try again until the deadline.
+
+    Raises:
+        Unavailable: it could not be reached in time.
+    """
+    while True:
+        try:
+            return work()
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"{name} does not answer: {str(error.orig).splitlines()[0]}") from error
+            time.sleep(PAUSE_SECONDS)
+
+
+async def _register(settings: TemporalSettings, deadline: float) -> list[str]:
+    while True:
+        try:
+            return await register(await connect(settings))
+        except RuntimeError as error:
+            if time.monotonic() > deadline:
+                raise Unavailable(f"Temporal does not answer at {settings.address}: {error}") from error
+            await asyncio.sleep(PAUSE_SECONDS)
