@@ -1,0 +1,9 @@
+# What the tests use of dockerfile-parse, which has no types.
+from typing import Any, BinaryIO
+
+class DockerfileParser:
+    def __init__(self, *, fileobj: BinaryIO) -> None: ...
+    @property
+    def structure(self) -> list[dict[str, Any]]: ...
+    @property
+    def parent_images(self) -> list[str]: ...

@@ -1,0 +1,220 @@
+"""docker-compose.yml: held against the compose specification and against what the product reads."""
+
+import re
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from check_jsonschema.builtin_schemas import get_builtin_schema
+
+from config.loading import load_settings
+from config.settings import Settings
+from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
+from integrations.temporal_configuration import temporal_configuration
+from tools.temporal_dynamic import render
+from workers.composition import Secrets
+
+HOSTNAME = "registry.example.com"
+ONE_SHOT = {"temporal-schema", "migrate"}
+DEPRECATED = ("temporalio/auto-setup", "minio/", "bitnami/")
+
+
+@pytest.fixture(scope="module")
+def compose(repository: Path) -> dict[str, Any]:
+    text = repository.joinpath("docker-compose.yml").read_text()
+    text = re.sub(r"\$\{REGISTRY_HOSTNAME(:\?[^}]*)?\}", HOSTNAME, text)
+    read: dict[str, Any] = yaml.safe_load(text)
+    return read
+
+
+@pytest.fixture(scope="module")
+def services(compose: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    named: dict[str, dict[str, Any]] = compose["services"]
+    return named
+
+
+@pytest.fixture(scope="module")
+def prepared(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run deploy/compose/prepare in a folder of its own; give the folder of the secrets."""
+    there = tmp_path_factory.mktemp("installation") / "deploy" / "compose"
+    there.mkdir(parents=True)
+    shutil.copy(repository / "deploy" / "compose" / "prepare", there)
+    subprocess.run([there / "prepare", HOSTNAME], check=True, capture_output=True)
+    return there / "secrets"
+
+
+class TestFile:
+    def test_it_is_a_compose_file_by_the_specification(self, compose: dict[str, Any]) -> None:
+        schema = get_builtin_schema("vendor.compose-spec")
+
+        mistakes = [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(compose)]
+
+        assert mistakes == []
+
+    def test_the_specification_would_notice_a_mistake(self, compose: dict[str, Any]) -> None:
+        schema = get_builtin_schema("vendor.compose-spec")
+        wrong = compose | {"services": {"api": {"imagee": "x"}}}
+
+        assert list(jsonschema.Draft202012Validator(schema).iter_errors(wrong))
+
+    def test_it_has_no_version_which_compose_no_longer_reads(self, compose: dict[str, Any]) -> None:
+        assert "version" not in compose
+
+    def test_every_image_is_pinned_and_none_is_deprecated(self, services: dict[str, dict[str, Any]]) -> None:
+        images = [service["image"] for service in services.values()]
+
+        assert [image for image in images if not re.fullmatch(r"[a-z/-]+:\d+\.\d+(\.\d+)?(-[a-z]+)?", image)] == []
+        assert [image for image in images if image.startswith(DEPRECATED)] == []
+
+    def test_every_container_is_confined(self, services: dict[str, dict[str, Any]]) -> None:
+        for name, service in services.items():
+            assert service["read_only"] is True, name
+            assert service["cap_drop"] == ["ALL"], name
+            assert service["security_opt"] == ["no-new-privileges:true"], name
+            assert service.get("user") not in {"root", "0", "0:0"}, name
+            assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}, name
+
+    def test_only_the_registry_is_reachable_from_elsewhere(self, services: dict[str, dict[str, Any]]) -> None:
+        public = {
+            name: service["ports"]
+            for name, service in services.items()
+            if any(not port.startswith("127.0.0.1:") for port in service.get("ports", ()))
+        }
+
+        assert public == {"api": ["443:443"]}
+
+    def test_no_secret_stands_in_it(self, services: dict[str, dict[str, Any]]) -> None:
+        named = [
+            (name, variable, value)
+            for name, service in services.items()
+            for variable, value in service.get("environment", {}).items()
+            if re.search(r"PASSWORD|PWD|SECRET|_URL|KEY", variable) and not str(value).startswith("/run/secrets/")
+        ]
+
+        assert {variable for _, variable, _ in named} <= {
+            "GROUNDWORK_TEMPORAL__WEB_URL",
+            "GROUNDWORK_REGISTRY__PUBLIC_URL",
+        }
+
+
+class TestOrder:
+    def test_a_server_waits_until_what_it_needs_is_healthy_or_done(
+        self, services: dict[str, dict[str, Any]]
+    ) -> None:
+        for name, service in services.items():
+            for needed, how in service.get("depends_on", {}).items():
+                expected = "service_completed_successfully" if needed in ONE_SHOT else "service_healthy"
+                assert how == {"condition": expected}, f"{name} on {needed}"
+                assert needed in ONE_SHOT or "healthcheck" in services[needed], needed
+
+    def test_jobs_end_and_servers_come_back(self, services: dict[str, dict[str, Any]]) -> None:
+        restarts = {name: service["restart"] for name, service in services.items()}
+
+        assert {name for name, restart in restarts.items() if restart == "no"} == ONE_SHOT
+        assert {restart for name, restart in restarts.items() if name not in ONE_SHOT} == {"unless-stopped"}
+
+    def test_the_schema_is_there_before_any_server_of_ours(self, services: dict[str, dict[str, Any]]) -> None:
+        ours = {name for name, service in services.items() if service["image"].startswith("groundwork-")}
+
+        assert ours == {"migrate", "api", "worker-control", "worker-terraform"}
+        assert all("migrate" in services[name]["depends_on"] for name in ours - {"migrate"})
+
+    def test_every_queue_has_a_worker(self, services: dict[str, dict[str, Any]]) -> None:
+        commands = [service["command"] for name, service in services.items() if name.startswith("worker-")]
+
+        assert sorted(commands) == sorted([["worker", "--queue", q] for q in (CONTROL_QUEUE, TERRAFORM_QUEUE)])
+
+    def test_a_worker_may_take_longer_to_stop_than_the_tools_it_interrupts(
+        self, services: dict[str, dict[str, Any]]
+    ) -> None:
+        grace = Settings.model_fields["runner"].default.grace
+
+        assert services["worker-terraform"]["stop_grace_period"] == "90s"
+        assert grace.total_seconds() < 90
+
+
+class TestSecrets:
+    def test_each_that_is_named_is_made_by_prepare(self, compose: dict[str, Any], prepared: Path) -> None:
+        for name, secret in compose["secrets"].items():
+            assert secret == {"file": f"deploy/compose/secrets/{name}"}
+            assert prepared.joinpath(name).read_text().strip(), name
+
+    def test_each_service_declares_those_it_reads(
+        self, compose: dict[str, Any], services: dict[str, dict[str, Any]], repository: Path
+    ) -> None:
+        for name, service in services.items():
+            scripts = [volume.split(":")[0] for volume in service.get("volumes", ()) if volume.startswith("./")]
+            text = str(service) + "".join((repository / script).read_text() for script in scripts)
+            read = set(re.findall(r"/run/secrets/([\w.]+)", text))
+            assert read == set(service.get("secrets", ())), name
+            assert read <= set(compose["secrets"]), name
+
+    def test_only_the_migration_gets_the_owner(self, services: dict[str, dict[str, Any]]) -> None:
+        assert [name for name, service in services.items() if "owner_url" in service.get("secrets", ())] == [
+            "migrate"
+        ]
+
+    def test_prepare_again_changes_nothing(self, prepared: Path) -> None:
+        before = {path.name: path.read_bytes() for path in prepared.iterdir()}
+
+        subprocess.run([prepared.parent / "prepare", HOSTNAME], check=True, capture_output=True)
+
+        assert {path.name: path.read_bytes() for path in prepared.iterdir()} == before
+
+    def test_prepare_keeps_others_out(self, prepared: Path) -> None:
+        assert prepared.stat().st_mode & 0o777 == 0o700
+        assert prepared.joinpath("ca.key").stat().st_mode & 0o777 == 0o600
+
+    @pytest.mark.parametrize("name", ["", "localhost"])
+    def test_prepare_refuses_a_name_that_no_registry_can_have(self, prepared: Path, name: str) -> None:
+        done = subprocess.run([prepared.parent / "prepare", name], check=False, capture_output=True, text=True)
+
+        assert done.returncode == 2
+        assert "with a dot in it" in done.stderr
+
+    def test_prepare_refuses_to_rename_a_registry(self, prepared: Path) -> None:
+        done = subprocess.run(
+            [prepared.parent / "prepare", "other.example.com"], check=False, capture_output=True, text=True
+        )
+
+        assert done.returncode == 1
+        assert "a registry keeps its name" in done.stderr
+
+    def test_the_certificate_is_for_the_registry_and_signed_by_the_authority(self, prepared: Path) -> None:
+        done = subprocess.run(
+            ["openssl", "verify", "-verify_hostname", HOSTNAME, "-CAfile", "ca.crt", "tls.crt"],
+            check=False,
+            capture_output=True,
+            text=True,
+            cwd=prepared,
+        )
+
+        assert done.stdout.strip() == "tls.crt: OK"
+
+
+class TestSettings:
+    @pytest.mark.parametrize("name", ["migrate", "api", "worker-control", "worker-terraform"])
+    def test_the_product_reads_them(
+        self, services: dict[str, dict[str, Any]], prepared: Path, name: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for variable, value in services[name]["environment"].items():
+            monkeypatch.setenv(variable, value.replace("/run/secrets", str(prepared)))
+
+        settings = load_settings()
+
+        assert settings.registry.hostname == HOSTNAME
+        assert settings.database.app_url.get_secret_value().startswith("postgresql+psycopg://groundwork_app:")
+        assert (settings.database.owner_url is not None) == (name == "migrate")
+        assert len(Secrets.read(settings).key_encryption_key) == 32
+        assert (settings.api.tls_certificate is not None) == (name == "api")
+
+
+class TestTemporal:
+    def test_its_dynamic_configuration_is_the_one_list(self, repository: Path) -> None:
+        file = repository / "deploy" / "compose" / "temporal-dynamic.yaml"
+
+        assert file.read_text() == render(temporal_configuration())

