@@ -42,7 +42,7 @@ class Runners(Protocol):
         """Do a step and wait for its end."""
         ...
 
-    async def interrupt(self, step_id: UUID, reason: InterruptReason) -> None:
+    def interrupt(self, step_id: UUID, reason: InterruptReason) -> None:
         """Tell a running step's CLI to stop."""
         ...
 
@@ -125,7 +125,7 @@ class StepActivities:
                             raise
                         if not told and (reason := _reason_to_stop()) is not None:
                             told = True  # a CLI is interrupted once: the second time, it drops everything
-                            await asyncio.shield(self._runners.interrupt(job.step_id, reason))
+                            self._runners.interrupt(job.step_id, reason)
                 return running.result()
             finally:
                 beating.cancel()

@@ -5,6 +5,17 @@ from dataclasses import dataclass
 from domain.cursors import CursorSigner
 from services.identity.api_keys import ApiKeys
 from services.identity.authentication import Authentication
+from services.operations import Operations
+from services.provisioning.deployments import Deployments
+from services.provisioning.logs import RunLogs
+from services.provisioning.materials import Materials
+from services.provisioning.moves import RunMoves
+from services.provisioning.outputs import Outputs
+from services.provisioning.runs import Runs
+from services.provisioning.states import States
+from services.provisioning.steps import Steps
+from services.provisioning.tiers import Tiers
+from services.provisioning.workers import Workers
 from services.secrets import Envelope
 from services.tenants.organizations import Organizations
 
@@ -18,3 +29,14 @@ class Services:
     api_keys: ApiKeys
     envelope: Envelope
     cursors: CursorSigner
+    tiers: Tiers
+    deployments: Deployments
+    runs: Runs
+    moves: RunMoves
+    steps: Steps
+    states: States
+    materials: Materials
+    outputs: Outputs
+    run_logs: RunLogs
+    workers: Workers
+    operations: Operations

@@ -15,6 +15,7 @@ from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.tenants.organizations import MakeOrganization
+from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
 from storage.roles import ensure_roles
@@ -56,9 +57,15 @@ def secrets() -> Secrets:
 
 
 @pytest.fixture(scope="session")
-async def services(database: Database, secrets: Secrets) -> Services:
+def blobs(tmp_path_factory: pytest.TempPathFactory) -> LocalBlobStore:
+    """Make a store for bytes."""
+    return LocalBlobStore(tmp_path_factory.mktemp("blobs"))
+
+
+@pytest.fixture(scope="session")
+async def services(database: Database, secrets: Secrets, blobs: LocalBlobStore) -> Services:
     """Put the use cases together, as the product does."""
-    return compose(database, secrets)
+    return compose(database, secrets, blobs)
 
 
 @pytest.fixture(scope="session")

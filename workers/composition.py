@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self
 
@@ -16,8 +17,23 @@ from services.all import Services
 from services.identity.api_keys import ApiKeys
 from services.identity.authentication import Authentication
 from services.identity.hashing import KeyHasher
+from services.operations import Operations
+from services.provisioning.deployments import Deployments
+from services.provisioning.logs import RunLogs
+from services.provisioning.materials import Materials
+from services.provisioning.modules import ModuleVersions
+from services.provisioning.moves import RunMoves
+from services.provisioning.outputs import Outputs
+from services.provisioning.runs import Runs
+from services.provisioning.sealed_blobs import SealedBlobs
+from services.provisioning.states import States
+from services.provisioning.steps import Steps
+from services.provisioning.tiers import Tiers
+from services.provisioning.workers import Workers
 from services.secrets import Envelope
 from services.tenants.organizations import Organizations
+from storage.blobs.local import LocalBlobStore
+from storage.blobs.store import BlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
 
@@ -79,15 +95,43 @@ def open_database(settings: Settings) -> Database:
     )
 
 
-def compose(database: Database, secrets: Secrets) -> Services:
-    """Make all use cases over one database."""
+def open_blobs(settings: Settings) -> BlobStore:
+    """Open the store of bytes that the settings name."""
+    return LocalBlobStore(settings.blobs.path)
+
+
+def compose(
+    database: Database, secrets: Secrets, blobs: BlobStore, *, lease: timedelta = timedelta(seconds=60)
+) -> Services:
+    """Make all use cases over one database and one blob store.
+
+    Args:
+        database: where the truth is.
+        secrets: of the installation.
+        blobs: where the bytes are.
+        lease: how long a step of a run is its runner's without a word from it.
+    """
     hasher = KeyHasher()
+    envelope = Envelope(database, secrets.key_encryption_key)
+    modules = ModuleVersions(database)
+    sealed = SealedBlobs(blobs, envelope)
     return Services(
         authentication=Authentication(database, hasher, secrets.pepper),
         organizations=Organizations(database, hasher),
         api_keys=ApiKeys(database, hasher),
-        envelope=Envelope(database, secrets.key_encryption_key),
+        envelope=envelope,
         cursors=CursorSigner(secrets.signing_key),
+        tiers=Tiers(database, modules),
+        deployments=Deployments(database),
+        runs=Runs(database, modules, envelope),
+        moves=RunMoves(database),
+        steps=Steps(database, envelope, sealed, lease=lease),
+        states=States(database, sealed),
+        materials=Materials(database, envelope, sealed),
+        outputs=Outputs(database, envelope, sealed),
+        run_logs=RunLogs(database),
+        workers=Workers(database),
+        operations=Operations(database),
     )
 
 
@@ -96,7 +140,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Make all use cases as the settings say, and close what they hold at the end."""
     database = open_database(settings)
     try:
-        yield compose(database, Secrets.read(settings))
+        yield compose(database, Secrets.read(settings), open_blobs(settings), lease=settings.runner.lease)
     finally:
         await database.close()
 

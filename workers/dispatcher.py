@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
-import psycopg
 import structlog
 from temporalio.client import (
     Client,
@@ -30,6 +29,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from domain.long_work import CONTROL_QUEUE
 from storage import outbox
 from storage.database import Database
+from storage.listening import Listener, Subscription
 from storage.outbox import CHANNEL, OutboxRow
 from workflows import search_attributes
 
@@ -73,13 +73,17 @@ class Dispatcher:
         """
         self._database = database
         self._client = client
-        self._listen_url = listen_url.replace("+psycopg", "", 1)
         self._news = asyncio.Event()
+        self._listener = Listener(
+            listen_url,
+            # Whatever it hears, looking is the answer; without a connection the sweeps alone must do.
+            (Subscription(CHANNEL, lambda _: self._news.set(), lambda _: self._news.set()),),
+        )
 
     async def run(self) -> None:
         """Deliver until cancelled."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
+            tasks.create_task(self._listener.run())
             tasks.create_task(self._keep_tick())
             tasks.create_task(self._sweep_on_news())
 
@@ -132,21 +136,6 @@ class Dispatcher:
                     await asyncio.wait_for(self._news.wait(), SWEEP_SECONDS)
                 except TimeoutError:
                     continue
-
-    async def _listen(self) -> None:
-        """Hear of commits at once; without a connection the sweeps alone must do."""
-        while True:
-            try:
-                async with await psycopg.AsyncConnection.connect(
-                    self._listen_url, autocommit=True, connect_timeout=3
-                ) as connection:
-                    await connection.execute(f"LISTEN {CHANNEL}")
-                    self._news.set()
-                    async for _ in connection.notifies():
-                        self._news.set()
-            except (psycopg.Error, OSError) as error:
-                log.warning("listen_lost", error=str(error))
-            await asyncio.sleep(SWEEP_SECONDS)
 
     async def _keep_tick(self) -> None:
         while True:

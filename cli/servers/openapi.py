@@ -1,9 +1,12 @@
 """`groundwork openapi`: the API's description."""
 
 import json
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from api.app import create_app
 from cli.output import PEOPLE, Output
+from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from workers.composition import Secrets, compose
 
@@ -21,4 +24,6 @@ def document() -> dict[str, object]:
     """Describe the API; nothing is connected to, since nothing is asked."""
     nowhere = "postgresql+psycopg://nobody@nowhere/none"
     secrets = Secrets(key_encryption_key=bytes(32), pepper=bytes(32), signing_key=bytes(32))
-    return create_app(compose(Database(nowhere, nowhere), secrets)).openapi()
+    with TemporaryDirectory() as folder:
+        services = compose(Database(nowhere, nowhere), secrets, LocalBlobStore(Path(folder)))
+        return create_app(services).openapi()

@@ -1,32 +1,21 @@
 """Bytes of runs that are kept in the blob store: sealed first, so that the store never sees a state or a plan."""
 
 from collections.abc import AsyncIterator
-from typing import Protocol
+from typing import Final
 from uuid import UUID
 
 from domain.scope import Scope
 from services.secrets import Envelope
+from storage.blobs.store import BlobStore
 
-LARGEST: int = 512 * 1024 * 1024
+LARGEST: Final = 512 * 1024 * 1024
 """Bytes of the largest state or plan that is kept."""
-
-
-class Blobs(Protocol):
-    """What is asked of a blob store: bytes by the hash of what is stored."""
-
-    async def put(self, data: AsyncIterator[bytes], *, limit: int) -> tuple[str, int]:
-        """Store bytes; give their SHA-256 and size."""
-        ...
-
-    def open(self, sha256: str) -> AsyncIterator[bytes]:
-        """Give the bytes, in pieces."""
-        ...
 
 
 class SealedBlobs:
     """Keeps and reads sealed bytes. No transaction is open meanwhile: the row that names a blob comes after."""
 
-    def __init__(self, blobs: Blobs, envelope: Envelope) -> None:
+    def __init__(self, blobs: BlobStore, envelope: Envelope) -> None:
         """Take where the bytes go and what seals them."""
         self._blobs = blobs
         self._envelope = envelope

@@ -1,0 +1,49 @@
+"""Keys of running steps: what a CLI shows to the registry, and nothing more."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Final
+from uuid import UUID
+
+from domain.identity.keys import KeyKind, new_token
+from domain.identity.permissions import Permission
+from domain.scope import Scope
+from services.identity.api_keys import MakeKey, key_row
+from services.identity.hashing import KeyHasher
+from storage.database import Database, now
+from storage.identity import api_keys
+
+SCOPES: Final = [Permission.REGISTRY_READ.value]
+
+
+@dataclass(frozen=True, slots=True)
+class RunKey:
+    """A key in the clear; it goes into the CLI's configuration."""
+
+    id: UUID
+    token: str = field(repr=False)
+
+
+class RunKeys:
+    """Makes a key for a step and ends it with the step. Its rights are at most those of who submitted the run."""
+
+    def __init__(self, database: Database, hasher: KeyHasher) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._hasher = hasher
+
+    async def make(self, scope: Scope, owner_id: UUID, *, run_id: UUID, lifetime: timedelta) -> RunKey:
+        """Make a key that ends by itself should nobody end it."""
+        token = new_token(KeyKind.RUN)
+        hashed = await self._hasher.hash(token.text)
+        async with self._database.transaction(scope) as session:
+            request = MakeKey(f"run {run_id}", KeyKind.RUN, SCOPES, await now(session) + lifetime)
+            row = key_row(scope.organization_id, owner_id, token, hashed, request, scopes=SCOPES)
+            session.add(row)
+            return RunKey(row.id, token.text)
+
+    async def end(self, scope: Scope, key_id: UUID) -> None:
+        """End a key; again is harmless."""
+        async with self._database.transaction(scope) as session:
+            row = await api_keys.get(session, scope.organization_id, key_id)
+            row.revoked_at = row.revoked_at or await now(session)

@@ -1,0 +1,28 @@
+"""The worker of the control queue: short steps that decide and record. Its parts are put together here."""
+
+from datetime import timedelta
+
+from temporalio.client import Client
+from temporalio.worker import Worker
+
+from activities.control import TickActivities
+from activities.provisioning import RunActivities
+from domain.long_work import CONTROL_QUEUE
+from services.all import Services
+from workflows.control.tick import Tick
+from workflows.provisioning.run import ProvisionRun
+
+WORKFLOWS = [ProvisionRun, Tick]
+
+
+def build_control_worker(client: Client, services: Services) -> Worker:
+    """Make the worker; the caller runs it and shuts it down."""
+    runs = RunActivities(services.moves)
+    tick = TickActivities(services.moves, services.operations)
+    return Worker(
+        client,
+        task_queue=CONTROL_QUEUE,
+        workflows=WORKFLOWS,
+        activities=[runs.advance, tick.wake_overdue_runs, tick.make_audit_partitions],
+        graceful_shutdown_timeout=timedelta(seconds=10),
+    )
