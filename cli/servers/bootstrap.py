@@ -1,0 +1,33 @@
+"""`groundwork bootstrap`: the first administrator of an installation that `groundwork dev` did not make."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cli.output import PEOPLE, Output
+from config.loading import load_settings
+from domain.errors import ErrorKind, PlatformError
+from workers.composition import open_services
+
+
+class BootstrapDone(PlatformError):
+    """The installation has its operators; further administrators are made by them."""
+
+    kind = ErrorKind.CONFLICT
+    code = "bootstrap.done"
+
+
+async def bootstrap(
+    email: Annotated[str, Parameter(help="Whose key it will be.")],
+    *,
+    output: Output = PEOPLE,
+) -> None:
+    """Make the operators' organization and print the key of its administrator, who may make all others.
+
+    It works once, after `groundwork migrate`. The key is stored nowhere: what is printed is the only copy.
+    """
+    async with open_services(load_settings()) as services:
+        key = await services.organizations.bootstrap(email)
+    if key is None:
+        raise BootstrapDone("this installation has its operators already; one of them can make further keys")
+    output.result({"key": key}, key)
