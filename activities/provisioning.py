@@ -5,7 +5,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self
 from uuid import UUID
@@ -15,7 +15,8 @@ from temporalio import activity
 
 from activities.errors import maps_errors
 from domain.errors import PlatformError
-from domain.provisioning.errors import StepRefused
+from domain.provisioning.errors import EngineMissing, StepRefused
+from domain.provisioning.inputs import Inputs
 from domain.provisioning.messages import RunMove, RunReference, StepOrder, StepReport
 from domain.run_steps import (
     EngineName,
@@ -27,8 +28,10 @@ from domain.run_steps import (
     StepProgress,
 )
 from domain.scope import Actor, ActorKind, Scope
+from integrations.terraformrc import ProviderSource, RegistryHost, render_terraformrc
 from services.provisioning.materials import Materials, StepMaterials
 from services.provisioning.moves import RunMoves
+from services.provisioning.run_keys import RunKey, RunKeys
 from services.provisioning.steps import Assignment, Steps
 
 BEAT_SECONDS = 0.25
@@ -56,7 +59,9 @@ class StepSettings:
     engines: dict[EngineName, Path]
     limits: StepLimits
     sandbox: Sandbox
-    terraformrc: str
+    registry: RegistryHost | None
+    """Where CLIs install from; each step gets a key of its own for it."""
+    sources: tuple[ProviderSource, ...]
     ca_certificate: Path | None
 
 
@@ -77,10 +82,13 @@ class RunActivities:
 class StepActivities:
     """Does one phase of a run on this worker; one instance per worker process."""
 
-    def __init__(self, steps: Steps, materials: Materials, runners: Runners, settings: StepSettings) -> None:
+    def __init__(
+        self, steps: Steps, materials: Materials, keys: RunKeys, *, runners: Runners, settings: StepSettings
+    ) -> None:
         """Take the use cases, and what runs the CLIs."""
         self._steps = steps
         self._materials = materials
+        self._keys = keys
         self._runners = runners
         self._settings = settings
 
@@ -98,17 +106,27 @@ class StepActivities:
             assignment = await self._steps.admit(scope, order, self._settings.worker)
         except StepRefused as refusal:
             return StepReport(refused=refusal.detail)
-        async with self._folder(assignment.step_id) as folder:
+        async with contextlib.AsyncExitStack() as stack:
             try:
-                materials = await self._materials.fetch(scope, assignment)
-                job = await asyncio.to_thread(
-                    self._job, scope, assignment, materials, folder=folder, lease_started=lease_started
-                )
-            except (PlatformError, OSError):
-                await self._steps.give_back(scope, assignment.step_id)
+                job = await self._prepare(stack, scope, assignment, lease_started)
+            except BaseException:
+                # Nothing has begun, so nobody needs to wait for the lease to end.
+                await asyncio.shield(self._steps.give_back(scope, assignment.step_id))
                 raise
             outcome = await self._run(scope, job)
         return StepReport(exit_class=outcome.exit_class)
+
+    async def _prepare(
+        self, stack: contextlib.AsyncExitStack, scope: Scope, assignment: Assignment, lease_started: float
+    ) -> StepJob:
+        """Gather what the runner needs; the stack takes it away again."""
+        if assignment.engine not in self._settings.engines:
+            raise EngineMissing(f"there is no {assignment.engine} on {self._settings.worker}")
+        folder = await stack.enter_async_context(self._folder(assignment.step_id))
+        key = await stack.enter_async_context(self._key(scope, assignment))
+        materials = await self._materials.fetch(scope, assignment)
+        given = await asyncio.to_thread(_write, folder, materials)
+        return self._job(scope, assignment, given, key, lease_started)
 
     async def _run(self, scope: Scope, job: StepJob) -> StepOutcome:
         """Wait for the runner, whatever happens to the activity meanwhile."""
@@ -140,16 +158,28 @@ class StepActivities:
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
 
+    @contextlib.asynccontextmanager
+    async def _key(self, scope: Scope, assignment: Assignment) -> AsyncIterator[RunKey | None]:
+        """Make a key for the registry that ends with the step."""
+        owner_id, settings = assignment.submitter_id, self._settings
+        if settings.registry is None or owner_id is None:
+            yield None
+            return
+        lifetime = settings.limits.timeout + 2 * settings.limits.grace
+        key = await self._keys.make(scope, owner_id, run_id=assignment.run_id, lifetime=lifetime)
+        try:
+            yield key
+        finally:
+            with contextlib.suppress(PlatformError):  # it ends by itself as well
+                await self._keys.end(scope, key.id)
+
     def _job(
-        self,
-        scope: Scope,
-        assignment: Assignment,
-        materials: StepMaterials,
-        *,
-        folder: Path,
-        lease_started: float,
+        self, scope: Scope, assignment: Assignment, given: "_Given", key: RunKey | None, lease_started: float
     ) -> StepJob:
         settings, plan = self._settings, assignment.plan
+        registry = settings.registry
+        if registry is not None and key is not None:
+            registry = replace(registry, token=key.token)
         return StepJob(
             organization_id=scope.organization_id,
             run_id=assignment.run_id,
@@ -160,21 +190,50 @@ class StepActivities:
             engine=assignment.engine,
             engine_path=settings.engines[assignment.engine],
             folder=settings.work_path / str(assignment.step_id),
-            module_archive=_written(folder / "module", materials.module_archive),
+            module_archive=given.module_archive,
             inputs=assignment.inputs,
-            secret_inputs=materials.secret_inputs,
+            secret_inputs=given.secret_inputs,
+            secrets=() if key is None else (key.token,),
             refuse_undeclared=assignment.refuse_undeclared,
-            state=None if materials.state is None else _written(folder / "state", materials.state),
-            plan=None if materials.plan is None else _written(folder / "plan", materials.plan),
+            state=given.state,
+            plan=given.plan,
             plan_sha256=None if plan is None else plan.sha256,
-            lock_file=None if materials.lock_file is None else _written(folder / "lock", materials.lock_file),
-            terraformrc=settings.terraformrc,
+            lock_file=given.lock_file,
+            terraformrc=render_terraformrc(registry, settings.sources),
             ca_certificate=settings.ca_certificate,
             show_plan=assignment.show_plan,
             lease_started=lease_started,
             limits=settings.limits,
             sandbox=settings.sandbox,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """Materials, with files where the runner reads files."""
+
+    module_archive: Path
+    state: Path | None
+    plan: Path | None
+    lock_file: Path | None
+    secret_inputs: Inputs
+
+
+def _write(folder: Path, materials: StepMaterials) -> _Given:
+    def written(name: str, data: bytes | None) -> Path | None:
+        if data is None:
+            return None
+        (folder / name).write_bytes(data)
+        return folder / name
+
+    (folder / "module").write_bytes(materials.module_archive)
+    return _Given(
+        module_archive=folder / "module",
+        state=written("state", materials.state),
+        plan=written("plan", materials.plan),
+        lock_file=written("lock", materials.lock_file),
+        secret_inputs=materials.secret_inputs,
+    )
 
 
 class _Progress:
@@ -224,8 +283,3 @@ def _reason_to_stop() -> InterruptReason | None:
     if details.worker_shutdown or activity.is_worker_shutdown():
         return InterruptReason.SHUTDOWN
     return None
-
-
-def _written(path: Path, data: bytes) -> Path:
-    path.write_bytes(data)
-    return path

@@ -11,6 +11,7 @@ from services.provisioning.logs import RunLogs
 from services.provisioning.materials import Materials
 from services.provisioning.moves import RunMoves
 from services.provisioning.outputs import Outputs
+from services.provisioning.run_keys import RunKeys
 from services.provisioning.runs import Runs
 from services.provisioning.states import States
 from services.provisioning.steps import Steps
@@ -36,6 +37,7 @@ class Services:
     steps: Steps
     states: States
     materials: Materials
+    run_keys: RunKeys
     outputs: Outputs
     run_logs: RunLogs
     workers: Workers

@@ -24,6 +24,7 @@ from services.provisioning.materials import Materials
 from services.provisioning.modules import ModuleVersions
 from services.provisioning.moves import RunMoves
 from services.provisioning.outputs import Outputs
+from services.provisioning.run_keys import RunKeys
 from services.provisioning.runs import Runs
 from services.provisioning.sealed_blobs import SealedBlobs
 from services.provisioning.states import States
@@ -128,6 +129,7 @@ def compose(
         steps=Steps(database, envelope, sealed, lease=lease),
         states=States(database, sealed),
         materials=Materials(database, envelope, sealed),
+        run_keys=RunKeys(database, hasher),
         outputs=Outputs(database, envelope, sealed),
         run_logs=RunLogs(database),
         workers=Workers(database),

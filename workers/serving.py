@@ -4,8 +4,9 @@ import asyncio
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Final
 
 import structlog
@@ -15,8 +16,10 @@ from activities.provisioning import StepSettings
 from config.settings import RunnerSettings, Settings
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
 from domain.run_steps import EngineName, Sandbox, StepLimits
+from integrations.terraformrc import RegistryHost
 from integrations.tools import ToolMissing, find_tool
 from services.all import Services
+from workers.composition import open_database
 from workers.control import build_control_worker
 from workers.dispatcher import Dispatcher
 from workers.presence import Presence
@@ -30,7 +33,11 @@ log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def serving(
-    settings: Settings, services: Services, client: Client, *, queues: Sequence[str] = QUEUES
+    settings: Settings,
+    services: Services,
+    client: Client,
+    *,
+    queues: Sequence[str] = QUEUES,
 ) -> AsyncIterator[None]:
     """Do the work of some queues until the context is left, and then let what runs end well.
 
@@ -42,10 +49,13 @@ async def serving(
     """
     slots = settings.runner.slots if TERRAFORM_QUEUE in queues else 0
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_beside(Presence(services.workers, queues=list(queues), slots=slots).run()))
+        await stack.enter_async_context(
+            _beside(Presence(services.workers, queues=list(queues), slots=slots).run())
+        )
         if CONTROL_QUEUE in queues:
+            database = open_database(settings)
+            stack.push_async_callback(database.close)
             url = settings.database.platform_url.get_secret_value()
-            database = services.database
             await stack.enter_async_context(_beside(Dispatcher(database, client, listen_url=url).run()))
             await stack.enter_async_context(build_control_worker(client, services))
         if TERRAFORM_QUEUE in queues:
@@ -67,5 +77,31 @@ def step_settings(settings: Settings) -> StepSettings:
             renewal=runner.renewal, deadline=runner.deadline, grace=runner.grace, timeout=runner.timeout
         ),
         sandbox=Sandbox(runner.sandbox),
+        registry=RegistryHost(settings.registry.hostname, settings.registry.public_url),
+        sources=(),
         ca_certificate=settings.tls.ca_certificate,
     )
+
+
+def _engines(runner: RunnerSettings) -> dict[EngineName, Path]:
+    """Find the CLIs of this host; one that is missing is a matter of the runs that ask for it."""
+    paths = {EngineName.TERRAFORM: runner.terraform_path, EngineName.OPENTOFU: runner.tofu_path}
+    tools = {EngineName.TERRAFORM: "terraform", EngineName.OPENTOFU: "tofu"}
+    found = {}
+    for engine, path in paths.items():
+        try:
+            found[engine] = path or find_tool(tools[engine])
+        except ToolMissing as missing:
+            log.warning("engine_missing", engine=engine.value, detail=missing.detail)
+    return found
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+    """Run something as long as the context lasts."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

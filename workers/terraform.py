@@ -22,7 +22,9 @@ def build_terraform_worker(
     On shutdown it takes nothing new, gives what runs a moment to finish, and then has every CLI interrupted;
     it waits for as long as their grace and the storing of what they made takes.
     """
-    steps = StepActivities(services.steps, services.materials, runners, settings)
+    steps = StepActivities(
+        services.steps, services.materials, services.run_keys, runners=runners, settings=settings
+    )
     return Worker(
         client,
         task_queue=TERRAFORM_QUEUE,

@@ -1,6 +1,6 @@
 """What the routes of API keys accept and answer beside the nouns of domain.identity.keys."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
 
@@ -22,7 +22,7 @@ class ApiKeyCreate(BaseModel, extra="forbid"):
     """A new key of the caller's."""
 
     name: Text = Field(min_length=1, max_length=200, examples=["laptop"])
-    kind: KeyKind = KeyKind.PERSONAL
+    kind: Literal[KeyKind.PERSONAL, KeyKind.SERVICE] = KeyKind.PERSONAL
     scopes: list[KeyScope] = Field(
         default=[EVERYTHING],
         min_length=1,

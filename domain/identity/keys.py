@@ -29,6 +29,8 @@ class KeyKind(StrEnum):
 
     PERSONAL = "pat"
     SERVICE = "svc"
+    RUN = "run"
+    """A step of a run, for as long as it runs: installs from the registry and nothing else. No list shows it."""
 
 
 class ApiKey(BaseModel, frozen=True, from_attributes=True):

@@ -120,3 +120,10 @@ class StateUnreadable(PlatformError):
 
     kind = ErrorKind.INVALID
     code = "provisioning.state_unreadable"
+
+
+class EngineMissing(PlatformError):
+    """The worker's host has no such engine: install it there, or let another worker take the queue."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "provisioning.engine_missing"

@@ -85,6 +85,8 @@ class Assignment:
     state: StoredState | None
     plan: StoredPlan | None
     show_plan: bool
+    submitter_id: UUID | None
+    """The person whose rights bound those of the run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,7 @@ class Steps:
                 state=None if state is None else StoredState(state.id, state.blob, state.serial),
                 plan=_saved_plan(run, before) if order.phase is StepPhase.APPLY else None,
                 show_plan=order.phase is StepPhase.PLAN and not run.auto_apply,
+                submitter_id=_submitter(run),
             )
 
     async def give_back(self, scope: Scope, step_id: UUID) -> None:
@@ -335,6 +338,11 @@ async def _hold(session: AsyncSession, scope: Scope, step_id: UUID, *, lease: bo
     if lease and (step.finished_at is not None or step.lease_expires_at <= await now(session)):
         raise StepSuperseded("the step's lease has ended", step_id=str(step_id))
     return step
+
+
+def _submitter(run: RunRow) -> UUID | None:
+    person = run.requested_by.get("on_behalf_of")
+    return None if person is None else UUID(person)
 
 
 def _saved_plan(run: RunRow, before: list[RunStepRow]) -> StoredPlan | None:

@@ -7,7 +7,7 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.identity.keys import ApiKeyNotFound
+from domain.identity.keys import ApiKeyNotFound, KeyKind
 from storage.identity.tables import ApiKeyRow, RoleGrantRow, RoleRow
 
 
@@ -67,8 +67,8 @@ async def get(session: AsyncSession, organization_id: UUID, key_id: UUID) -> Api
 
 
 async def page(session: AsyncSession, organization_id: UUID, *, after: UUID | None, limit: int) -> list[ApiKeyRow]:
-    """List keys in order of making, revoked ones included, beginning behind the given id."""
-    query = select(ApiKeyRow).where(ApiKeyRow.organization_id == organization_id)
+    """List keys of people and machines in order of making, revoked ones included, behind the given id."""
+    query = select(ApiKeyRow).where(ApiKeyRow.organization_id == organization_id, ApiKeyRow.kind != KeyKind.RUN)
     if after is not None:
         query = query.where(ApiKeyRow.id > after)
     return list(await session.scalars(query.order_by(ApiKeyRow.id).limit(limit)))
