@@ -10,7 +10,7 @@ from typing import Final, NoReturn
 
 from cyclopts import App, CycloptsError, Group
 
-from cli.output import complain
+from cli.output import complain, examples
 from config.exit import end_process
 from domain.errors import PlatformError
 
@@ -20,6 +20,8 @@ INTERRUPTED: Final = 130
 
 SERVERS: Final = Group("Servers", sort_key=1)
 OPERATIONS: Final = Group("Operations", sort_key=2)
+ACCOUNT: Final = Group("Account", sort_key=3)
+REGISTRY: Final = Group("Registry", sort_key=4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +31,8 @@ class Command:
     target: str
     group: Group
     summary: str
-    examples: tuple[str, ...]
+    examples: tuple[str, ...] = ()
+    """Of a single command; the commands of a noun bring their own."""
 
 
 COMMANDS: Final = (
@@ -58,6 +61,12 @@ COMMANDS: Final = (
         ("groundwork migrate", "groundwork migrate --wait 300 --json"),
     ),
     Command(
+        "cli.servers.bootstrap:bootstrap",
+        OPERATIONS,
+        "Make the first administrator and print the key, once.",
+        ("groundwork bootstrap you@example.com > admin.key",),
+    ),
+    Command(
         "cli.servers.doctor:doctor",
         OPERATIONS,
         "Look at everything the servers need and say what to do.",
@@ -75,11 +84,31 @@ COMMANDS: Final = (
         "Print the settings in use, or all there are.",
         ("groundwork settings", "groundwork settings --markdown"),
     ),
+    Command(
+        "cli.commands.login:login",
+        ACCOUNT,
+        "Store a server and an API key for the other commands.",
+        (
+            "groundwork login https://registry.example.com",
+            "groundwork login https://127.0.0.1:8443 --ca tls/ca.pem < admin.key",
+        ),
+    ),
+    Command(
+        "cli.commands.keys:keys",
+        ACCOUNT,
+        "Make, list and revoke API keys.",
+    ),
+    Command(
+        "cli.commands.namespaces:namespaces",
+        REGISTRY,
+        "Claim and list the registry's namespaces.",
+    ),
+    Command(
+        "cli.commands.gpg_keys:gpg_keys",
+        REGISTRY,
+        "Keep the keys that provider releases are signed with.",
+    ),
 )
-
-
-def _examples(*lines: str) -> str:
-    return "Examples:\n\n" + "\n\n".join(f"  {line}" for line in lines)
 
 
 def _version() -> str:
@@ -92,17 +121,17 @@ app = App(
     name="groundwork",
     help="Private Terraform registry and provisioning engine of a platform team.",
     help_format="plaintext",
-    help_epilogue=_examples("groundwork dev", "groundwork dev --help")
+    help_epilogue=examples("groundwork dev", "groundwork dev --help")
     + "\n\nExit status: 0 done, 1 not done, 2 wrong command line. NO_COLOR turns colours off.",
     version=_version,
 )
 for command in COMMANDS:
     app.command(
         command.target,
-        name=command.target.partition(":")[2],
+        name=command.target.partition(":")[2].replace("_", "-"),
         group=command.group,
         help=command.summary,
-        help_epilogue=_examples(*command.examples),
+        **({"help_epilogue": examples(*command.examples)} if command.examples else {}),
     )
 
 

@@ -35,6 +35,11 @@ PEOPLE: Final = Output()
 """What a command assumes: a person reads."""
 
 
+def examples(*lines: str) -> str:
+    """Write the end of a command's help."""
+    return "Examples:\n\n" + "\n\n".join(f"  {line}" for line in lines)
+
+
 def complain(text: str) -> None:
     """Print an error as one line."""
     print(f"groundwork: {' '.join(text.split())}", file=sys.stderr, flush=True)

@@ -75,6 +75,10 @@ class ClientOutput(Output):
             self.result(document, human)
 
 
+PEOPLE: Final = ClientOutput()
+"""What a command assumes: a person reads."""
+
+
 def shown(value: object) -> str:
     """Write a value of a document for people, without anything that steers their terminal."""
     match value:

@@ -1,0 +1,26 @@
+"""What commands read that people name: files, or `-` for standard input."""
+
+import sys
+from pathlib import Path
+from urllib.parse import quote
+
+from cli.client.errors import FileUnusable
+
+
+def read_text(file: Path) -> str:
+    """Read a text that a person named; `-` is standard input.
+
+    Raises:
+        FileUnusable: it can't be read, or is not text.
+    """
+    try:
+        return sys.stdin.read() if str(file) == "-" else file.expanduser().read_text()
+    except OSError as error:
+        raise FileUnusable(f"{file} can't be read ({error.strerror})") from error
+    except UnicodeDecodeError:
+        raise FileUnusable(f"{file} is not text") from None
+
+
+def segment(text: str) -> str:
+    """Write what a person typed as one segment of a path, whatever is in it."""
+    return quote(text, safe="")

@@ -1,0 +1,74 @@
+"""`groundwork gpg-keys`: the public keys that a namespace's provider releases are signed with."""
+
+from pathlib import Path
+from typing import Annotated, Final
+from uuid import UUID
+
+from cyclopts import App, Parameter
+
+from cli.client.api import Api
+from cli.client.files import read_text, segment
+from cli.client.showing import PEOPLE, ClientOutput, Column, moment, shown
+from cli.output import examples
+
+COLUMNS: Final = (
+    Column("ID", "id"),
+    Column("KEY", "key_id"),
+    Column("FOR", "user_ids"),
+    Column("ADDED", moment("created_at")),
+    Column("EXPIRES", moment("expires_at")),
+    Column("REVOKED", moment("revoked_at")),
+)
+Namespace = Annotated[str, Parameter(help="Namespace that the key signs for.")]
+
+gpg_keys = App(
+    name="gpg-keys",
+    help="Keys that provider releases are signed with.",
+    help_format="plaintext",
+    help_epilogue=examples("groundwork gpg-keys add key.asc --namespace platform"),
+)
+
+
+@gpg_keys.command(name="list", help_epilogue=examples("groundwork gpg-keys list --namespace platform"))
+def list_gpg_keys(*, namespace: Namespace, output: ClientOutput = PEOPLE) -> None:
+    """List the keys of a namespace, revoked ones included."""
+    with Api.of_caller() as api:
+        output.listing(
+            api.items(_path(namespace)),
+            COLUMNS,
+            empty="no key yet: `gpg --armor --export KEY > key.asc`, then "
+            f"`groundwork gpg-keys add key.asc --namespace {namespace}`",
+        )
+
+
+@gpg_keys.command(
+    help_epilogue=examples(
+        "gpg --armor --export releases@example.com | groundwork gpg-keys add - --namespace platform"
+    )
+)
+def add(
+    file: Annotated[Path, Parameter(help="The public key, armored; - reads standard input.")],
+    /,
+    *,
+    namespace: Namespace,
+    output: ClientOutput = PEOPLE,
+) -> None:
+    """Let a key sign the releases of a namespace."""
+    armor = read_text(file)
+    with Api.of_caller() as api:
+        made = api.post(_path(namespace), {"ascii_armor": armor})
+    output.noun(made, f"added {made['key_id']} ({shown(made['user_ids'])}) to {namespace}")
+
+
+@gpg_keys.command(
+    help_epilogue=examples("groundwork gpg-keys remove 01932b0c-0000-7000-8000-000000000000 --namespace platform")
+)
+def remove(key: UUID, /, *, namespace: Namespace, output: ClientOutput = PEOPLE) -> None:
+    """Revoke a key in a namespace: it signs nothing more, and what it has signed is no longer served."""
+    with Api.of_caller() as api:
+        api.delete(f"{_path(namespace)}/{key}")
+    output.noun({"id": str(key)}, f"revoked {key} in {namespace}")
+
+
+def _path(namespace: str) -> str:
+    return f"/api/v1/namespaces/{segment(namespace)}/gpg-keys"
