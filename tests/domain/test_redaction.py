@@ -1,0 +1,128 @@
+"""Secrets never get through a redactor, however the stream is cut."""
+
+import base64
+import json
+import string
+import time
+from urllib.parse import quote, quote_plus
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import JsonValue
+
+from domain.redaction import MARK, SHORTEST_SECRET, Redactor, forms, secret_texts
+
+# Few letters, so that secrets begin, overlap and repeat in the text by themselves.
+few = st.text(alphabet='ab"\n', min_size=SHORTEST_SECRET, max_size=9)
+streams = st.lists(st.text(alphabet='ab"\n', max_size=12), max_size=8)
+
+
+def oracle(secrets: list[str], text: bytes) -> bytes:
+    """Redact the whole text at once, the slow and obvious way."""
+    secret = [False] * len(text)
+    for form in set(forms(secrets)):
+        for at in range(len(text)):
+            if text.startswith(form, at):
+                secret[at : at + len(form)] = [True] * len(form)
+    out = b""
+    for at, byte in enumerate(text):
+        if not secret[at]:
+            out += bytes([byte])
+        elif at == 0 or not secret[at - 1]:
+            out += MARK
+    return out
+
+
+class TestRedactAStream:
+    @given(secrets=st.lists(few, max_size=3), pieces=streams, chosen=st.data())
+    def test_is_what_redacting_the_whole_text_at_once_is(
+        self, secrets: list[str], pieces: list[str], chosen: st.DataObject
+    ) -> None:
+        between = st.sampled_from([*secrets, ""])
+        whole = "".join(piece + chosen.draw(between) for piece in pieces).encode()
+        cuts = sorted(chosen.draw(st.lists(st.integers(0, len(whole)), max_size=6)))
+        redactor = Redactor(secrets)
+        out = b"".join(
+            redactor.feed(whole[first:last]) for first, last in zip([0, *cuts], [*cuts, len(whole)], strict=True)
+        )
+        assert out + redactor.finish() == oracle(secrets, whole)
+
+    @given(
+        secret=st.text(alphabet=string.printable, min_size=SHORTEST_SECRET, max_size=40).filter(
+            lambda text: len(text.strip()) >= SHORTEST_SECRET
+        ),
+        before=st.binary(max_size=4),
+    )
+    def test_finds_every_written_form(self, secret: str, before: bytes) -> None:
+        plain = secret.encode()
+        encoded = base64.b64encode(before + plain + b"the end")
+        written = [
+            plain,
+            json.dumps(secret).encode(),
+            json.dumps(json.dumps(secret)).encode(),
+            quote(secret, safe="").encode(),
+            quote_plus(secret).encode(),
+        ]
+        for form in written:
+            redacted = self.all_at_once(secret, b"x" + form + b"y")
+            assert MARK in redacted
+            assert form not in redacted
+        # Of base64 the characters at its borders share bits with their neighbours; the rest must be gone.
+        core = encoded[-(-len(before) * 8 // 6) : (len(before) + len(plain)) * 8 // 6]
+        assert core not in self.all_at_once(secret, encoded)
+
+    def test_of_several_lines_each_is_a_secret(self) -> None:
+        key = "-----BEGIN KEY-----\n  MIIEabcdef0123456789\nMIIEghijkl\n-----END KEY-----\n"
+        lines = b'{"output":"MIIEabcdef0123456789"}\n{"output":"MIIEghijkl"}\n'
+        assert self.all_at_once(key, lines) == b'{"output":"[redacted]"}\n{"output":"[redacted]"}\n'
+
+    def test_holds_back_only_what_may_be_the_beginning_of_a_secret(self) -> None:
+        redactor = Redactor(["password-1"])
+        assert redactor.feed(b"a line\nand pass") == b"a line\nand "
+        assert redactor.feed(b"es by pas") == b"passes by "
+        assert redactor.feed(b"sword-1!") == b"[redacted]!"
+        assert redactor.finish() == b""
+
+    def test_a_secret_inside_the_beginning_of_another_is_held_with_it(self) -> None:
+        redactor = Redactor(["<inner-secret>", "a <inner-secret> b"])
+        assert redactor.feed(b"x a <inner-secret> ") == b"x "
+        assert redactor.feed(b"c") == b"a [redacted] c"
+
+    @pytest.mark.parametrize("secret", ["", "a", "prod", "12345"])
+    def test_short_values_take_nothing_out(self, secret: str) -> None:
+        assert self.all_at_once(secret, b"production 12345 a") == b"production 12345 a"
+
+    def test_one_text_does_not_disturb_the_stream(self) -> None:
+        redactor = Redactor(["password-1"])
+        assert redactor.feed(b"pass") == b""
+        assert redactor.redact("the password-1, é") == "the [redacted], é"
+        assert redactor.feed(b"word-1") + redactor.finish() == b"[redacted]"
+
+    def test_sixty_megabytes_take_seconds(self) -> None:
+        redactor = Redactor([f"secret-number-{number}" for number in range(5)])
+        piece = b'{"@level":"info","@message":"terraform_data.x: still creating... secret-number-"}\n' * 800
+        began = time.process_time()
+        for _ in range(1000):
+            redactor.feed(piece)
+        assert time.process_time() - began < 20
+
+    @staticmethod
+    def all_at_once(secret: str, text: bytes) -> bytes:
+        redactor = Redactor([secret])
+        return redactor.feed(text) + redactor.finish()
+
+
+class TestSecretTexts:
+    @pytest.mark.parametrize(
+        ("value", "texts"),
+        [
+            ("text", ["text"]),
+            (12345678, ["12345678"]),
+            (True, []),
+            (None, []),
+            ({"user": "bob", "keys": ["one", {"deep": 1.5}]}, ["bob", "one", "1.5"]),
+        ],
+    )
+    def test_are_all_values_inside(self, value: JsonValue, texts: list[str]) -> None:
+        assert list(secret_texts(value)) == texts
