@@ -76,3 +76,8 @@ def _advice(written: str) -> str:
     if "+" in written:
         return "a version is published without build metadata (the part from `+` on)"
     return "a version is MAJOR.MINOR.PATCH with an optional pre-release and no leading zeros, as in 1.2.3-rc.1"
+
+
+def latest(one: str, other: str) -> str:
+    """Give the one that a user means by the latest: the highest release, else the highest pre-release."""
+    return max(one, other, key=lambda written: (not Version.parse(written).prerelease, Version.parse(written)))

@@ -1,0 +1,49 @@
+"""Files of the registry on their way out, behind addresses that carry their own permission."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.registry.capability import Capabilities, window_of
+from domain.registry.errors import FileNotFound
+from storage.blobs.store import BlobStore
+
+
+@dataclass(frozen=True, slots=True)
+class Download:
+    """A file that may be read; its name is the hash of its bytes."""
+
+    sha256: str
+    size: int
+    _store: BlobStore
+
+    def read(self, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        """Give the bytes from start up to stop, in pieces."""
+        return self._store.open(self.sha256, start=start, stop=stop)
+
+
+class Downloads:
+    """Gives out download addresses and opens what they name: the address is the key, whoever comes with it."""
+
+    def __init__(self, store: BlobStore, capabilities: Capabilities) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._store = store
+        self._capabilities = capabilities
+
+    def capability(self, sha256: str, *, now: datetime) -> str:
+        """Make what opens a file until the end of the next window; the same for everybody in a window."""
+        return self._capabilities.issue(sha256, window=window_of(now))
+
+    async def open(self, capability: str, sha256: str, *, now: datetime) -> Download:
+        """Open a file.
+
+        Raises:
+            FileNotFound: the capability was not given out for it, or its time is over.
+        """
+        allowed = self._capabilities.allows(capability, sha256, now=now)
+        size = await self._store.size(sha256) if allowed else None
+        if size is None:
+            raise FileNotFound(
+                "this download address is not valid (any more); run the command again for a new one"
+            )
+        return Download(sha256, size, self._store)

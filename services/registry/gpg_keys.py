@@ -1,0 +1,109 @@
+"""Use cases on the keys that provider releases are signed with."""
+
+from uuid import UUID
+
+from domain.ids import new_id
+from domain.registry.errors import GpgKeyRevoked
+from domain.registry.gpg_keys import GpgKey
+from domain.scope import Scope
+from integrations.signatures import read_public_key
+from services.registry.changes import Changes
+from storage import audit
+from storage.database import Database, now
+from storage.registry import gpg_keys, namespaces
+from storage.registry.tables import GpgKeyRow
+
+
+class GpgKeys:
+    """Keeps the public keys of namespaces."""
+
+    def __init__(self, database: Database, changes: Changes) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._changes = changes
+
+    async def add(self, scope: Scope, namespace: str, ascii_armor: str) -> tuple[GpgKey, bool]:
+        """Add a key to a namespace, or bring a known one up to date (prolonged, with another subkey).
+
+        Returns:
+            The key, and whether it is new.
+
+        Raises:
+            GpgKeyInvalid: see integrations.signatures.read_public_key.
+            NamespaceNotFound, GpgKeyRevoked.
+        """
+        key = read_public_key(ascii_armor)
+        async with self._database.transaction(scope) as session:
+            await namespaces.get(session, scope.organization_id, namespace)
+            row = await gpg_keys.find_by_fingerprint(session, scope.organization_id, namespace, key.fingerprint)
+            if row is not None and row.revoked_at is not None:
+                raise GpgKeyRevoked("this key was revoked here; sign with another", fingerprint=key.fingerprint)
+            is_new = row is None
+            if row is None:
+                row = GpgKeyRow(
+                    organization_id=scope.organization_id,
+                    id=new_id(),
+                    namespace=namespace,
+                    fingerprint=key.fingerprint,
+                    key_id=key.key_id,
+                )
+                session.add(row)
+            row.subkeys = sorted(key.subkeys)
+            row.user_ids = key.user_ids
+            row.ascii_armor = key.ascii_armor
+            row.expires_at = key.expires_at
+            await session.flush()  # created_at is the database's
+            audit.record(
+                session,
+                scope,
+                "registry.gpg_key_added" if is_new else "registry.gpg_key_updated",
+                ("gpg_key", row.id),
+                namespace=namespace,
+                fingerprint=key.fingerprint,
+                expires_at=key.expires_at,
+            )
+            await namespaces.tell_of_change(session, scope.organization_id)
+            added = GpgKey.model_validate(row)
+        self._changes.tell(scope.organization_id)
+        return added, is_new
+
+    async def list(self, scope: Scope, namespace: str) -> list[GpgKey]:
+        """List a namespace's keys in order of adding, revoked ones included.
+
+        Raises:
+            NamespaceNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            await namespaces.get(session, scope.organization_id, namespace)
+            rows = await gpg_keys.of_namespace(session, scope.organization_id, namespace)
+            return [GpgKey.model_validate(row) for row in rows]
+
+    async def remove(self, scope: Scope, namespace: str, key_id: UUID) -> None:
+        """Take a key out of use for good; again is harmless.
+
+        One that signed nothing is deleted. One that signed releases is revoked instead: it stays in the list, and
+        those releases can no longer be installed, since nothing vouches for them any more.
+
+        Raises:
+            NamespaceNotFound, GpgKeyNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            await namespaces.get(session, scope.organization_id, namespace)
+            row = await gpg_keys.get(session, scope.organization_id, namespace, key_id)
+            if row.revoked_at is not None:
+                return
+            signed = await gpg_keys.has_signed(session, scope.organization_id, row.id)
+            if signed:
+                row.revoked_at = await now(session)
+            else:
+                await session.delete(row)
+            audit.record(
+                session,
+                scope,
+                "registry.gpg_key_revoked" if signed else "registry.gpg_key_removed",
+                ("gpg_key", row.id),
+                namespace=namespace,
+                fingerprint=row.fingerprint,
+            )
+            await namespaces.tell_of_change(session, scope.organization_id)
+        self._changes.tell(scope.organization_id)

@@ -1,0 +1,190 @@
+"""Use cases on modules."""
+
+import asyncio
+from collections.abc import AsyncIterable
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from domain.ids import new_id
+from domain.registry.errors import ModuleNotFound, UploadTooLarge, VersionExists
+from domain.registry.modules import Module, ModuleVersion
+from domain.registry.names import ModuleAddress
+from domain.registry.versions import Version, latest
+from domain.scope import Scope
+from integrations.archives.members import MEGABYTE, ArchiveLimits
+from integrations.archives.module import check_module
+from services.registry.changes import Changes
+from storage import audit
+from storage.blobs.store import BlobStore, BlobTooLarge
+from storage.database import Database
+from storage.registry import blobs, modules, namespaces
+from storage.registry.tables import ModuleRow, ModuleVersionRow
+
+
+@dataclass(frozen=True, slots=True)
+class ModuleLimits:
+    """How large a module may be, packed and unpacked."""
+
+    packed_bytes: int = 100 * MEGABYTE
+    archive: ArchiveLimits = field(default_factory=ArchiveLimits)
+
+
+@dataclass(frozen=True, slots=True)
+class PublishModule:
+    """What it takes to publish a version, beside its bytes."""
+
+    address: ModuleAddress
+    version: str
+    description: str = ""
+
+
+class Modules:
+    """Publishes module versions and finds them. A published version never changes."""
+
+    def __init__(
+        self, database: Database, store: BlobStore, changes: Changes, limits: ModuleLimits | None = None
+    ) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._store = store
+        self._changes = changes
+        self._limits = limits or ModuleLimits()
+
+    async def publish(
+        self, scope: Scope, request: PublishModule, archive: AsyncIterable[bytes]
+    ) -> tuple[ModuleVersion, bool]:
+        """Publish a version; of any number at once with one version, one publishes.
+
+        Nothing of the archive is asked for before the rest of the request is known to be good, and nothing is
+        stored before the archive is.
+
+        Returns:
+            The version, and whether it is new: publishing the same bytes again is harmless.
+
+        Raises:
+            NameInvalid, VersionInvalid, NamespaceNotFound: before the first byte.
+            UploadTooLarge, VersionExists, NotAModule, and what integrations.archives refuses.
+        """
+        address, version = request.address.checked(), Version.parse(request.version)
+        async with self._database.transaction(scope) as session:
+            await namespaces.get(session, scope.organization_id, address.namespace)
+            known = await modules.find_version_at(session, scope.organization_id, address, str(version))
+            published = None if known is None else _noun(address, known)
+        try:
+            async with self._store.receive(archive, limit=self._limits.packed_bytes) as received:
+                if published is not None:
+                    return _same(published, received.sha256), False
+                form = await asyncio.to_thread(check_module, received.path, self._limits.archive)
+                await self._store.keep(received)
+        except BlobTooLarge as error:
+            limit = self._limits.packed_bytes
+            raise UploadTooLarge(f"a module's archive has at most {limit} bytes", limit=limit) from error
+        row = ModuleVersionRow(
+            organization_id=scope.organization_id,
+            id=new_id(),
+            version=str(version),
+            description=request.description,
+            sha256=received.sha256,
+            size=received.size,
+            format=form.value,
+            published_by=scope.actor.as_json(),
+        )
+        added, is_new = await self._add(scope, address, row)
+        self._changes.tell(scope.organization_id)
+        return added, is_new
+
+    async def versions(self, scope: Scope, address: ModuleAddress) -> list[str]:
+        """List a module's versions, the highest first.
+
+        Raises:
+            ModuleNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            module = await modules.get(session, scope.organization_id, address)
+            found = await modules.versions(session, scope.organization_id, module.id)
+        return [str(version) for version in sorted(map(Version.parse, found), reverse=True)]
+
+    async def get(self, scope: Scope, address: ModuleAddress, version: str) -> ModuleVersion:
+        """Read one version.
+
+        Raises:
+            ModuleNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            row = await modules.find_version_at(session, scope.organization_id, address, version)
+            if row is None:
+                raise ModuleNotFound(
+                    "there is no such version of this module", module=str(address), version=version
+                )
+            return _noun(address, row)
+
+    async def page(self, scope: Scope, *, words: str = "", after: UUID | None, limit: int) -> list[Module]:
+        """List modules in order of first publication; each word has to occur in the address or description."""
+        async with self._database.transaction(scope) as session:
+            rows = await modules.page(
+                session, scope.organization_id, words=words.split(), after=after, limit=limit
+            )
+            return [Module.model_validate(row) for row in rows]
+
+    async def _add(
+        self, scope: Scope, address: ModuleAddress, row: ModuleVersionRow
+    ) -> tuple[ModuleVersion, bool]:
+        async with self._database.transaction(scope) as session:
+            await blobs.add(session, {row.sha256: row.size})
+            module = await modules.add_or_lock(
+                session,
+                ModuleRow(
+                    organization_id=scope.organization_id,
+                    id=new_id(),
+                    namespace=address.namespace,
+                    name=address.name,
+                    system=address.system,
+                    description=row.description,
+                    latest_version=row.version,
+                ),
+            )
+            known = await modules.find_version(session, scope.organization_id, module.id, row.version)
+            if known is not None:
+                return _same(_noun(address, known), row.sha256), False
+            row.module_id = module.id
+            session.add(row)
+            module.latest_version = latest(module.latest_version, row.version)
+            module.description = row.description or module.description
+            await session.flush()  # published_at is the database's
+            audit.record(
+                session,
+                scope,
+                "registry.module_published",
+                ("module_version", row.id),
+                module=address,
+                version=row.version,
+                sha256=row.sha256,
+            )
+            await namespaces.tell_of_change(session, scope.organization_id)
+            return _noun(address, row), True
+
+
+def _same(published: ModuleVersion, sha256: str) -> ModuleVersion:
+    if published.sha256 != sha256:
+        raise VersionExists(
+            "this version was published with other bytes; publish the next version",
+            version=published.version,
+            published_sha256=published.sha256,
+            sent_sha256=sha256,
+        )
+    return published
+
+
+def _noun(address: ModuleAddress, row: ModuleVersionRow) -> ModuleVersion:
+    return ModuleVersion(
+        id=row.id,
+        namespace=address.namespace,
+        name=address.name,
+        system=address.system,
+        version=row.version,
+        description=row.description,
+        sha256=row.sha256,
+        size=row.size,
+        format=row.format,
+        published_at=row.published_at,
+    )

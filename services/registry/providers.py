@@ -1,0 +1,211 @@
+"""Use cases on providers."""
+
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import new_id
+from domain.registry.errors import ProviderNotFound, SignatureRefused, VersionExists
+from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
+from domain.registry.names import ProviderAddress
+from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, SignedRelease
+from domain.registry.versions import Version, latest
+from domain.scope import Scope
+from services.registry.changes import Changes
+from services.registry.releases import CheckedRelease, ReleaseFile, Releases
+from storage import audit
+from storage.database import Database
+from storage.registry import blobs, gpg_keys, namespaces, providers
+from storage.registry.tables import ProviderPlatformRow, ProviderRow, ProviderVersionRow
+
+
+class Providers:
+    """Publishes provider releases, whole or not at all, and finds them. A published release never changes."""
+
+    def __init__(self, database: Database, releases: Releases, changes: Changes) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._releases = releases
+        self._changes = changes
+
+    async def publish(
+        self, scope: Scope, address: ProviderAddress, version: str, files: AsyncIterator[ReleaseFile]
+    ) -> tuple[ProviderVersion, bool]:
+        """Publish a release; of any number at once with one version, one publishes.
+
+        No file is asked for before names, version and namespace are known to be good, no zip before the signature
+        is, and nothing is stored before the last file is.
+
+        Returns:
+            The release, and whether it is new: publishing the same files again is harmless.
+
+        Raises:
+            NameInvalid, VersionInvalid, NamespaceNotFound: before the first file.
+            VersionExists, and what Releases.receive refuses of the files.
+        """
+        address, version = address.checked(), str(Version.parse(version))
+        async with self._database.transaction(scope) as session:
+            await namespaces.get(session, scope.organization_id, address.namespace)
+            rows = await gpg_keys.of_namespace(session, scope.organization_id, address.namespace)
+            keys = [PublicKey.model_validate(row, from_attributes=True) for row in rows if row.revoked_at is None]
+            published = await self._find(session, scope, address, version)
+        async with self._releases.receive(address, version, files, keys=keys, published=published) as release:
+            if published is not None:
+                return published, False
+            await self._releases.keep(release)
+            added, is_new = await self._add(scope, address, version, release)
+        self._changes.tell(scope.organization_id)
+        return added, is_new
+
+    async def versions(self, scope: Scope, address: ProviderAddress) -> list[ProviderVersion]:
+        """List a provider's releases with their platforms, the highest version first.
+
+        Those whose key was revoked are left out: nothing vouches for them any more.
+
+        Raises:
+            ProviderNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            provider = await providers.get(session, scope.organization_id, address)
+            rows = await providers.versions(session, scope.organization_id, provider.id)
+            found = await self._nouns(session, scope, address, rows)
+        return sorted(found, key=lambda release: Version.parse(release.version), reverse=True)
+
+    async def get(self, scope: Scope, address: ProviderAddress, version: str) -> SignedRelease:
+        """Read one release, with the key that vouches for it.
+
+        Raises:
+            ProviderNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            provider = await providers.get(session, scope.organization_id, address)
+            row = await providers.find_version(session, scope.organization_id, provider.id, version)
+            if row is None:
+                raise ProviderNotFound(
+                    "there is no such version of this provider", provider=str(address), version=version
+                )
+            [release] = await self._nouns(session, scope, address, [row])
+            key = await providers.good_key(session, scope.organization_id, row.gpg_key_id)
+            if key is None:
+                raise ProviderNotFound(
+                    "the key that signed this version was revoked; use a version that another key signed",
+                    provider=str(address),
+                    version=version,
+                )
+            return SignedRelease(release=release, key=GpgKey.model_validate(key))
+
+    async def page(self, scope: Scope, *, after: UUID | None, limit: int) -> list[Provider]:
+        """List providers in order of first publication."""
+        async with self._database.transaction(scope) as session:
+            rows = await providers.page(session, scope.organization_id, after=after, limit=limit)
+            return [Provider.model_validate(row) for row in rows]
+
+    async def _add(
+        self, scope: Scope, address: ProviderAddress, version: str, release: CheckedRelease
+    ) -> tuple[ProviderVersion, bool]:
+        async with self._database.transaction(scope) as session:
+            # Held until the end: a key that is revoked meanwhile finds this release, or this finds it revoked.
+            key = await gpg_keys.find_by_fingerprint(
+                session, scope.organization_id, address.namespace, release.evidence.key_fingerprint
+            )
+            if key is None or key.revoked_at is not None:
+                raise SignatureRefused(
+                    "the key was taken out of use while the release was sent; sign with another"
+                )
+            await blobs.add(session, release.sizes)
+            provider = await providers.add_or_lock(
+                session,
+                ProviderRow(
+                    organization_id=scope.organization_id,
+                    id=new_id(),
+                    namespace=address.namespace,
+                    type=address.type,
+                    latest_version=version,
+                ),
+            )
+            known = await self._find(session, scope, address, version)
+            if known is not None:
+                if known.checksums_sha256 != release.checksums.sha256:
+                    raise VersionExists(
+                        "this version was published with other files; publish the next version", version=version
+                    )
+                return known, False
+            provider.latest_version = latest(provider.latest_version, version)
+            row = _version_row(scope, provider.id, version, key.id, release)
+            session.add(row)
+            await session.flush()  # packages refer to it
+            session.add_all(_platform_row(scope, row.id, package) for package in release.packages)
+            audit.record(
+                session,
+                scope,
+                "registry.provider_published",
+                ("provider_version", row.id),
+                provider=address,
+                version=version,
+                checksums_sha256=row.checksums_sha256,
+                key_fingerprint=key.fingerprint,
+            )
+            await namespaces.tell_of_change(session, scope.organization_id)
+            return _noun(address, row, release.packages), True
+
+    async def _find(
+        self, session: AsyncSession, scope: Scope, address: ProviderAddress, version: str
+    ) -> ProviderVersion | None:
+        provider = await providers.find(session, scope.organization_id, address)
+        if provider is None:
+            return None
+        row = await providers.find_version(session, scope.organization_id, provider.id, version)
+        if row is None:
+            return None
+        [found] = await self._nouns(session, scope, address, [row])
+        return found
+
+    async def _nouns(
+        self, session: AsyncSession, scope: Scope, address: ProviderAddress, rows: Sequence[ProviderVersionRow]
+    ) -> list[ProviderVersion]:
+        packages: defaultdict[UUID, list[ProviderPackage]] = defaultdict(list)
+        for row in await providers.platforms(session, scope.organization_id, [row.id for row in rows]):
+            packages[row.provider_version_id].append(ProviderPackage.model_validate(row))
+        return [_noun(address, row, packages[row.id]) for row in rows]
+
+
+def _version_row(
+    scope: Scope, provider_id: UUID, version: str, gpg_key_id: UUID, release: CheckedRelease
+) -> ProviderVersionRow:
+    return ProviderVersionRow(
+        organization_id=scope.organization_id,
+        id=new_id(),
+        provider_id=provider_id,
+        version=version,
+        protocols=release.protocols,
+        gpg_key_id=gpg_key_id,
+        checksums_sha256=release.checksums.sha256,
+        signature_sha256=release.signature.sha256,
+        evidence=release.evidence.model_dump(mode="json"),
+        published_by=scope.actor.as_json(),
+    )
+
+
+def _platform_row(scope: Scope, version_id: UUID, package: ProviderPackage) -> ProviderPlatformRow:
+    return ProviderPlatformRow(
+        organization_id=scope.organization_id, provider_version_id=version_id, **package.model_dump()
+    )
+
+
+def _noun(
+    address: ProviderAddress, row: ProviderVersionRow, packages: Sequence[ProviderPackage]
+) -> ProviderVersion:
+    return ProviderVersion(
+        id=row.id,
+        namespace=address.namespace,
+        type=address.type,
+        version=row.version,
+        protocols=row.protocols,
+        platforms=sorted(packages, key=lambda package: (package.os, package.arch)),
+        checksums_sha256=row.checksums_sha256,
+        signature_sha256=row.signature_sha256,
+        evidence=SignatureEvidence.model_validate(row.evidence),
+        published_at=row.published_at,
+    )

@@ -1,0 +1,77 @@
+"""Queries on namespaces."""
+
+from uuid import UUID
+
+from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.registry.errors import NamespaceConfusable, NamespaceNotFound, NamespaceTaken
+from storage.registry.tables import NamespaceRow
+
+CHANNEL = "groundwork_registry"
+
+
+async def claim(session: AsyncSession, namespace: NamespaceRow) -> bool:
+    """Store a new namespace; tell whether it is new, or the organization's already.
+
+    Raises:
+        NamespaceTaken: another organization has it.
+        NamespaceConfusable: one that looks like it exists.
+    """
+    values = {
+        "name": namespace.name,
+        "id": namespace.id,
+        "organization_id": namespace.organization_id,
+        "skeleton": namespace.skeleton,
+    }
+    statement = insert(NamespaceRow).values(values).on_conflict_do_nothing(index_elements=["name"])
+    try:
+        claimed = (await session.execute(statement.returning(NamespaceRow.id))).first()
+    except IntegrityError as error:
+        if "uq_namespace_skeleton" not in str(error.orig):
+            raise
+        raise NamespaceConfusable(
+            "this namespace reads like one that exists; choose another", namespace=namespace.name
+        ) from error
+    if claimed is None and await find(session, namespace.organization_id, namespace.name) is None:
+        raise NamespaceTaken("another organization has claimed this namespace", namespace=namespace.name)
+    return claimed is not None
+
+
+async def find(session: AsyncSession, organization_id: UUID, name: str) -> NamespaceRow | None:
+    """Read one namespace of the organization; None where it has none of this name."""
+    return await session.scalar(
+        select(NamespaceRow).where(NamespaceRow.organization_id == organization_id, NamespaceRow.name == name)
+    )
+
+
+async def get(session: AsyncSession, organization_id: UUID, name: str) -> NamespaceRow:
+    """Read one namespace of the organization.
+
+    Raises:
+        NamespaceNotFound: nobody has claimed it, or another organization has.
+    """
+    row = await find(session, organization_id, name)
+    if row is None:
+        raise NamespaceNotFound(
+            "your organization has not claimed this namespace; claim it first: POST /api/v1/namespaces",
+            namespace=name,
+        )
+    return row
+
+
+async def page(
+    session: AsyncSession, organization_id: UUID, *, after: UUID | None, limit: int
+) -> list[NamespaceRow]:
+    """List the organization's namespaces in order of claiming, beginning behind the given id."""
+    query = select(NamespaceRow).where(NamespaceRow.organization_id == organization_id)
+    if after is not None:
+        query = query.where(NamespaceRow.id > after)
+    return list(await session.scalars(query.order_by(NamespaceRow.id).limit(limit)))
+
+
+async def tell_of_change(session: AsyncSession, organization_id: UUID) -> None:
+    """Let every process hear, at the commit, that the organization's part of the registry has changed."""
+    await session.execute(func.pg_notify(CHANNEL, str(organization_id)).select())

@@ -1,0 +1,109 @@
+"""Queries on providers and their releases."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+from sqlalchemy import Select, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.registry.errors import ProviderNotFound
+from domain.registry.names import ProviderAddress
+from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
+
+
+async def add_or_lock(session: AsyncSession, provider: ProviderRow) -> ProviderRow:
+    """Store a provider unless it is there; give its row, which nobody changes until the transaction ends."""
+    values = {
+        column.name: getattr(provider, column.name)
+        for column in ProviderRow.__table__.columns
+        if column.name != "created_at"
+    }
+    await session.execute(insert(ProviderRow).values(values).on_conflict_do_nothing())
+    address = ProviderAddress(provider.namespace, provider.type)
+    query = _of_address(provider.organization_id, address).with_for_update()
+    return (await session.scalars(query)).one()
+
+
+async def find(session: AsyncSession, organization_id: UUID, address: ProviderAddress) -> ProviderRow | None:
+    """Read one provider; None where nothing of it was published."""
+    return await session.scalar(_of_address(organization_id, address))
+
+
+async def get(session: AsyncSession, organization_id: UUID, address: ProviderAddress) -> ProviderRow:
+    """Read one provider.
+
+    Raises:
+        ProviderNotFound: unknown, or another organization's.
+    """
+    row = await find(session, organization_id, address)
+    if row is None:
+        raise ProviderNotFound("there is no such provider", provider=str(address))
+    return row
+
+
+async def find_version(
+    session: AsyncSession, organization_id: UUID, provider_id: UUID, version: str
+) -> ProviderVersionRow | None:
+    """Read one release; None where it was not published."""
+    query = select(ProviderVersionRow).where(
+        ProviderVersionRow.organization_id == organization_id,
+        ProviderVersionRow.provider_id == provider_id,
+        ProviderVersionRow.version == version,
+    )
+    return await session.scalar(query)
+
+
+async def versions(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[ProviderVersionRow]:
+    """List a provider's releases that a good key vouches for, in no order."""
+    query = (
+        select(ProviderVersionRow)
+        .join(
+            GpgKeyRow,
+            (GpgKeyRow.organization_id == ProviderVersionRow.organization_id)
+            & (GpgKeyRow.id == ProviderVersionRow.gpg_key_id),
+        )
+        .where(
+            ProviderVersionRow.organization_id == organization_id,
+            ProviderVersionRow.provider_id == provider_id,
+            GpgKeyRow.revoked_at.is_(None),
+        )
+    )
+    return list(await session.scalars(query))
+
+
+async def platforms(
+    session: AsyncSession, organization_id: UUID, version_ids: Iterable[UUID]
+) -> list[ProviderPlatformRow]:
+    """List the packages of some releases, in order of platform."""
+    query = select(ProviderPlatformRow).where(
+        ProviderPlatformRow.organization_id == organization_id,
+        ProviderPlatformRow.provider_version_id.in_(version_ids),
+    )
+    return list(await session.scalars(query.order_by(ProviderPlatformRow.os, ProviderPlatformRow.arch)))
+
+
+async def good_key(session: AsyncSession, organization_id: UUID, key_id: UUID) -> GpgKeyRow | None:
+    """Read the key that signed a release; None if it was revoked since."""
+    query = select(GpgKeyRow).where(
+        GpgKeyRow.organization_id == organization_id, GpgKeyRow.id == key_id, GpgKeyRow.revoked_at.is_(None)
+    )
+    return await session.scalar(query)
+
+
+async def page(
+    session: AsyncSession, organization_id: UUID, *, after: UUID | None, limit: int
+) -> list[ProviderRow]:
+    """List providers in order of first publication, beginning behind the given id."""
+    query = select(ProviderRow).where(ProviderRow.organization_id == organization_id)
+    if after is not None:
+        query = query.where(ProviderRow.id > after)
+    return list(await session.scalars(query.order_by(ProviderRow.id).limit(limit)))
+
+
+def _of_address(organization_id: UUID, address: ProviderAddress) -> Select[ProviderRow]:
+    return select(ProviderRow).where(
+        ProviderRow.organization_id == organization_id,
+        ProviderRow.namespace == address.namespace,
+        ProviderRow.type == address.type,
+    )
