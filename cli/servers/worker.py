@@ -9,27 +9,40 @@ from cyclopts import Parameter
 from cli.servers.ready import say_ready
 from config.loading import load_settings
 from config.logging import configure_logging
+from domain.errors import ErrorKind, PlatformError
 from workers.composition import open_services
 from workers.serving import QUEUES, serving
 from workers.temporal_client import connect
 
 
+class QueueUnknown(PlatformError):
+    """There is no such task queue; the detail names those there are."""
+
+    kind = ErrorKind.INVALID
+    code = "worker.queue_unknown"
+
+
 async def worker(
     *,
-    queue: Annotated[tuple[str, ...], Parameter(consume_multiple=True)] = QUEUES,
+    queue: Annotated[
+        list[str] | None, Parameter(negative="", help="Task queue to work on; all by default.")
+    ] = None,
     ready_fd: Annotated[int | None, Parameter(show=False)] = None,
 ) -> None:
     """Run workflows and their steps until SIGTERM or Ctrl-C; what runs is finished or handed on first.
 
-    Args:
-      queue: Which task queues to serve; all of them by default.
+    The control queue brings the dispatcher with it, which carries committed work to Temporal.
     """
+    queues = queue or list(QUEUES)
+    unknown = sorted(set(queues) - set(QUEUES))
+    if unknown:
+        raise QueueUnknown(f"there is no queue {', '.join(unknown)}: choose from {', '.join(QUEUES)}")
     settings = load_settings()
     configure_logging(settings.logging)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect(settings.temporal)
-    async with open_services(settings) as services, serving(settings, services, client, queues=queue):
+    client = await connect(settings.temporal, lazy=True)
+    async with open_services(settings) as services, serving(settings, services, client, queues=queues):
         say_ready(ready_fd)
         await stop.wait()
