@@ -11,10 +11,21 @@ from fastapi import FastAPI
 from api.identity.routes import router as identity_router
 from api.layers import AuthenticationLayer, BodyLimitLayer, RequestLayer
 from api.problems import Problem, add_problem_handlers
+from api.protocols.discovery import router as discovery_router
+from api.protocols.downloads import router as downloads_router
+from api.protocols.terraform import router as terraform_router
+from api.registry.routes import router as registry_router
 from api.tenants.routes import router as tenants_router
 from services.all import Services
 
-ROUTERS = (tenants_router, identity_router)
+ROUTERS = (
+    tenants_router,
+    identity_router,
+    registry_router,
+    discovery_router,
+    terraform_router,
+    downloads_router,
+)
 
 
 class State(TypedDict):

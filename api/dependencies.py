@@ -14,6 +14,11 @@ from domain.identity.principal import Principal
 from domain.scope import Scope
 from services.all import Services
 from services.identity.api_keys import ApiKeys
+from services.registry.downloads import Downloads
+from services.registry.gpg_keys import GpgKeys
+from services.registry.modules import Modules
+from services.registry.namespaces import Namespaces
+from services.registry.providers import Providers
 from services.tenants.organizations import Organizations
 
 T = TypeVar("T")
@@ -95,3 +100,8 @@ IdempotencyClaim = Annotated[Claim | None, Depends(_claim)]
 CallerPrincipal = Annotated[Principal, Depends(principal_of)]
 OrganizationService = Annotated[Organizations, Depends(service(lambda services: services.organizations))]
 ApiKeyService = Annotated[ApiKeys, Depends(service(lambda services: services.api_keys))]
+NamespaceService = Annotated[Namespaces, Depends(service(lambda services: services.namespaces))]
+GpgKeyService = Annotated[GpgKeys, Depends(service(lambda services: services.gpg_keys))]
+ModuleService = Annotated[Modules, Depends(service(lambda services: services.modules))]
+ProviderService = Annotated[Providers, Depends(service(lambda services: services.providers))]
+DownloadService = Annotated[Downloads, Depends(service(lambda services: services.downloads))]

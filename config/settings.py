@@ -91,6 +91,12 @@ class RegistrySettings(Group):
         description="Address that clients reach the API at, without a slash at the end.",
         pattern=r"^https?://.*[^/]$",
     )
+    module_bytes: int = Field(
+        default=100 * 1024 * 1024, ge=1024, description="Bytes of the largest module archive that is taken."
+    )
+    package_bytes: int = Field(
+        default=500 * 1024 * 1024, ge=1024, description="Bytes of the largest provider package that is taken."
+    )
 
 
 class BlobSettings(Group):

@@ -17,6 +17,12 @@ from services.provisioning.states import States
 from services.provisioning.steps import Steps
 from services.provisioning.tiers import Tiers
 from services.provisioning.workers import Workers
+from services.registry.changes import Changes
+from services.registry.downloads import Downloads
+from services.registry.gpg_keys import GpgKeys
+from services.registry.modules import Modules
+from services.registry.namespaces import Namespaces
+from services.registry.providers import Providers
 from services.secrets import Envelope
 from services.tenants.organizations import Organizations
 
@@ -30,6 +36,12 @@ class Services:
     api_keys: ApiKeys
     envelope: Envelope
     cursors: CursorSigner
+    namespaces: Namespaces
+    gpg_keys: GpgKeys
+    modules: Modules
+    providers: Providers
+    downloads: Downloads
+    registry_changes: Changes
     tiers: Tiers
     deployments: Deployments
     runs: Runs

@@ -13,6 +13,8 @@ from typing import Final, Self
 
 from config.settings import Settings
 from domain.cursors import CursorSigner
+from domain.registry.capability import Capabilities
+from integrations.signatures import SignatureVerifier
 from services.all import Services
 from services.identity.api_keys import ApiKeys
 from services.identity.authentication import Authentication
@@ -31,6 +33,14 @@ from services.provisioning.states import States
 from services.provisioning.steps import Steps
 from services.provisioning.tiers import Tiers
 from services.provisioning.workers import Workers
+from services.registry.changes import Changes
+from services.registry.downloads import Downloads
+from services.registry.gpg_keys import GpgKeys
+from services.registry.limits import RegistryLimits
+from services.registry.modules import Modules
+from services.registry.namespaces import Namespaces
+from services.registry.providers import Providers
+from services.registry.releases import Releases
 from services.secrets import Envelope
 from services.tenants.organizations import Organizations
 from storage.blobs.local import LocalBlobStore
@@ -101,8 +111,19 @@ def open_blobs(settings: Settings) -> BlobStore:
     return LocalBlobStore(settings.blobs.path)
 
 
+def registry_limits(settings: Settings) -> RegistryLimits:
+    """Give the limits that the settings name."""
+    registry = settings.registry
+    return RegistryLimits(module_bytes=registry.module_bytes, package_bytes=registry.package_bytes)
+
+
 def compose(
-    database: Database, secrets: Secrets, blobs: BlobStore, *, lease: timedelta = timedelta(seconds=60)
+    database: Database,
+    secrets: Secrets,
+    blobs: BlobStore,
+    *,
+    lease: timedelta = timedelta(seconds=60),
+    limits: RegistryLimits | None = None,
 ) -> Services:
     """Make all use cases over one database and one blob store.
 
@@ -111,7 +132,10 @@ def compose(
         secrets: of the installation.
         blobs: where the bytes are.
         lease: how long a step of a run is its runner's without a word from it.
+        limits: how large uploads may be.
     """
+    limits = limits or RegistryLimits()
+    changes = Changes()
     hasher = KeyHasher()
     envelope = Envelope(database, secrets.key_encryption_key)
     modules = ModuleVersions(database)
@@ -122,6 +146,12 @@ def compose(
         api_keys=ApiKeys(database, hasher),
         envelope=envelope,
         cursors=CursorSigner(secrets.signing_key),
+        namespaces=Namespaces(database),
+        gpg_keys=GpgKeys(database, changes),
+        modules=Modules(database, blobs, changes, limits),
+        providers=Providers(database, Releases(blobs, SignatureVerifier(), limits), changes),
+        downloads=Downloads(blobs, Capabilities(secrets.signing_key)),
+        registry_changes=changes,
         tiers=Tiers(database, modules),
         deployments=Deployments(database),
         runs=Runs(database, modules, envelope),
@@ -142,7 +172,13 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Make all use cases as the settings say, and close what they hold at the end."""
     database = open_database(settings)
     try:
-        yield compose(database, Secrets.read(settings), open_blobs(settings), lease=settings.runner.lease)
+        yield compose(
+            database,
+            Secrets.read(settings),
+            open_blobs(settings),
+            lease=settings.runner.lease,
+            limits=registry_limits(settings),
+        )
     finally:
         await database.close()
 

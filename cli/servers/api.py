@@ -13,7 +13,14 @@ from api.app import create_app
 from cli.servers.ready import say_ready
 from config.loading import load_settings
 from config.logging import configure_logging
-from workers.composition import Secrets, compose, listen_to_commits, open_blobs, open_database
+from workers.composition import (
+    Secrets,
+    compose,
+    listen_to_commits,
+    open_blobs,
+    open_database,
+    registry_limits,
+)
 
 STOP_SECONDS: Final = 15
 """How long requests that run may go on after a stop; streams end then."""
@@ -59,9 +66,7 @@ def application() -> FastAPI:
     settings = load_settings()
     configure_logging(settings.logging)
     database = open_database(settings)
-    services = compose(
-        database, Secrets.read(settings), open_blobs(settings), limits=registry_limits(settings)
-    )
+    services = compose(database, Secrets.read(settings), open_blobs(settings), limits=registry_limits(settings))
 
     async def listen() -> None:
         try:

@@ -2,18 +2,15 @@
 
 import hashlib
 from pathlib import Path
-from typing import Final
 
 from domain.registry.errors import NotAProvider
 from domain.registry.hashes import h1
 from domain.registry.names import Platform
-from integrations.archives.members import MEGABYTE, ArchiveLimits
+from integrations.archives.members import ArchiveLimits
 from integrations.archives.zipball import iterate_zipball
 
-LIMITS: Final = ArchiveLimits(members=1_000, unpacked_bytes=2048 * MEGABYTE)
 
-
-def check_provider(path: Path, *, type: str, platform: Platform, limits: ArchiveLimits = LIMITS) -> str:
+def check_provider(path: Path, *, type: str, platform: Platform, limits: ArchiveLimits) -> str:
     """Read the whole zip; give its `h1:` hash, counted from what is in it.
 
     Raises:

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from uuid import UUID
 
 from domain.ids import new_id
@@ -11,22 +11,14 @@ from domain.registry.modules import Module, ModuleVersion
 from domain.registry.names import ModuleAddress
 from domain.registry.versions import Version, latest
 from domain.scope import Scope
-from integrations.archives.members import MEGABYTE, ArchiveLimits
 from integrations.archives.module import check_module
 from services.registry.changes import Changes
+from services.registry.limits import RegistryLimits
 from storage import audit
 from storage.blobs.store import BlobStore, BlobTooLarge
 from storage.database import Database
 from storage.registry import blobs, modules, namespaces
 from storage.registry.tables import ModuleRow, ModuleVersionRow
-
-
-@dataclass(frozen=True, slots=True)
-class ModuleLimits:
-    """How large a module may be, packed and unpacked."""
-
-    packed_bytes: int = 100 * MEGABYTE
-    archive: ArchiveLimits = field(default_factory=ArchiveLimits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,14 +33,12 @@ class PublishModule:
 class Modules:
     """Publishes module versions and finds them. A published version never changes."""
 
-    def __init__(
-        self, database: Database, store: BlobStore, changes: Changes, limits: ModuleLimits | None = None
-    ) -> None:
+    def __init__(self, database: Database, store: BlobStore, changes: Changes, limits: RegistryLimits) -> None:
         """Take what the use cases need, made once at start-up."""
         self._database = database
         self._store = store
         self._changes = changes
-        self._limits = limits or ModuleLimits()
+        self._limits = limits
 
     async def publish(
         self, scope: Scope, request: PublishModule, archive: AsyncIterable[bytes]
@@ -71,13 +61,13 @@ class Modules:
             known = await modules.find_version_at(session, scope.organization_id, address, str(version))
             published = None if known is None else _noun(address, known)
         try:
-            async with self._store.receive(archive, limit=self._limits.packed_bytes) as received:
+            async with self._store.receive(archive, limit=self._limits.module_bytes) as received:
                 if published is not None:
                     return _same(published, received.sha256), False
-                form = await asyncio.to_thread(check_module, received.path, self._limits.archive)
+                form = await asyncio.to_thread(check_module, received.path, self._limits.module_archive)
                 await self._store.keep(received)
         except BlobTooLarge as error:
-            limit = self._limits.packed_bytes
+            limit = self._limits.module_bytes
             raise UploadTooLarge(f"a module's archive has at most {limit} bytes", limit=limit) from error
         row = ModuleVersionRow(
             organization_id=scope.organization_id,

@@ -24,21 +24,12 @@ from domain.registry.providers import (
     ReleaseNames,
     read_manifest,
 )
-from integrations.archives.members import MEGABYTE, ArchiveLimits
-from integrations.archives.provider import LIMITS as PROVIDER_ARCHIVE
 from integrations.archives.provider import check_provider
 from integrations.signatures import LARGEST_SIGNATURE, SignatureVerifier
+from services.registry.limits import RegistryLimits
 from storage.blobs.store import BlobStore, BlobTooLarge, Received
 
 ORDER: Final = "send SHA256SUMS, its signature, the manifest and then every zip that SHA256SUMS names"
-
-
-@dataclass(frozen=True, slots=True)
-class ReleaseLimits:
-    """How large a provider's package may be, packed and unpacked."""
-
-    package_bytes: int = 500 * MEGABYTE
-    archive: ArchiveLimits = PROVIDER_ARCHIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,11 +60,11 @@ class CheckedRelease:
 class Releases:
     """Receives releases. Nothing of one is stored until its last file is good and `keep` is called."""
 
-    def __init__(self, store: BlobStore, verifier: SignatureVerifier, limits: ReleaseLimits | None = None) -> None:
+    def __init__(self, store: BlobStore, verifier: SignatureVerifier, limits: RegistryLimits) -> None:
         """Take what the checks need, made once at start-up."""
         self._store = store
         self._verifier = verifier
-        self._limits = limits or ReleaseLimits()
+        self._limits = limits
 
     @asynccontextmanager
     async def receive(
@@ -147,7 +138,7 @@ class Releases:
 
     async def _package(self, name: str, package: Received, type: str, platform: Platform) -> ProviderPackage:
         h1 = await asyncio.to_thread(
-            check_provider, package.path, type=type, platform=platform, limits=self._limits.archive
+            check_provider, package.path, type=type, platform=platform, limits=self._limits.package_archive
         )
         return ProviderPackage(
             os=platform.os, arch=platform.arch, filename=name, sha256=package.sha256, size=package.size, h1=h1

@@ -7,8 +7,22 @@ from dataclasses import dataclass, field
 
 import httpx2
 
+from domain.ids import new_id
 from tests.factories.organizations import Caller
+from tests.factories.registry import (
+    LINUX,
+    MODULES,
+    PROVIDERS,
+    Release,
+    a_module,
+    a_provider,
+    add_key,
+    claim_namespace,
+    publish,
+)
+from tests.fixtures.signing import Signer
 
+SIGNER = Signer()
 SHORTEST_TELLING = 12
 """Shorter values, such as a version or an operating system, are in many answers by chance."""
 
@@ -33,10 +47,31 @@ class World:
 async def make_world(client: httpx2.AsyncClient, owner: Caller) -> World:
     """Make one of everything through the public API."""
     key = (await client.post("/api/v1/api-keys", json={"name": "world"}, headers=owner.headers)).json()
+    namespace = await claim_namespace(client, owner)
+    gpg_key = await add_key(client, owner, namespace, SIGNER)
+    release = Release(SIGNER, type="clock-of-the-owner")
+    module, provider = a_module(namespace, name="module-of-the-owner"), a_provider(namespace, release)
+    await publish(client, owner, MODULES, module)
+    await publish(client, owner, PROVIDERS, provider)
     return World(
         owner,
-        parameters={"key_id": key["id"]},
+        parameters={
+            "key_id": key["id"],
+            "namespace": namespace,
+            "gpg_key_id": str(gpg_key["id"]),
+            "name": "module-of-the-owner",
+            "system": "aws",
+            "version": release.version,
+            "type": release.type,
+            "os": LINUX.os,
+            "arch": LINUX.arch,
+        },
+        by_reference=frozenset({"publish_module", "publish_provider"}),
         bodies={
+            "claim_namespace": {"name": f"ns{new_id().hex}"},
+            "add_gpg_key": {"ascii_armor": Signer().public},
+            "publish_module": module,
+            "publish_provider": provider,
             "make_api_key": {"name": "stranger's"},
             "make_organization": {
                 "slug": "intruder",

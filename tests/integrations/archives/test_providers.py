@@ -7,6 +7,7 @@ import pytest
 
 from domain.registry.errors import ArchiveMemberRefused, NotAProvider
 from domain.registry.names import Platform
+from integrations.archives.members import ArchiveLimits
 from integrations.archives.provider import check_provider
 from tests.fixtures.archives import a_provider_zip, a_zip, written
 
@@ -14,7 +15,7 @@ LINUX = Platform("linux", "amd64")
 
 
 def check(folder: Path, content: bytes, platform: Platform = LINUX) -> str:
-    return check_provider(written(folder, content), type="time", platform=platform)
+    return check_provider(written(folder, content), type="time", platform=platform, limits=ArchiveLimits())
 
 
 class TestCheckProvider:

@@ -1,0 +1,17 @@
+"""Remote service discovery: where the command line tools find each protocol on this host."""
+
+from typing import Final
+
+from fastapi import APIRouter
+from fastapi.responses import JSONResponse
+
+router = APIRouter(tags=["protocols"])
+
+# The last slash counts: the provider client would drop what follows the one before.
+SERVICES: Final = {"modules.v1": "/v1/modules/", "providers.v1": "/v1/providers/"}
+
+
+@router.get("/.well-known/terraform.json", operation_id="discover_services")
+async def discover_services() -> JSONResponse:
+    """Tell where the protocols are; public, and exactly `application/json`, which the tools insist on."""
+    return JSONResponse(SERVICES)

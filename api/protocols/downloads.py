@@ -1,0 +1,79 @@
+"""Archives, packages, checksums and signatures, at addresses that carry their own permission.
+
+The tools send no key here. The name at the end is for them alone (they look at its ending); what is sent is
+decided by the hash before it, so an answer never changes and every cache may keep it.
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import StreamingResponse
+
+from api.dependencies import DownloadService
+from services.registry.downloads import Download
+
+router = APIRouter(prefix="/v1/files", tags=["protocols"])
+
+PATH: Final = "/{capability}/{sha256}/{filename}"
+MEDIA_TYPES: Final = {".zip": "application/zip", ".tar.gz": "application/gzip"}
+# One range is enough for a broken download; a list of them only makes work, so it is as if none was asked for.
+_RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.ASCII)
+
+
+@router.get(PATH, operation_id="download_file", response_class=Response)
+async def download_file(
+    capability: str, sha256: str, filename: str, request: Request, downloads: DownloadService
+) -> Response:
+    """Send a file, or the part that is asked for; public, since the address itself is the permission."""
+    file = await downloads.open(capability, sha256, now=datetime.now(UTC))
+    return _answer(file, filename, request)
+
+
+@router.head(PATH, operation_id="head_file", include_in_schema=False)
+async def head_file(
+    capability: str, sha256: str, filename: str, request: Request, downloads: DownloadService
+) -> Response:
+    """Tell what `download_file` would send; terraform asks before it fetches."""
+    file = await downloads.open(capability, sha256, now=datetime.now(UTC))
+    return _answer(file, filename, request)
+
+
+def _answer(file: Download, filename: str, request: Request) -> Response:
+    etag = f'"{file.sha256}"'
+    ending = next((ending for ending in MEDIA_TYPES if filename.endswith(ending)), None)
+    headers = {
+        "ETag": etag,
+        "Cache-Control": "public, max-age=31536000, immutable",
+        "Accept-Ranges": "bytes",
+        "Content-Type": MEDIA_TYPES[ending] if ending else "application/octet-stream",
+        "Content-Disposition": "attachment",
+        "X-Content-Type-Options": "nosniff",
+    }
+    if etag in request.headers.get("if-none-match", ""):
+        return Response(status_code=304, headers=headers)
+    asked = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
+    span = _span(asked, file.size)
+    if span is None:
+        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{file.size}"})
+    start, stop, status = span
+    headers["Content-Length"] = str(stop - start)
+    if status == 206:  # noqa: PLR2004  Partial Content
+        headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
+    if request.method == "HEAD":
+        return Response(status_code=status, headers=headers)
+    return StreamingResponse(file.read(start=start, stop=stop), status, headers=headers)
+
+
+def _span(asked: str | None, size: int) -> tuple[int, int, int] | None:
+    """Give start, stop and status of what is sent; None where the asked part does not exist."""
+    match = _RANGE.fullmatch(asked or "")
+    if match is None:
+        return 0, size, 200
+    first, last, suffix = match.groups()
+    if suffix is not None:
+        start, stop = max(size - int(suffix), 0), size
+    else:
+        start, stop = int(first), min(int(last) + 1, size) if last else size
+    return (start, stop, 206) if start < stop else None

@@ -1,0 +1,123 @@
+"""The module and provider registry protocols, for terraform and tofu alike.
+
+Addresses in answers are relative to the host, so they hold behind any proxy and through any `host` block.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import JSONResponse
+
+from api.dependencies import DownloadService, ModuleService, ProviderService, Requires
+from domain.identity.permissions import Permission
+from domain.registry.errors import ProviderNotFound
+from domain.registry.names import ModuleAddress, Platform, ProviderAddress
+from domain.registry.providers import ReleaseNames
+from domain.scope import Scope
+
+router = APIRouter(prefix="/v1", tags=["protocols"])
+
+
+async def _module(namespace: str, name: str, system: str) -> ModuleAddress:
+    return ModuleAddress(namespace, name, system)
+
+
+async def _provider(namespace: str, type: str) -> ProviderAddress:
+    return ProviderAddress(namespace, type)
+
+
+async def _platform(os: str, arch: str) -> Platform:
+    return Platform(os, arch)
+
+
+Reader = Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))]
+
+
+@router.get("/modules/{namespace}/{name}/{system}/versions", operation_id="protocol_module_versions")
+async def module_versions(
+    address: Annotated[ModuleAddress, Depends(_module)], scope: Reader, modules: ModuleService
+) -> JSONResponse:
+    """List the versions of a module, the highest first."""
+    found = await modules.versions(scope, address)
+    return JSONResponse({"modules": [{"versions": [{"version": version} for version in found]}]})
+
+
+@router.get("/modules/{namespace}/{name}/{system}/{version}/download", operation_id="protocol_module_download")
+async def module_download(
+    address: Annotated[ModuleAddress, Depends(_module)],
+    version: str,
+    scope: Reader,
+    modules: ModuleService,
+    downloads: DownloadService,
+) -> JSONResponse:
+    """Tell where a module's archive is: in the body, which tofu reads, and the header, which terraform reads."""
+    found = await modules.get(scope, address, version)
+    # Tools tell an archive by the end of its address.
+    location = _file(downloads, found.sha256, f"{address.name}-{version}.{found.format.value}")
+    return JSONResponse(
+        {"location": location, "use_registry_credentials": False}, headers={"X-Terraform-Get": location}
+    )
+
+
+@router.get("/providers/{namespace}/{type}/versions", operation_id="protocol_provider_versions")
+async def provider_versions(
+    address: Annotated[ProviderAddress, Depends(_provider)], scope: Reader, providers: ProviderService
+) -> JSONResponse:
+    """List the versions of a provider with the platforms of each, the highest first."""
+    found = await providers.versions(scope, address)
+    return JSONResponse(
+        {
+            "versions": [
+                {
+                    "version": release.version,
+                    "protocols": release.protocols,
+                    "platforms": [{"os": package.os, "arch": package.arch} for package in release.platforms],
+                }
+                for release in found
+            ]
+        }
+    )
+
+
+@router.get(
+    "/providers/{namespace}/{type}/{version}/download/{os}/{arch}", operation_id="protocol_provider_download"
+)
+async def provider_download(
+    *,
+    address: Annotated[ProviderAddress, Depends(_provider)],
+    version: str,
+    platform: Annotated[Platform, Depends(_platform)],
+    scope: Reader,
+    providers: ProviderService,
+    downloads: DownloadService,
+) -> JSONResponse:
+    """Tell where a provider's package is, what it must hash to on every platform, and whose key signed that."""
+    found = await providers.get(scope, address, version)
+    release, names = found.release, ReleaseNames(address, version)
+    offered = {Platform(package.os, package.arch): package for package in release.platforms}
+    package = offered.get(platform)
+    if package is None:
+        listed = ", ".join(map(str, offered))
+        raise ProviderNotFound(f"this version was not published for {str(platform)[:64]}, only for {listed}")
+    answer: dict[str, Any] = {
+        "protocols": release.protocols,
+        "os": package.os,
+        "arch": package.arch,
+        "filename": package.filename,
+        "download_url": _file(downloads, package.sha256, package.filename),
+        "shasums_url": _file(downloads, release.checksums_sha256, names.checksums),
+        "shasums_signature_url": _file(downloads, release.signature_sha256, names.signature),
+        "shasum": package.sha256,
+        "signing_keys": {"gpg_public_keys": [{"key_id": found.key.key_id, "ascii_armor": found.key.ascii_armor}]},
+        # With all platforms in it, tofu writes a lock file that holds on each of them.
+        "packages": {
+            str(each): {"hashes": other.hashes, "package_size": other.size} for each, other in offered.items()
+        },
+    }
+    return JSONResponse(answer)
+
+
+def _file(downloads: DownloadService, sha256: str, filename: str) -> str:
+    capability = downloads.capability(sha256, now=datetime.now(UTC))
+    return f"/v1/files/{capability}/{sha256}/{filename}"

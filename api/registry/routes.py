@@ -1,0 +1,175 @@
+"""Routes of the registry for people and pipelines; api.protocols has those of the command line tools."""
+
+from typing import Annotated, Any, Final
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from api.dependencies import GpgKeyService, ModuleService, NamespaceService, ProviderService, Requires
+from api.pagination import CallerPaging, Page
+from api.registry.schemas import MODULE_UPLOAD, PROVIDER_UPLOAD, GpgKeyCreate, NamespaceCreate
+from api.registry.uploads import Upload
+from domain.identity.permissions import Permission
+from domain.registry.gpg_keys import GpgKey
+from domain.registry.modules import Module, ModuleVersion
+from domain.registry.names import ModuleAddress, ProviderAddress
+from domain.registry.namespaces import Namespace
+from domain.registry.providers import Provider, ProviderVersion
+from domain.scope import Scope
+from domain.text import Text
+from services.registry.modules import PublishModule
+
+router = APIRouter(prefix="/api/v1", tags=["registry"])
+
+MODULE_FIELDS: Final = frozenset({"namespace", "name", "system", "version"})
+PROVIDER_FIELDS: Final = frozenset({"namespace", "type", "version"})
+DESCRIPTION: Final = "description"
+SEEN_BEFORE: Final[dict[int | str, dict[str, Any]]] = {
+    200: {"description": "It was there already, just the same."}
+}
+
+
+@router.post("/namespaces", status_code=201, operation_id="claim_namespace", responses=SEEN_BEFORE)
+async def claim_namespace(
+    body: NamespaceCreate,
+    scope: Annotated[Scope, Depends(Requires(Permission.NAMESPACE_CLAIM))],
+    namespaces: NamespaceService,
+    response: Response,
+) -> Namespace:
+    """Claim a namespace for the organization, for good; nobody else can publish in it."""
+    claimed, is_new = await namespaces.claim(scope, body.name)
+    _say_if_new(response, is_new=is_new)
+    return claimed
+
+
+@router.get("/namespaces", operation_id="list_namespaces")
+async def list_namespaces(
+    scope: Annotated[Scope, Depends(Requires(Permission.NAMESPACE_READ))],
+    namespaces: NamespaceService,
+    paging: CallerPaging,
+) -> Page[Namespace]:
+    """List the organization's namespaces in order of claiming."""
+    found = await namespaces.page(scope, after=paging.after("namespaces"), limit=paging.fetch)
+    return paging.page(found, "namespaces")
+
+
+@router.post(
+    "/namespaces/{namespace}/gpg-keys", status_code=201, operation_id="add_gpg_key", responses=SEEN_BEFORE
+)
+async def add_gpg_key(
+    namespace: str,
+    body: GpgKeyCreate,
+    scope: Annotated[Scope, Depends(Requires(Permission.GPG_KEY_MANAGE))],
+    gpg_keys: GpgKeyService,
+    response: Response,
+) -> GpgKey:
+    """Add a public key that signs the namespace's providers, or bring a known one up to date."""
+    added, is_new = await gpg_keys.add(scope, namespace, body.ascii_armor)
+    _say_if_new(response, is_new=is_new)
+    return added
+
+
+@router.get("/namespaces/{namespace}/gpg-keys", operation_id="list_gpg_keys")
+async def list_gpg_keys(
+    namespace: str, scope: Annotated[Scope, Depends(Requires(Permission.NAMESPACE_READ))], gpg_keys: GpgKeyService
+) -> Page[GpgKey]:
+    """List all keys of a namespace in order of adding, revoked ones included."""
+    return Page(items=await gpg_keys.list(scope, namespace), next_cursor=None)
+
+
+@router.delete("/namespaces/{namespace}/gpg-keys/{gpg_key_id}", status_code=204, operation_id="remove_gpg_key")
+async def remove_gpg_key(
+    namespace: str,
+    gpg_key_id: UUID,
+    scope: Annotated[Scope, Depends(Requires(Permission.GPG_KEY_MANAGE))],
+    gpg_keys: GpgKeyService,
+) -> None:
+    """Take a key out of use for good: releases that it signed can no longer be installed. Again is harmless."""
+    await gpg_keys.remove(scope, namespace, gpg_key_id)
+
+
+@router.post(
+    "/modules",
+    status_code=201,
+    operation_id="publish_module",
+    openapi_extra=MODULE_UPLOAD,
+    responses=SEEN_BEFORE,
+)
+async def publish_module(
+    request: Request,
+    scope: Annotated[Scope, Depends(Requires(Permission.MODULE_PUBLISH))],
+    modules: ModuleService,
+    response: Response,
+) -> ModuleVersion:
+    """Publish a module version from its archive (tar.gz or zip). The same bytes again are no error."""
+    upload = Upload(request, known=MODULE_FIELDS | {DESCRIPTION}, required=MODULE_FIELDS)
+    fields = await upload.fields()
+    wanted = PublishModule(
+        ModuleAddress(fields["namespace"], fields["name"], fields["system"]),
+        fields["version"],
+        fields.get(DESCRIPTION, ""),
+    )
+    published, is_new = await modules.publish(scope, wanted, upload.only_file())
+    _say_if_new(response, is_new=is_new)
+    return published
+
+
+@router.get("/modules", operation_id="list_modules")
+async def list_modules(
+    scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
+    modules: ModuleService,
+    paging: CallerPaging,
+) -> Page[Module]:
+    """List the organization's modules in order of first publication."""
+    found = await modules.page(scope, after=paging.after("modules"), limit=paging.fetch)
+    return paging.page(found, "modules")
+
+
+@router.get("/modules/search", operation_id="search_modules")
+async def search_modules(
+    scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
+    modules: ModuleService,
+    paging: CallerPaging,
+    q: Annotated[Text, Query(max_length=200, description="Words in address or description.")] = "",
+) -> Page[Module]:
+    """List the modules whose address or description has every word, in order of first publication."""
+    found = await modules.page(scope, words=q, after=paging.after("search_modules", q=q), limit=paging.fetch)
+    return paging.page(found, "search_modules", q=q)
+
+
+@router.post(
+    "/providers",
+    status_code=201,
+    operation_id="publish_provider",
+    openapi_extra=PROVIDER_UPLOAD,
+    responses=SEEN_BEFORE,
+)
+async def publish_provider(
+    request: Request,
+    scope: Annotated[Scope, Depends(Requires(Permission.PROVIDER_PUBLISH))],
+    providers: ProviderService,
+    response: Response,
+) -> ProviderVersion:
+    """Publish a signed provider release, whole. The same files again are no error."""
+    upload = Upload(request, known=PROVIDER_FIELDS, required=PROVIDER_FIELDS)
+    fields = await upload.fields()
+    address = ProviderAddress(fields["namespace"], fields["type"])
+    published, is_new = await providers.publish(scope, address, fields["version"], upload.files())
+    _say_if_new(response, is_new=is_new)
+    return published
+
+
+@router.get("/providers", operation_id="list_providers")
+async def list_providers(
+    scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
+    providers: ProviderService,
+    paging: CallerPaging,
+) -> Page[Provider]:
+    """List the organization's providers in order of first publication."""
+    found = await providers.page(scope, after=paging.after("providers"), limit=paging.fetch)
+    return paging.page(found, "providers")
+
+
+def _say_if_new(response: Response, *, is_new: bool) -> None:
+    if not is_new:
+        response.status_code = 200
