@@ -108,6 +108,7 @@ COMMANDS: Final = (
         REGISTRY,
         "Keep the keys that provider releases are signed with.",
     ),
+    Command("cli.commands.publish:publish", REGISTRY, "Publish modules and providers."),
 )
 
 

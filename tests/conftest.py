@@ -22,7 +22,7 @@ from storage.roles import ensure_roles
 from tests.factories.organizations import Caller
 from workers.composition import Secrets, compose
 
-pytest_plugins = ["tests.fixtures.walls"]
+pytest_plugins = ["tests.fixtures.walls", "tests.fixtures.https"]
 
 
 @pytest.fixture(scope="session")

@@ -7,73 +7,67 @@ from typing import Final
 
 from cli.client.errors import FileUnusable
 from domain.registry.checksums import parse_checksums
+from domain.registry.names import ProviderAddress
+from domain.registry.providers import ReleaseNames
 
-SUMS: Final = re.compile(r"terraform-provider-(?P<type>[^_/]+)_(?P<version>[^_/]+)_SHA256SUMS")
+CHECKSUMS: Final = re.compile(r"terraform-provider-(?P<type>[^_/]+)_(?P<version>[^_/]+)_SHA256SUMS")
 MANIFEST_IN_SOURCES: Final = "terraform-registry-manifest.json"
 """The manifest's name in a provider's sources; goreleaser renames it on the way and leaves no copy in `dist`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderRelease:
-    """What is sent of a release, in the order in which the registry reads it."""
+    """What is sent of a release: files with the names they have in it, in the order in which they are read."""
 
-    type: str
+    address: ProviderAddress
     version: str
-    checksums: Path
-    signature: Path
-    manifest: Path
-    packages: tuple[Path, ...]
-
-    @property
-    def manifest_name(self) -> str:
-        """The manifest's name in the release, wherever the file was found."""
-        return f"terraform-provider-{self.type}_{self.version}_manifest.json"
+    files: tuple[tuple[str, Path], ...]
 
     @property
     def size(self) -> int:
         """All bytes of all files."""
-        return sum(file.stat().st_size for file in (self.checksums, self.signature, self.manifest, *self.packages))
+        return sum(file.stat().st_size for _, file in self.files)
 
 
-def read_release(dist: Path) -> ProviderRelease:
-    """Find the release in a folder.
+def read_release(dist: Path, namespace: str) -> ProviderRelease:
+    """Find the release in a folder; it says itself which provider and version it is.
 
     Raises:
         FileUnusable: the folder holds no release, more than one, or not all of it; the sentence names the file.
         ChecksumsInvalid: SHA256SUMS is not what the command line tools read.
     """
+    checksums, address, version = _checksums(dist, namespace)
+    names = ReleaseNames(address, version)
+    signature = dist / names.signature
+    if not signature.is_file():
+        raise FileUnusable(f"{signature} is missing: sign with `gpg --detach-sign {checksums.name}`")
+    packages = [name for name in parse_checksums(checksums.read_bytes()) if names.platform(name) is not None]
+    if not packages:
+        raise FileUnusable(f"{checksums} names no package of {address.type} {version}")
+    missing = [name for name in packages if not (dist / name).is_file()]
+    if missing:
+        raise FileUnusable(f"{dist} lacks {', '.join(missing)}: a release is published whole")
+    files = [(names.checksums, checksums), (names.signature, signature), (names.manifest, _manifest(dist, names))]
+    return ProviderRelease(address, version, (*files, *((name, dist / name) for name in packages)))
+
+
+def _checksums(dist: Path, namespace: str) -> tuple[Path, ProviderAddress, str]:
     if not dist.is_dir():
         raise FileUnusable(f"{dist} is not a folder: name goreleaser's `dist`")
-    found = {file: match for file in sorted(dist.iterdir()) if (match := SUMS.fullmatch(file.name))}
+    found = [(file, match) for file in dist.iterdir() if (match := CHECKSUMS.fullmatch(file.name))]
     if not found:
-        raise FileUnusable(f"{dist} holds no terraform-provider-NAME_VERSION_SHA256SUMS: name goreleaser's `dist`")
+        raise FileUnusable(f"{dist} holds no terraform-provider-..._SHA256SUMS: name goreleaser's `dist`")
     if len(found) > 1:
-        raise FileUnusable(f"{dist} holds {len(found)} releases; publish from a folder with one of them")
-    checksums, match = found.popitem()
-    type_, version = match["type"], match["version"]
-    signature = checksums.with_name(f"{checksums.name}.sig")
-    if not signature.is_file():
-        raise FileUnusable(
-            f"{signature} is missing: sign with `gpg --detach-sign {checksums.name}` (goreleaser: `signs`)"
-        )
-    packages = tuple(
-        checksums.with_name(name)
-        for name in sorted(parse_checksums(checksums.read_bytes()))
-        if name.endswith(".zip")
-    )
-    missing = [package.name for package in packages if not package.is_file()]
-    if missing or not packages:
-        what = f"lacks {', '.join(missing)}" if packages else "has no package (.zip) in its SHA256SUMS"
-        raise FileUnusable(f"{dist} {what}: a release is published whole")
-    manifest = _manifest(dist, f"terraform-provider-{type_}_{version}_manifest.json")
-    return ProviderRelease(type_, version, checksums, signature, manifest, packages)
+        raise FileUnusable(f"{dist} holds {len(found)} releases: publish from a folder with one of them")
+    [(file, match)] = found
+    return file, ProviderAddress(namespace, match["type"]).checked(), match["version"]
 
 
-def _manifest(dist: Path, name: str) -> Path:
-    for file in (dist / name, dist / MANIFEST_IN_SOURCES, dist.resolve().parent / MANIFEST_IN_SOURCES):
+def _manifest(dist: Path, names: ReleaseNames) -> Path:
+    for file in (dist / names.manifest, dist / MANIFEST_IN_SOURCES, dist.resolve().parent / MANIFEST_IN_SOURCES):
         if file.is_file():
             return file
     raise FileUnusable(
-        f"{dist} holds no {name}, and {MANIFEST_IN_SOURCES} is not beside it: "
-        "it says which plugin protocol the provider speaks"
+        f"{dist} holds no {names.manifest}, nor is a {MANIFEST_IN_SOURCES} beside it: "
+        "it says which plugin protocols the provider speaks"
     )

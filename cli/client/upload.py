@@ -1,30 +1,32 @@
 """Files on their way to the API, with a bar of the bytes that were sent."""
 
+import io
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import IO
+from pathlib import Path
+
+from cli.client.errors import FileUnusable
 
 
-class Counted:
+class Counted(io.BufferedReader):
     """A file that tells how much of it was read; an upload reads what it sends."""
 
-    def __init__(self, file: IO[bytes], tell: Callable[[int], None]) -> None:
-        """Take a file open for reading, and whom to tell."""
-        self._file = file
+    def __init__(self, file: Path, tell: Callable[[int], None]) -> None:
+        """Open a file, to tell somebody of what is read from it.
+
+        Raises:
+            FileUnusable: it can't be read.
+        """
+        try:
+            super().__init__(io.FileIO(file))
+        except OSError as error:
+            raise FileUnusable(f"{file} can't be read ({error.strerror})") from error
         self._tell = tell
 
-    def fileno(self) -> int:
-        """Give the descriptor: the file's size is asked for by it."""
-        return self._file.fileno()
-
-    def seek(self, offset: int, whence: int = 0) -> int:
-        """Go to a place."""
-        return self._file.seek(offset, whence)
-
-    def read(self, size: int = -1) -> bytes:
+    def read(self, size: int | None = -1, /) -> bytes:
         """Read on, and tell how much it was."""
-        content = self._file.read(size)
+        content = super().read(size)
         self._tell(len(content))
         return content
 

@@ -47,7 +47,9 @@ def list_gpg_keys(*, namespace: Namespace, output: ClientOutput = PEOPLE) -> Non
     )
 )
 def add(
-    file: Annotated[Path, Parameter(help="The public key, armored; - reads standard input.")],
+    file: Annotated[
+        Path, Parameter(allow_leading_hyphen=True, help="The public key, armored; - is standard input.")
+    ],
     /,
     *,
     namespace: Namespace,
@@ -64,10 +66,10 @@ def add(
     help_epilogue=examples("groundwork gpg-keys remove 01932b0c-0000-7000-8000-000000000000 --namespace platform")
 )
 def remove(key: UUID, /, *, namespace: Namespace, output: ClientOutput = PEOPLE) -> None:
-    """Revoke a key in a namespace: it signs nothing more, and what it has signed is no longer served."""
+    """Take a key out of use for good: releases that it signed can no longer be installed."""
     with Api.of_caller() as api:
         api.delete(f"{_path(namespace)}/{key}")
-    output.noun({"id": str(key)}, f"revoked {key} in {namespace}")
+    output.noun({"id": str(key)}, f"{key} is out of use in {namespace}")
 
 
 def _path(namespace: str) -> str:

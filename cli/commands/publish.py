@@ -1,0 +1,105 @@
+"""`groundwork publish`: modules and providers, from a folder on this machine into the registry."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from cli.client.api import Api, Document
+from cli.client.errors import FileUnusable
+from cli.client.packing import pack_module
+from cli.client.provider_release import read_release
+from cli.client.showing import PEOPLE, ClientOutput
+from cli.client.upload import Counted, upload_progress
+from cli.output import examples
+
+MODULES: Final = "/api/v1/modules"
+PROVIDERS: Final = "/api/v1/providers"
+CREATED: Final = 201
+
+publish = App(
+    name="publish",
+    help="Publish modules and providers.",
+    help_format="plaintext",
+    help_epilogue=examples("groundwork publish module --help", "groundwork publish provider --help"),
+)
+
+
+@publish.command(
+    help_epilogue=examples(
+        "groundwork publish module ./network --namespace platform --name network --system aws --version 1.2.0",
+        "groundwork publish module a.zip --namespace platform --name network --system aws --version 1.2.0",
+    )
+)
+def module(
+    source: Annotated[Path, Parameter(help="The module's folder, or an archive of it (tar.gz or zip).")],
+    /,
+    *,
+    namespace: Annotated[str, Parameter(help="Namespace it is published in.")],
+    name: Annotated[str, Parameter(help="The module's name.")],
+    system: Annotated[str, Parameter(help="What it is for, as in aws.")],
+    version: Annotated[str, Parameter(help="Semantic version, as in 1.2.0.")],
+    description: Annotated[str, Parameter(help="A line for lists.")] = "",
+    output: ClientOutput = PEOPLE,
+) -> None:
+    """Publish a version of a module.
+
+    A folder is packed on the way, without what its .terraformignore names. A published version never changes:
+    the same bytes again are no error, others are.
+    """
+    fields = {
+        "namespace": namespace,
+        "name": name,
+        "system": system,
+        "version": version,
+        "description": description,
+    }
+    title = f"{namespace}/{name}/{system} {version}"
+    with Api.of_caller() as api, ExitStack() as stack:
+        archive = _archive(source.expanduser(), stack)
+        sent = stack.enter_context(upload_progress(title, archive.stat().st_size, quiet=output.quiet))
+        file = stack.enter_context(Counted(archive, sent))
+        status, made = api.upload(MODULES, fields, [("file", (archive.name, file))])
+    _say(output, title, status, made)
+
+
+@publish.command(help_epilogue=examples("groundwork publish provider ./dist --namespace platform"))
+def provider(
+    dist: Annotated[Path, Parameter(help="The `dist` folder of a goreleaser run.")],
+    /,
+    *,
+    namespace: Annotated[str, Parameter(help="Namespace it is published in.")],
+    output: ClientOutput = PEOPLE,
+) -> None:
+    """Publish a provider release: its SHA256SUMS, signature, manifest and packages.
+
+    Name and version are those of the files. The key of the signature is one of the namespace's
+    (`groundwork gpg-keys add`).
+    """
+    release = read_release(dist.expanduser(), namespace)
+    title = f"{release.address} {release.version}"
+    fields = {"namespace": namespace, "type": release.address.type, "version": release.version}
+    with Api.of_caller() as api, ExitStack() as stack:
+        sent = stack.enter_context(upload_progress(title, release.size, quiet=output.quiet))
+        files = [("file", (name, stack.enter_context(Counted(path, sent)))) for name, path in release.files]
+        status, made = api.upload(PROVIDERS, fields, files)
+    _say(output, title, status, made)
+
+
+def _archive(source: Path, stack: ExitStack) -> Path:
+    """Give the archive to send: the one that was named, or a folder packed for as long as the stack is open."""
+    if source.is_file():
+        return source
+    if not source.is_dir():
+        raise FileUnusable(f"{source} does not exist: name the module's folder or its archive")
+    packed = Path(stack.enter_context(TemporaryDirectory(prefix="groundwork-"))) / "module.tar.gz"
+    with packed.open("wb") as target:
+        pack_module(source, target)
+    return packed
+
+
+def _say(output: ClientOutput, title: str, status: int, made: Document) -> None:
+    done = f"published {title}"
+    output.noun(made, done if status == CREATED else f"{title} was published before with the same bytes")

@@ -1,0 +1,151 @@
+"""Who commands talk to."""
+
+import json
+import stat
+from pathlib import Path
+
+import pytest
+
+from tests.cli.client.commands import Commands, Done
+from tests.factories.organizations import Caller
+from tests.fixtures.https import HttpsServer
+
+pytestmark = pytest.mark.servers
+
+
+def profile_of(tmp_path: Path) -> Path:
+    return tmp_path / "config" / "groundwork" / "profile.json"
+
+
+class TestLogin:
+    async def test_lets_later_commands_talk_to_the_server(
+        self, commands: Commands, https: HttpsServer, caller: Caller
+    ) -> None:
+        done = await commands("login", https.url, "--ca", https.ca, stdin=f"{caller.key}\n")
+        assert done.code == 0
+        assert f"logged in to {https.url} ({caller.organization.slug})" in done.out
+        assert (await commands("namespaces", "list")).code == 0
+
+    async def test_stores_the_key_for_this_user_alone_and_prints_it_nowhere(
+        self, commands: Commands, https: HttpsServer, caller: Caller, tmp_path: Path
+    ) -> None:
+        done = await commands("login", f"{https.url}/", "--ca", https.ca, stdin=caller.key)
+        file = profile_of(tmp_path)
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
+        assert json.loads(file.read_text()) == {"url": https.url, "key": caller.key, "ca": str(https.ca)}
+        assert caller.key not in done.out + done.err
+
+    async def test_stores_nothing_when_the_server_does_not_know_the_key(
+        self, commands: Commands, https: HttpsServer, caller: Caller, tmp_path: Path
+    ) -> None:
+        made = json.loads((await _keys(commands, https, caller, "create", "short", "--json")).out)
+        await _keys(commands, https, caller, "revoke", made["id"])
+        commands.environment(GROUNDWORK_URL=None, GROUNDWORK_KEY=None, GROUNDWORK_CA=None)
+        done = await commands("login", https.url, "--ca", https.ca, stdin=made["key"])
+        assert done.code == 1
+        assert "`groundwork login` stores another key" in done.err
+        assert not profile_of(tmp_path).exists()
+
+    async def test_takes_a_key_that_may_do_little(
+        self, commands: Commands, https: HttpsServer, caller: Caller
+    ) -> None:
+        made = await _keys(commands, https, caller, "create", "reader", "--scope", "registry:read", "--quiet")
+        commands.environment(GROUNDWORK_URL=None, GROUNDWORK_KEY=None, GROUNDWORK_CA=None)
+        done = await commands("login", https.url, "--ca", https.ca, stdin=made.out)
+        assert done.code == 0
+        assert "a key that may not list organizations" in done.out
+
+    async def test_says_so_when_a_paste_was_cut(
+        self, commands: Commands, https: HttpsServer, caller: Caller
+    ) -> None:
+        done = await commands("login", https.url, "--ca", https.ca, stdin=caller.key[:-1])
+        assert done.code == 2
+        assert done.err == (
+            "groundwork: that is not a whole API key (gwk_...): copy it again, "
+            "from its first letter to its last (groundwork --help says more)\n"
+        )
+
+    async def test_says_what_to_do_when_the_certificate_is_not_trusted(
+        self, commands: Commands, https: HttpsServer, caller: Caller
+    ) -> None:
+        done = await commands("login", https.url, stdin=caller.key)
+        assert done.code == 1
+        assert f"the certificate of {https.url} is not trusted" in done.err
+        assert "--ca FILE" in done.err
+        assert len(done.err.splitlines()) == 1
+
+    async def test_says_the_address_when_nobody_answers_there(self, commands: Commands, caller: Caller) -> None:
+        done = await commands("login", "http://127.0.0.1:1", stdin=caller.key)
+        assert done.code == 1
+        assert done.err == (
+            "groundwork: can't reach http://127.0.0.1:1 (Connection refused): "
+            "is the address right, and does the server run?\n"
+        )
+
+    @pytest.mark.parametrize(
+        ("url", "sentence"),
+        [
+            ("http://registry.example.com", "begins with https:// because the key is sent there"),
+            ("registry.example.com", "is an address like https://registry.example.com"),
+            ("https://me:secret@registry.example.com", "holds no user or password"),
+            ("https://registry.example.com/?x=1", "is an address like"),
+        ],
+    )
+    async def test_refuses_addresses_that_a_key_must_not_be_sent_to(
+        self, commands: Commands, url: str, sentence: str
+    ) -> None:
+        done = await commands("login", url)
+        assert done.code == 2
+        assert sentence in done.err
+
+    @pytest.mark.parametrize("content", [None, "no certificate"])
+    async def test_names_an_authority_s_file_that_can_t_be_used(
+        self, commands: Commands, https: HttpsServer, caller: Caller, tmp_path: Path, content: str | None
+    ) -> None:
+        file = tmp_path / "ca.pem"
+        if content is not None:
+            file.write_text(content)
+        done = await commands("login", https.url, "--ca", file, stdin=caller.key)
+        assert done.code == 1
+        assert str(file) in done.err
+
+
+class TestCurrentProfile:
+    async def test_is_nobody_s_before_a_login(self, commands: Commands) -> None:
+        done = await commands("keys", "list")
+        assert done.code == 1
+        assert done.err == (
+            "groundwork: no server is known: run `groundwork login ADDRESS`, "
+            "or set GROUNDWORK_URL and GROUNDWORK_KEY\n"
+        )
+
+    async def test_takes_the_environment_before_what_was_stored(
+        self, commands: Commands, https: HttpsServer, caller: Caller, stranger: Caller
+    ) -> None:
+        await commands("login", https.url, "--ca", https.ca, stdin=caller.key)
+        commands.environment(GROUNDWORK_KEY=stranger.key)
+        listed = await commands("keys", "list", "--json")
+        assert {key["owner_id"] for key in json.loads(listed.out)} == {str(stranger.principal.user_id)}
+
+    async def test_sends_a_stored_key_to_no_other_server(
+        self, commands: Commands, https: HttpsServer, caller: Caller
+    ) -> None:
+        await commands("login", https.url, "--ca", https.ca, stdin=caller.key)
+        commands.environment(GROUNDWORK_URL="https://elsewhere.example.com")
+        done = await commands("keys", "list")
+        assert done.code == 1
+        assert "no key for https://elsewhere.example.com is known" in done.err
+
+    async def test_says_so_when_what_was_stored_is_damaged(self, commands: Commands, tmp_path: Path) -> None:
+        file = profile_of(tmp_path)
+        file.parent.mkdir(parents=True)
+        file.write_text("{")
+        done = await commands("keys", "list")
+        assert done.code == 1
+        assert "is damaged: run `groundwork login` again" in done.err
+
+
+async def _keys(commands: Commands, https: HttpsServer, caller: Caller, *words: str) -> Done:
+    commands.environment(GROUNDWORK_URL=https.url, GROUNDWORK_KEY=caller.key, GROUNDWORK_CA=https.ca)
+    return await commands("keys", *words)

@@ -1,0 +1,77 @@
+"""Namespaces and the keys that sign in them, from the command line."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.client.commands import Commands
+from tests.fixtures.names import new_namespace
+from tests.fixtures.signing import Signer
+
+pytestmark = pytest.mark.servers
+
+
+class TestNamespaces:
+    async def test_are_claimed_and_listed(self, administrator: Commands) -> None:
+        name = new_namespace()
+        assert (await administrator("namespaces", "claim", name)).out.startswith(f"claimed {name}")
+        [line] = (await administrator("namespaces", "list")).lines
+        assert line.split("\t")[0] == name
+
+    async def test_may_be_claimed_twice_by_their_owner(self, administrator: Commands) -> None:
+        name = new_namespace()
+        for _ in range(2):
+            assert (await administrator("namespaces", "claim", name, "--quiet")).lines == [name]
+
+    async def test_say_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
+        done = await administrator("namespaces", "list")
+        assert (done.code, done.out) == (0, "")
+        assert "`groundwork namespaces claim NAME`" in done.err
+
+    async def test_give_the_api_s_documents_as_json(self, administrator: Commands) -> None:
+        name = new_namespace()
+        made = json.loads((await administrator("namespaces", "claim", name, "--json")).out)
+        assert json.loads((await administrator("namespaces", "list", "--json")).out) == [made]
+
+    async def test_are_refused_in_one_line(self, administrator: Commands) -> None:
+        done = await administrator("namespaces", "claim", "terraform")
+        assert done.code == 1
+        assert done.err == "groundwork: this namespace is reserved; choose another\n"
+
+
+class TestGpgKeys:
+    async def test_are_added_listed_and_removed(self, administrator: Commands, tmp_path: Path) -> None:
+        namespace = new_namespace()
+        await administrator("namespaces", "claim", namespace)
+        (tmp_path / "key.asc").write_text(Signer("Releases <r@example.com>").public)
+        added = await administrator("gpg-keys", "add", tmp_path / "key.asc", "--namespace", namespace)
+        assert "(Releases <r@example.com>)" in added.out
+        [listed] = (await administrator("gpg-keys", "list", "--namespace", namespace, "--quiet")).lines
+        assert (await administrator("gpg-keys", "remove", listed, "--namespace", namespace)).code == 0
+        assert (await administrator("gpg-keys", "list", "--namespace", namespace)).out == ""
+
+    async def test_are_read_from_standard_input(self, administrator: Commands) -> None:
+        namespace = new_namespace()
+        await administrator("namespaces", "claim", namespace)
+        done = await administrator("gpg-keys", "add", "-", "--namespace", namespace, stdin=Signer().public)
+        assert done.code == 0
+
+    async def test_say_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
+        namespace = new_namespace()
+        await administrator("namespaces", "claim", namespace)
+        done = await administrator("gpg-keys", "list", "--namespace", namespace)
+        assert f"`groundwork gpg-keys add key.asc --namespace {namespace}`" in done.err
+
+    @pytest.mark.parametrize("namespace", ["unclaimed-ns", "..", "a/b?c#d"])
+    async def test_of_a_namespace_that_is_not_ours_are_refused(
+        self, administrator: Commands, namespace: str
+    ) -> None:
+        done = await administrator("gpg-keys", "list", "--namespace", namespace)
+        assert done.code == 1
+        assert len(done.err.splitlines()) == 1
+
+    async def test_need_a_file_that_is_there(self, administrator: Commands) -> None:
+        done = await administrator("gpg-keys", "add", "/nowhere", "--namespace", "any")
+        assert done.code == 1
+        assert done.err == "groundwork: /nowhere can't be read (No such file or directory)\n"
