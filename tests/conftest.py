@@ -28,7 +28,7 @@ pytest_plugins = ["tests.fixtures.walls", "tests.fixtures.https"]
 @pytest.fixture(scope="session")
 async def postgresql(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[PostgreSQL]:
     """Start a PostgreSQL server with the product's roles and schema."""
-    async with PostgreSQL(tmp_path_factory.mktemp("postgresql")) as server:
+    async with PostgreSQL(tmp_path_factory.mktemp("postgresql"), durable=False) as server:
         ensure_roles(server.owner_url, server.app_url, server.platform_url)
         upgrade(server.owner_url)
         yield server

@@ -111,9 +111,10 @@ class PostgreSQL:
         self._port = self._port or free_port()
         self._process = ServerProcess(
             "PostgreSQL",
-            [*_unprivileged(), _binaries() / "postgres", "-D", self._data, *self._options()],
+            [_binaries() / "postgres", "-D", self._data, *self._options()],
             directory=self._data,
             environment=_environment(),
+            as_user=_unprivileged(),
             stop_signal=signal.SIGINT,  # roll back what is open; SIGTERM would wait for it
             output=self._output,
         )

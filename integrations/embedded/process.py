@@ -43,6 +43,7 @@ class ServerProcess:
         stop_signal: signal.Signals,
         output: int | None = None,
         inherited: tuple[int, ...] = (),
+        as_user: Sequence[str] = (),
     ) -> None:
         """Describe the child; nothing runs before `start`.
 
@@ -54,6 +55,7 @@ class ServerProcess:
             stop_signal: asks it to stop in good order.
             output: file descriptor for what it prints; by default `server.log` in its folder.
             inherited: file descriptors that it gets under the same numbers.
+            as_user: command before the command, which makes it run as somebody else.
         """
         self.name = name
         self._command = [str(word) for word in command]
@@ -62,6 +64,7 @@ class ServerProcess:
         self._stop_signal = stop_signal
         self._output = output
         self._inherited = inherited
+        self._as_user = as_user
         self._process: asyncio.subprocess.Process | None = None
 
     @property
@@ -78,6 +81,7 @@ class ServerProcess:
         with contextlib.ExitStack() as stack:
             output: int | IO[bytes] = self._output or stack.enter_context(self._log.open("ab"))
             self._process = await asyncio.create_subprocess_exec(
+                *self._as_user,  # before the death signal: the system forgets that when the user changes
                 *dying_with_parent(self._command, self._stop_signal),
                 cwd=self._directory,
                 env=self._environment,
