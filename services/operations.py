@@ -73,7 +73,7 @@ class Operations:
         """
         async with self._database.platform("metrics") as session:
             waiting, age = await operations.outbox(session)
-            counted = (await session.execute(count_by_tier_and_state())).tuples().all()
+            counted = (await session.execute(count_by_tier_and_state())).all()
             return Measures(
                 runs=[(tier, RunState(state), count) for tier, state, count in counted],
                 queued=await operations.waiting_runs(session),

@@ -12,7 +12,7 @@ from storage.provisioning.tables import RunRow
 async def outbox(session: AsyncSession) -> tuple[int, timedelta]:
     """Count the wakes that wait, and tell the age of the oldest."""
     age = type_coerce(func.now() - func.min(OutboxRow.created_at), Interval)
-    waiting, oldest = (await session.execute(select(func.count(), age).select_from(OutboxRow))).tuples().one()
+    waiting, oldest = (await session.execute(select(func.count(), age).select_from(OutboxRow))).one()
     return waiting, oldest or timedelta()
 
 

@@ -102,8 +102,8 @@ class RunMoves:
             raise ValueError("there is no move to write")
         check_move(RunState(run.state), to)
         ended = await _step_of(session, run)  # of the state it leaves
-        run.state, run.stage = to, None
         moment = await now(session)
+        run.state, run.stage = to, None
         match to:
             case RunState.AWAITING_APPROVAL:
                 run.approval_until = moment + self._approval_timeout

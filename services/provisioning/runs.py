@@ -205,8 +205,8 @@ class Runs:
             waits = row.state == RunState.AWAITING_APPROVAL and row.plan_voided_at is None
             if not waits or row.decision is not None or row.cancel_requested_at is not None:
                 raise NoDecisionAwaited("the run does not wait for a decision", state=row.state)
-            row.decision = decision
-            row.decided_at = row.due_at = await now(session)
+            moment = await now(session)
+            row.decision, row.decided_at, row.due_at = decision, moment, moment
             row.decided_by = scope.actor.as_json()
             row.decision_reason = reason
             await outbox.enqueue(session, scope, wake_of(row, Priority.APPLY))

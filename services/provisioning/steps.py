@@ -8,7 +8,7 @@ late is kept aside. Logs are taken from any step that ever had a lease.
 import hashlib
 import json
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -250,13 +250,12 @@ class Steps:
             step = await _hold(session, scope, step_id, lease=False)
             if step.exit_class is not None:
                 return
-            _write_outcome(step, outcome)
-            step.finished_at = await now(session)
             run = await runs.get(session, scope.organization_id, step.run_id, lock=True)
+            state = await deployments.newest_state(session, scope.organization_id, step.deployment_id)
+            _write_outcome(step, outcome, moment=await now(session))
             if plan is not None:
                 step.plan_sha256, step.plan_blob = plan.sha256, blobs[PLAN]
                 step.lock_file_blob, step.plan_text_blob = blobs.get(LOCK_FILE), blobs.get(PLAN_TEXT)
-                state = await deployments.newest_state(session, scope.organization_id, step.deployment_id)
                 run.plan_step_id, run.plan_sha256 = step.id, plan.sha256
                 run.plan_fingerprint = _fingerprint(run, None if state is None else state.serial)
             if outcome.changes is not None:
@@ -352,7 +351,8 @@ def _saved_plan(run: RunRow, before: list[RunStepRow]) -> StoredPlan | None:
     return None
 
 
-def _write_outcome(step: RunStepRow, outcome: StepOutcome) -> None:
+def _write_outcome(step: RunStepRow, outcome: StepOutcome, *, moment: datetime) -> None:
+    step.finished_at = moment
     step.exit_class, step.exit_code = outcome.exit_class, outcome.exit_code
     step.interrupt_reason = outcome.reason
     step.changes = None if outcome.changes is None else outcome.changes.model_dump()

@@ -54,7 +54,7 @@ async def working(session: AsyncSession, organization_id: UUID) -> dict[str, int
         )
         .group_by(RunRow.environment)
     )
-    return dict((await session.execute(query)).tuples().all())
+    return dict((await session.execute(query)).all())
 
 
 async def next_in_line(session: AsyncSession, organization_id: UUID) -> list[RunRow]:

@@ -75,7 +75,7 @@ async def overdue(session: AsyncSession, *, grace: timedelta, limit: int) -> lis
 async def states_of(session: AsyncSession, run_ids: list[UUID]) -> dict[UUID, RunState]:
     """Tell where runs are, in whatever organizations the session sees."""
     rows = await session.execute(select(RunRow.id, RunRow.state).where(RunRow.id.in_(run_ids)))
-    return {run_id: RunState(state) for run_id, state in rows.tuples()}
+    return {run_id: RunState(state) for run_id, state in rows}
 
 
 async def secret_inputs(session: AsyncSession, organization_id: UUID, run_id: UUID) -> dict[str, bytes]:
@@ -83,7 +83,7 @@ async def secret_inputs(session: AsyncSession, organization_id: UUID, run_id: UU
     query = select(RunSecretInputRow.name, RunSecretInputRow.sealed).where(
         RunSecretInputRow.organization_id == organization_id, RunSecretInputRow.run_id == run_id
     )
-    return dict((await session.execute(query)).tuples().all())
+    return dict((await session.execute(query)).all())
 
 
 async def outputs(session: AsyncSession, organization_id: UUID, run_id: UUID) -> list[RunOutputRow]:

@@ -1,0 +1,391 @@
+"""Runs as use cases: in line, admitted, decided about, ended; many at once, and others' out of reach."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import text
+
+from domain.errors import IdempotencyKeyReused
+from domain.idempotency import Claim
+from domain.provisioning.errors import (
+    DeploymentNotFound,
+    EnvironmentFixed,
+    InputGivenTwice,
+    ModuleMissing,
+    ModuleUnknown,
+    NoAttentionNeeded,
+    NoDecisionAwaited,
+    RunEnded,
+    RunNotFound,
+)
+from domain.provisioning.messages import RunReference
+from domain.provisioning.states import RunState
+from domain.run_steps import ExitClass, StepOperation, StepPhase
+from domain.scope import Scope
+from storage.database import Database
+from storage.provisioning.runs import RunFilter
+from tests.factories.runs import WORKER, Driver, an_outcome
+
+pytestmark = pytest.mark.servers
+
+
+async def count(database: Database, scope: Scope, table: str) -> int:
+    async with database.transaction(scope) as session:
+        counted: int = (await session.execute(text(f"SELECT count(*) FROM {table}"))).scalar_one()  # noqa: S608  a table's name
+        return counted
+
+
+class TestSubmit:
+    async def test_of_twenty_with_one_key_one_makes_the_run(self, driver: Driver, database: Database) -> None:
+        claim, request = Claim.of("POST /api/v1/runs", "a-key", b"a body"), driver.request()
+        made = await asyncio.gather(
+            *(driver.services.runs.submit(driver.scope, request, claim) for _ in range(20))
+        )
+        assert len({run.id for run in made}) == 1
+        for table in ("run", "deployment", "deployment_lock"):
+            assert await count(database, driver.scope, table) == 1
+
+    async def test_another_body_under_the_same_key_is_refused(self, driver: Driver) -> None:
+        await driver.services.runs.submit(driver.scope, driver.request(), Claim.of("op", "k", b"one"))
+        with pytest.raises(IdempotencyKeyReused):
+            await driver.services.runs.submit(driver.scope, driver.request(), Claim.of("op", "k", b"two"))
+
+    async def test_of_twenty_on_one_deployment_one_is_admitted(self, driver: Driver) -> None:
+        made = await asyncio.gather(*(driver.submit(deployment="shared") for _ in range(20)))
+        seen = [await driver.look(run) for run in made]
+        assert len({run.deployment_id for run in seen}) == 1
+        assert sum(run.admitted_at is not None for run in seen) == 1
+
+    async def test_twenty_deployments_at_once_are_all_admitted(self, driver: Driver) -> None:
+        made = await asyncio.gather(*(driver.submit() for _ in range(20)))
+        seen = [await driver.look(run) for run in made]
+        assert all(run.admitted_at for run in seen)
+
+    async def test_a_new_deployment_needs_a_module(self, driver: Driver) -> None:
+        with pytest.raises(ModuleMissing):
+            await driver.submit(module_source=None)
+
+    async def test_the_module_must_be_published(self, driver: Driver) -> None:
+        with pytest.raises(ModuleUnknown):
+            await driver.submit(module_version="9.9.9")
+
+    async def test_a_deployment_stays_in_its_environment(self, driver: Driver) -> None:
+        await driver.submit(deployment="one", environment="staging")
+        with pytest.raises(EnvironmentFixed):
+            await driver.submit(deployment="one", environment="production")
+
+    async def test_a_variable_is_given_once(self, driver: Driver) -> None:
+        with pytest.raises(InputGivenTwice):
+            await driver.submit(inputs={"a": 1}, secret_inputs={"a": 2})
+
+    async def test_a_later_run_goes_on_with_module_inputs_and_secrets(
+        self, driver: Driver, database: Database
+    ) -> None:
+        await driver.submit(deployment="one", inputs={"size": 3}, secret_inputs={"password": "hunter2"})
+        later = await driver.submit(
+            deployment="one", operation=StepOperation.DESTROY, module_source=None, module_version=None
+        )
+        assert (later.module_source, later.inputs) == (driver.module.source, {"size": 3})
+        assert later.secret_input_names == ["password"]
+        assert await count(database, driver.scope, "run_secret_input") == 1
+
+    async def test_secret_inputs_lie_nowhere_in_the_clear(self, driver: Driver, database: Database) -> None:
+        await driver.submit(secret_inputs={"password": "hunter2-canary"})
+        async with database.transaction(driver.scope) as session:
+            for table in ("run", "deployment", "run_secret_input", "outbox", "audit_event"):
+                rows = (await session.execute(text(f"SELECT to_jsonb(t)::text FROM {table} t"))).scalars().all()  # noqa: S608  a table's name
+                assert rows
+                assert not any("hunter2-canary" in row for row in rows)
+
+    async def test_leaves_a_wake_in_the_same_transaction(self, driver: Driver, database: Database) -> None:
+        run = await driver.submit(environment="production")
+        async with database.transaction(driver.scope) as session:
+            wakes = (await session.execute(text("SELECT workflow_id, attributes FROM outbox"))).all()
+        assert [wake.workflow_id for wake in wakes] == [f"run:{run.id}"]
+        assert wakes[0].attributes == {"RunState": "accepted", "Environment": "production"}
+
+
+class TestPermits:
+    async def test_hold_an_organization_and_an_environment_to_their_numbers(
+        self, driver: Driver, database: Database
+    ) -> None:
+        async with database.transaction(driver.scope) as session:
+            await session.execute(
+                text(
+                    "INSERT INTO permit (organization_id, environment, capacity) "
+                    "VALUES (:id, '', 3), (:id, 'production', 1)"
+                ),
+                {"id": driver.scope.organization_id},
+            )
+        environments = ["production", "production", "staging", "staging", "staging"]
+        made = await asyncio.gather(*(driver.submit(environment=name) for name in environments))
+        admitted = [run for run in [await driver.look(one) for one in made] if run.admitted_at]
+        assert len(admitted) == 3
+        assert sum(run.environment == "production" for run in admitted) == 1
+
+    async def test_the_end_of_a_run_admits_the_next(self, driver: Driver) -> None:
+        first = await driver.submit(deployment="one")
+        second = await driver.submit(deployment="one")
+        assert (await driver.advance(second)).state is RunState.QUEUED
+        await driver.services.runs.cancel(driver.scope, first.id)
+        assert (await driver.advance(first)).state is RunState.CANCELED
+        assert (await driver.advance(second)).step is not None
+
+
+class TestAdvance:
+    async def test_goes_from_plan_over_approval_to_applied(self, driver: Driver) -> None:
+        run = await driver.submit()
+        assert (await driver.plan(run)).state is RunState.AWAITING_APPROVAL
+        await driver.services.runs.approve(driver.scope, run.id, "looks good")
+        assert (await driver.apply(run)).state is RunState.APPLIED
+        seen = await driver.look(run)
+        assert seen.finished_at is not None
+        assert seen.due_at is None
+        assert (await driver.services.runs.detail(driver.scope, run.id)).steps[-1].phase is StepPhase.APPLY
+
+    async def test_applies_at_once_where_that_was_asked_for(self, driver: Driver) -> None:
+        run = await driver.submit(auto_apply=True)
+        move = await driver.plan(run)
+        assert (move.state, move.step and move.step.phase) == (RunState.APPLYING, StepPhase.APPLY)
+
+    async def test_without_changes_there_is_nothing_to_approve(self, driver: Driver) -> None:
+        run = await driver.submit()
+        assert (await driver.plan(run, ExitClass.NO_CHANGES)).state is RunState.APPLYING
+
+    async def test_a_run_that_only_plans_takes_no_lock(self, driver: Driver, database: Database) -> None:
+        held = await driver.submit(deployment="one")
+        preview = await driver.submit(deployment="one", operation=StepOperation.PLAN)
+        assert (await driver.plan(preview)).state is RunState.PLANNED
+        assert (await driver.advance(held)).step is not None
+        assert await count(database, driver.scope, "deployment_lock") == 1
+
+    async def test_asking_twenty_times_at_once_moves_it_once(self, driver: Driver, database: Database) -> None:
+        run = await driver.submit()
+        moves = await asyncio.gather(*(driver.advance(run) for _ in range(20)))
+        assert {move.step for move in moves} == {moves[0].step}
+        assert await count(database, driver.scope, "run_step") == 0
+
+    async def test_a_lost_plan_is_done_again_and_a_lost_apply_is_not(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit(auto_apply=True)
+        lost = await driver.admit(run)
+        await driver.services.steps.cli_started(driver.scope, lost.step_id)
+        await expire(database, driver.scope)
+        again = await driver.advance(run)
+        assert again.step is not None
+        assert again.step.attempt == 2
+        await driver.plan(run)
+        lost = await driver.admit(run)
+        await driver.services.steps.cli_started(driver.scope, lost.step_id)
+        await expire(database, driver.scope)
+        assert (await driver.advance(run)).state is RunState.NEEDS_ATTENTION
+        seen = await driver.look(run)
+        assert "nobody saw" in (seen.error_message or "")
+
+    async def test_what_needs_attention_holds_back_the_deployment_until_acknowledged(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit(deployment="one", auto_apply=True)
+        await driver.plan(run)
+        lost = await driver.admit(run)
+        await driver.services.steps.cli_started(driver.scope, lost.step_id)
+        await expire(database, driver.scope)
+        await driver.advance(run)
+        following = await driver.submit(deployment="one")
+        assert (await driver.advance(following)).state is RunState.QUEUED
+        await driver.services.runs.acknowledge(driver.scope, run.id)
+        assert (await driver.advance(following)).state is RunState.PLANNING
+        with pytest.raises(NoAttentionNeeded):
+            await driver.services.runs.acknowledge(driver.scope, run.id)
+
+    async def test_a_step_that_never_starts_is_given_up_in_the_end(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit()
+        for _ in range(5):
+            await driver.admit(run)
+            await expire(database, driver.scope)
+        assert (await driver.advance(run)).state is RunState.FAILED
+        assert "any worker" in ((await driver.look(run)).error_message or "")
+
+
+async def expire(database: Database, scope: Scope) -> None:
+    """Let all leases end now, as if nobody had renewed them."""
+    async with database.transaction(scope) as session:
+        await session.execute(
+            text("UPDATE run_step SET lease_expires_at = now() - interval '1 second' WHERE finished_at IS NULL")
+        )
+
+
+class TestDecisions:
+    async def test_a_second_approval_is_harmless_and_a_rejection_after_it_refused(self, driver: Driver) -> None:
+        run = await driver.submit()
+        await driver.plan(run)
+        first = await driver.services.runs.approve(driver.scope, run.id, None)
+        again = await driver.services.runs.approve(driver.scope, run.id, "me too")
+        assert again.decided_at == first.decided_at
+        with pytest.raises(NoDecisionAwaited):
+            await driver.services.runs.reject(driver.scope, run.id, None)
+
+    async def test_of_approvals_and_rejections_at_once_one_kind_wins(self, driver: Driver) -> None:
+        run = await driver.submit()
+        await driver.plan(run)
+        decide = (driver.services.runs.approve, driver.services.runs.reject)
+        answers = await asyncio.gather(
+            *(decide[n % 2](driver.scope, run.id, None) for n in range(10)), return_exceptions=True
+        )
+        assert sum(isinstance(answer, NoDecisionAwaited) for answer in answers) == 5
+
+    async def test_nothing_is_decided_before_there_is_a_plan(self, driver: Driver) -> None:
+        run = await driver.submit()
+        with pytest.raises(NoDecisionAwaited):
+            await driver.services.runs.approve(driver.scope, run.id, None)
+
+    async def test_a_rejected_run_ends_and_frees_its_deployment(self, driver: Driver) -> None:
+        run = await driver.submit(deployment="one")
+        await driver.plan(run)
+        await driver.services.runs.reject(driver.scope, run.id, "too big")
+        assert (await driver.advance(run)).state is RunState.REJECTED
+        assert (await driver.advance(await driver.submit(deployment="one"))).step is not None
+
+    async def test_nobody_answering_in_time_ends_the_run(self, driver: Driver, database: Database) -> None:
+        run = await driver.submit()
+        await driver.plan(run)
+        async with database.transaction(driver.scope) as session:
+            await session.execute(text("UPDATE run SET approval_until = now()"))
+        assert (await driver.advance(run)).state is RunState.TIMED_OUT
+
+
+class TestCancel:
+    async def test_racing_the_end_of_the_apply_leaves_one_truth(self, driver: Driver) -> None:
+        run = await driver.submit(auto_apply=True)
+        await driver.plan(run)
+        step = await driver.admit(run)
+        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        finish = driver.services.steps.record_outcome(
+            driver.scope, an_outcome(step.step_id), outputs={}, plan=None
+        )
+        cancels = [driver.services.runs.cancel(driver.scope, run.id) for _ in range(5)]
+        await asyncio.gather(finish, *cancels, *(driver.advance(run) for _ in range(5)), return_exceptions=True)
+        assert (await driver.advance(run)).state is RunState.APPLIED
+
+    async def test_tells_a_running_step_to_stop(self, driver: Driver) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        assert await driver.services.steps.renew(driver.scope, step.step_id) is False
+        await driver.services.runs.cancel(driver.scope, run.id)
+        assert await driver.services.steps.renew(driver.scope, step.step_id) is True
+        assert (await driver.advance(run)).interrupt
+
+    async def test_an_ended_run_can_not_be_canceled_and_a_canceled_one_can_again(self, driver: Driver) -> None:
+        run = await driver.submit(auto_apply=True)
+        await driver.plan(run)
+        await driver.apply(run)
+        with pytest.raises(RunEnded):
+            await driver.services.runs.cancel(driver.scope, run.id)
+        other = await driver.submit()
+        await driver.services.runs.cancel(driver.scope, other.id)
+        await driver.advance(other)
+        assert (await driver.services.runs.cancel(driver.scope, other.id)).state is RunState.CANCELED
+
+
+class TestWakeOverdue:
+    async def test_wakes_what_is_past_its_time_and_nothing_else(self, driver: Driver, database: Database) -> None:
+        overdue, early = await driver.submit(), await driver.submit()
+        async with database.transaction(driver.scope) as session:
+            await session.execute(
+                text("UPDATE run SET due_at = now() - interval '2 minutes' WHERE id = :id"), {"id": overdue.id}
+            )
+        before = await wakes_of(database, driver.scope)
+        await driver.services.moves.wake_overdue()
+        after = await wakes_of(database, driver.scope)
+        assert after.count(f"run:{overdue.id}") == before.count(f"run:{overdue.id}") + 1
+        assert after.count(f"run:{early.id}") == before.count(f"run:{early.id}")
+
+    async def test_lets_go_of_a_lock_that_an_ended_run_still_holds(
+        self, driver: Driver, database: Database
+    ) -> None:
+        first = await driver.submit(deployment="one")
+        second = await driver.submit(deployment="one")
+        async with database.transaction(driver.scope) as session:
+            await session.execute(
+                text("UPDATE run SET state = 'failed', finished_at = now(), due_at = NULL WHERE id = :id"),
+                {"id": first.id},
+            )
+        await driver.services.moves.wake_overdue()
+        assert (await driver.look(second)).admitted_at is not None
+
+
+async def wakes_of(database: Database, scope: Scope) -> list[str]:
+    async with database.transaction(scope) as session:
+        return list((await session.execute(text("SELECT workflow_id FROM outbox"))).scalars())
+
+
+@pytest.mark.usefixtures("walls")
+class TestOtherOrganizations:
+    async def test_find_nothing_and_change_nothing(self, make_driver: Callable[[], Awaitable[Driver]]) -> None:
+        driver, stranger = await make_driver(), await make_driver()
+        run = await driver.submit()
+        await driver.plan(run)
+        runs, theirs = driver.services.runs, stranger.scope
+        for attempt in (
+            runs.get(theirs, run.id),
+            runs.detail(theirs, run.id),
+            runs.cancel(theirs, run.id),
+            runs.approve(theirs, run.id, None),
+            runs.reject(theirs, run.id, None),
+            runs.acknowledge(theirs, run.id),
+            driver.services.outputs.of_run(theirs, run.id),
+            driver.services.outputs.plan(theirs, run.id),
+            driver.services.outputs.reveal(theirs, run.id),
+            driver.services.moves.advance(RunReference(organization_id=theirs.organization_id, run_id=run.id)),
+        ):
+            with pytest.raises(RunNotFound):
+                await attempt
+        with pytest.raises(DeploymentNotFound):
+            await driver.services.deployments.get(theirs, run.deployment_id)
+        with pytest.raises(DeploymentNotFound):
+            await driver.services.deployments.states(theirs, run.deployment_id, after=None, limit=9)
+        assert (await driver.look(run)).decision is None
+        assert await runs.page(theirs, RunFilter(), after=None, limit=9) == []
+
+    async def test_names_of_deployments_are_each_ones_own(
+        self, make_driver: Callable[[], Awaitable[Driver]]
+    ) -> None:
+        one, other = await make_driver(), await make_driver()
+        mine, theirs = await one.submit(deployment="same"), await other.submit(deployment="same")
+        assert mine.deployment_id != theirs.deployment_id
+        assert (await other.look(theirs)).admitted_at is not None
+
+    async def test_steps_can_not_be_admitted(self, make_driver: Callable[[], Awaitable[Driver]]) -> None:
+        driver, stranger = await make_driver(), await make_driver()
+        run = await driver.submit()
+        move = await driver.advance(run)
+        assert move.step is not None
+        with pytest.raises(RunNotFound):
+            await driver.services.steps.admit(stranger.scope, move.step, WORKER)
+
+
+class TestPage:
+    async def test_shows_what_the_filter_says_newest_first(self, driver: Driver) -> None:
+        made = [
+            await driver.submit(environment=name, tags={"team": team})
+            for name, team in (("staging", "a"), ("production", "a"), ("production", "b"))
+        ]
+        page = driver.services.runs.page
+        everything = await page(driver.scope, RunFilter(), after=None, limit=9)
+        assert [run.id for run in everything] == [run.id for run in reversed(made)]
+        production = await page(driver.scope, RunFilter(environment="production"), after=None, limit=9)
+        assert [run.id for run in production] == [made[2].id, made[1].id]
+        tagged = await page(driver.scope, RunFilter(tag={"team": "a"}), after=None, limit=9)
+        assert [run.id for run in tagged] == [made[1].id, made[0].id]
+        behind = await page(driver.scope, RunFilter(), after=made[2].id, limit=1)
+        assert [run.id for run in behind] == [made[1].id]
+
+    async def test_a_run_is_overdue_by_the_databases_clock_alone(self, driver: Driver) -> None:
+        run = await driver.submit()
+        assert run.due_at is not None
+        assert run.due_at - run.created_at < timedelta(seconds=1)

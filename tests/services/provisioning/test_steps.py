@@ -1,0 +1,356 @@
+"""Steps as use cases: who may begin, who may still write, and that nothing that was kept is lost."""
+
+import asyncio
+import hashlib
+from collections.abc import Awaitable, Callable
+
+import pytest
+from sqlalchemy import text
+
+from domain.long_work import Priority
+from domain.provisioning.errors import (
+    OutputsShown,
+    PlanNotReady,
+    StateUnreadable,
+    StepRefused,
+    StepSuperseded,
+)
+from domain.provisioning.logs import LogPosition
+from domain.provisioning.messages import StepOrder
+from domain.provisioning.runs import Run
+from domain.provisioning.states import RunState
+from domain.run_steps import (
+    ExitClass,
+    InterruptReason,
+    StepOperation,
+    StepOutput,
+    StepPhase,
+    StepProgress,
+    StepStage,
+)
+from storage.database import Database
+from tests.factories.runs import WORKER, Driver, a_state, an_outcome
+from tests.services.provisioning.test_runs import count, expire
+
+pytestmark = pytest.mark.servers
+
+
+def order(driver: Driver, run: Run, *, phase: StepPhase = StepPhase.PLAN, attempt: int = 1) -> StepOrder:
+    return StepOrder(
+        organization_id=driver.scope.organization_id,
+        run_id=run.id,
+        phase=phase,
+        attempt=attempt,
+        priority=Priority.PLAN,
+    )
+
+
+class TestAdmit:
+    async def test_of_ten_at_once_one_begins(self, driver: Driver) -> None:
+        run = await driver.submit()
+        await driver.advance(run)
+        begun = await asyncio.gather(
+            *(driver.services.steps.admit(driver.scope, order(driver, run), WORKER) for _ in range(10)),
+            return_exceptions=True,
+        )
+        assert sum(isinstance(answer, StepRefused) for answer in begun) == 9
+
+    async def test_refuses_a_run_that_is_elsewhere(self, driver: Driver) -> None:
+        run = await driver.submit()
+        with pytest.raises(StepRefused, match="accepted"):
+            await driver.services.steps.admit(driver.scope, order(driver, run), WORKER)
+        await driver.advance(run)
+        with pytest.raises(StepRefused, match="planning"):
+            await driver.services.steps.admit(driver.scope, order(driver, run, phase=StepPhase.APPLY), WORKER)
+
+    async def test_refuses_an_attempt_that_is_over(self, driver: Driver, database: Database) -> None:
+        run = await driver.submit()
+        await driver.admit(run)
+        await expire(database, driver.scope)
+        with pytest.raises(StepRefused, match="over"):
+            await driver.services.steps.admit(driver.scope, order(driver, run), WORKER)
+        await driver.services.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
+
+    async def test_refuses_while_another_lease_is_live(self, driver: Driver) -> None:
+        run = await driver.submit()
+        await driver.admit(run)
+        with pytest.raises(StepRefused, match="live"):
+            await driver.services.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
+
+    async def test_refuses_a_phase_that_has_an_outcome(self, driver: Driver) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        await driver.services.steps.record_outcome(
+            driver.scope, an_outcome(step.step_id, ExitClass.FAILED), outputs={}, plan=None
+        )
+        with pytest.raises(StepRefused, match="over"):
+            await driver.services.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
+
+    async def test_refuses_a_run_whose_lock_somebody_took_away(self, driver: Driver, database: Database) -> None:
+        run = await driver.submit()
+        await driver.advance(run)
+        async with database.transaction(driver.scope) as session:
+            await session.execute(text("DELETE FROM deployment_lock"))
+        with pytest.raises(StepRefused, match="hold"):
+            await driver.services.steps.admit(driver.scope, order(driver, run), WORKER)
+
+    async def test_gives_back_a_step_whose_cli_never_started(self, driver: Driver) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        await driver.services.steps.give_back(driver.scope, step.step_id)
+        assert (await driver.admit(run)).step_id != step.step_id
+
+    async def test_a_started_step_is_not_given_back(self, driver: Driver) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        await driver.services.steps.give_back(driver.scope, step.step_id)
+        assert (await driver.advance(run)).step is None
+
+    async def test_hands_over_what_was_approved(self, driver: Driver) -> None:
+        run = await driver.submit(inputs={"size": 3}, secret_inputs={"password": ["hunter2"]})
+        await driver.plan(run)
+        await driver.services.runs.approve(driver.scope, run.id, None)
+        assignment = await driver.admit(run)
+        given = await driver.services.materials.fetch(driver.scope, assignment)
+        assert (given.plan, given.lock_file) == (b"the plan", b"the lock file")
+        assert given.secret_inputs == {"password": ["hunter2"]}
+        assert hashlib.sha256(given.module_archive).hexdigest() == assignment.module_digest
+        assert assignment.plan is not None
+        assert assignment.plan.sha256 == (await driver.look(run)).plan_sha256
+
+
+class TestFence:
+    async def test_a_superseded_step_writes_no_outcome_and_its_state_goes_aside(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit(auto_apply=True)
+        await driver.plan(run)
+        lost = await driver.admit(run)
+        await driver.services.steps.cli_started(driver.scope, lost.step_id)
+        await expire(database, driver.scope)
+        assert (await driver.advance(run)).state is RunState.NEEDS_ATTENTION
+        for late in (
+            driver.services.steps.renew(driver.scope, lost.step_id),
+            driver.services.steps.cli_started(driver.scope, lost.step_id),
+            driver.services.steps.record_outcome(driver.scope, an_outcome(lost.step_id), outputs={}, plan=None),
+        ):
+            with pytest.raises(StepSuperseded):
+                await late
+        kept = await driver.services.states.store(driver.scope, lost.step_id, a_state(7))
+        assert kept.quarantined
+        await driver.services.steps.store_log(driver.scope, lost.step_id, 0, b"late\n")
+        assert await count(database, driver.scope, "state_version") == 0
+        assert await count(database, driver.scope, "state_quarantine") == 1
+        assert await count(database, driver.scope, "log_chunk") == 1
+        assert (await driver.look(run)).state is RunState.NEEDS_ATTENTION
+
+    async def test_a_lease_that_has_ended_is_not_renewed(self, driver: Driver, database: Database) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        await expire(database, driver.scope)
+        with pytest.raises(StepSuperseded):
+            await driver.services.steps.renew(driver.scope, step.step_id)
+
+    async def test_an_outcome_after_the_lease_counts_while_nobody_took_over(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit(auto_apply=True)
+        step = await driver.admit(run)
+        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        await expire(database, driver.scope)
+        await driver.services.steps.record_outcome(
+            driver.scope, an_outcome(step.step_id, ExitClass.NO_CHANGES), outputs={}, plan=None
+        )
+        assert (await driver.advance(run)).state is RunState.APPLYING
+
+    async def test_a_write_left_open_holds_back_who_would_take_over(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        async with database.transaction(driver.scope) as session:
+            await session.execute(
+                text("SELECT 1 FROM deployment WHERE step_id = :id FOR SHARE"), {"id": step.step_id}
+            )
+            await session.execute(text("UPDATE run_step SET lease_expires_at = now() - interval '1 second'"))
+            taking_over = asyncio.create_task(
+                driver.services.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
+            )
+            done, _ = await asyncio.wait({taking_over}, timeout=0.3)
+            assert not done
+        assert (await taking_over).step_id != step.step_id
+
+
+class TestOutcome:
+    async def test_the_first_one_stays(self, driver: Driver) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        for exit_class in (ExitClass.FAILED, ExitClass.SUCCEEDED):
+            await driver.services.steps.record_outcome(
+                driver.scope, an_outcome(step.step_id, exit_class), outputs={}, plan=None
+            )
+        assert (await driver.advance(run)).state is RunState.FAILED
+
+    async def test_wakes_the_workflow_when_the_worker_is_gone(self, driver: Driver, database: Database) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        before = await count(database, driver.scope, "outbox")
+        gone = an_outcome(step.step_id, ExitClass.INTERRUPTED).model_copy(
+            update={"reason": InterruptReason.WORKER_GONE}
+        )
+        await driver.services.steps.record_outcome(driver.scope, gone, outputs={}, plan=None)
+        assert await count(database, driver.scope, "outbox") == before + 1
+
+    async def test_progress_is_shown_while_a_step_runs(self, driver: Driver) -> None:
+        run = await driver.submit()
+        await driver.admit(run)
+        news = StepProgress(stage=StepStage.PLANNING, done=1, total=3, message="null_resource.a: creating")
+        await driver.services.steps.report_progress(driver.scope, run.id, news)
+        seen = await driver.look(run)
+        assert (seen.stage, seen.progress_done, seen.progress_total) == (StepStage.PLANNING, 1, 3)
+
+
+class TestStates:
+    async def test_each_new_serial_is_the_newest_and_the_next_step_gets_it(self, driver: Driver) -> None:
+        run = await driver.submit(deployment="one", auto_apply=True)
+        await driver.plan(run)
+        step = await driver.admit(run)
+        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        for serial in (1, 2, 2, 5):
+            kept = await driver.services.states.store(driver.scope, step.step_id, a_state(serial))
+            assert (kept.serial, kept.quarantined) == (serial, False)
+        await driver.services.steps.record_outcome(driver.scope, an_outcome(step.step_id), outputs={}, plan=None)
+        await driver.advance(run)
+        listed = await driver.services.deployments.states(driver.scope, run.deployment_id, after=None, limit=9)
+        assert [state.serial for state in listed] == [5, 2, 1]
+        assignment = await driver.admit(await driver.submit(deployment="one"))
+        given = await driver.services.materials.fetch(driver.scope, assignment)
+        assert given.state == a_state(5)
+
+    @pytest.mark.parametrize(
+        ("data", "reason"), [(a_state(1), "serial"), (a_state(9, "another"), "lineage")], ids=["older", "foreign"]
+    )
+    async def test_what_does_not_fit_goes_aside_and_blocks(
+        self, driver: Driver, database: Database, data: bytes, reason: str
+    ) -> None:
+        run = await driver.submit(auto_apply=True)
+        await driver.plan(run)
+        step = await driver.admit(run)
+        await driver.services.states.store(driver.scope, step.step_id, a_state(3))
+        kept = await driver.services.states.store(driver.scope, step.step_id, data)
+        assert kept.quarantined
+        async with database.transaction(driver.scope) as session:
+            assert await session.scalar(text("SELECT reason FROM state_quarantine")) == reason
+        deployment = await driver.services.deployments.get(driver.scope, run.deployment_id)
+        assert deployment.blocked_by_run_id == run.id
+
+    @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"serial": "1", "lineage": "a"}', b'{"serial": 1}'])
+    async def test_refuses_what_is_no_state(self, driver: Driver, data: bytes) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        with pytest.raises(StateUnreadable):
+            await driver.services.states.store(driver.scope, step.step_id, data)
+
+    async def test_a_run_that_only_plans_can_not_write_one(self, driver: Driver, database: Database) -> None:
+        run = await driver.submit(operation=StepOperation.PLAN)
+        step = await driver.admit(run)
+        assert (await driver.services.states.store(driver.scope, step.step_id, a_state(1))).quarantined
+        assert await count(database, driver.scope, "state_version") == 0
+
+
+A_SECRET = StepOutput(value="hunter2-canary", type="string", sensitive=True)
+AN_OUTPUT = StepOutput(value={"url": "https://a.example"}, type=["object", {"url": "string"}], sensitive=False)
+NOTHING = StepOutput(value=None, type="string", sensitive=False)
+
+
+class TestOutputs:
+    async def test_sensitive_ones_are_shown_once_and_lie_nowhere_in_the_clear(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit(auto_apply=True)
+        await driver.plan(run)
+        await driver.apply(run, outputs={"secret": A_SECRET, "site": AN_OUTPUT, "nothing": NOTHING})
+        shown = await driver.services.outputs.of_run(driver.scope, run.id)
+        assert [(output.name, output.value) for output in shown] == [
+            ("nothing", None),
+            ("secret", None),
+            ("site", {"url": "https://a.example"}),
+        ]
+        async with database.transaction(driver.scope) as session:
+            rows = (await session.execute(text("SELECT to_jsonb(o)::text FROM run_output o"))).scalars().all()
+        assert not any("hunter2-canary" in row for row in rows)
+        assert await driver.services.outputs.reveal(driver.scope, run.id) == {"secret": "hunter2-canary"}
+        with pytest.raises(OutputsShown):
+            await driver.services.outputs.reveal(driver.scope, run.id)
+
+    async def test_of_ten_who_ask_at_once_one_sees_them(self, driver: Driver) -> None:
+        run = await driver.submit(auto_apply=True)
+        await driver.plan(run)
+        await driver.apply(run, outputs={"secret": A_SECRET})
+        answers = await asyncio.gather(
+            *(driver.services.outputs.reveal(driver.scope, run.id) for _ in range(10)), return_exceptions=True
+        )
+        assert sum(isinstance(answer, dict) for answer in answers) == 1
+
+    async def test_a_plan_is_shown_as_its_cli_shows_it(self, driver: Driver) -> None:
+        run = await driver.submit()
+        with pytest.raises(PlanNotReady):
+            await driver.services.outputs.plan(driver.scope, run.id)
+        await driver.plan(run)
+        assert await driver.services.outputs.plan(driver.scope, run.id) == "+ 1 to add"
+
+
+class TestLogs:
+    async def test_are_read_on_from_any_byte(self, driver: Driver) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        for offset, data in ((0, b"one\n"), (4, b"two\n"), (4, b"two\n"), (8, b"three\n")):
+            await driver.services.steps.store_log(driver.scope, step.step_id, offset, data)
+        pieces = await driver.services.run_logs.read(driver.scope, run.id, LogPosition(1, 6))
+        assert [(piece.offset, piece.data) for piece in pieces] == [(6, b"o\n"), (8, b"three\n")]
+
+    async def test_followers_see_all_of_it_and_how_the_run_ended(self, driver: Driver) -> None:
+        run = await driver.submit(auto_apply=True)
+        step = await driver.admit(run)
+        positions = (LogPosition(), LogPosition(1, 4))
+        followers = [asyncio.create_task(self.followed(driver, run, at)) for at in positions]
+        await driver.services.steps.store_log(driver.scope, step.step_id, 0, b"one\n")
+        await driver.services.steps.store_log(driver.scope, step.step_id, 4, b"two\n")
+        await driver.services.steps.record_outcome(
+            driver.scope, an_outcome(step.step_id, ExitClass.FAILED), outputs={}, plan=None
+        )
+        await driver.advance(run)
+        assert await asyncio.gather(*followers) == [
+            (b"one\ntwo\n", RunState.FAILED),
+            (b"two\n", RunState.FAILED),
+        ]
+
+    @staticmethod
+    async def followed(driver: Driver, run: Run, after: LogPosition) -> tuple[bytes, RunState | None]:
+        seen, end = b"", None
+        async for news in driver.services.run_logs.follow(driver.scope, run.id, after):
+            if isinstance(news, RunState):
+                end = news
+            else:
+                seen += b"".join(piece.data for piece in news)
+        return seen, end
+
+
+@pytest.mark.usefixtures("walls")
+class TestOtherOrganizations:
+    async def test_can_not_write_to_a_step(self, make_driver: Callable[[], Awaitable[Driver]]) -> None:
+        driver, stranger = await make_driver(), await make_driver()
+        run = await driver.submit()
+        step, steps, theirs = await driver.admit(run), driver.services.steps, stranger.scope
+        await steps.give_back(theirs, step.step_id)
+        for attempt in (
+            steps.cli_started(theirs, step.step_id),
+            steps.renew(theirs, step.step_id),
+            steps.store_log(theirs, step.step_id, 0, b"x"),
+            steps.record_outcome(theirs, an_outcome(step.step_id), outputs={}, plan=None),
+            driver.services.states.store(theirs, step.step_id, a_state(1)),
+        ):
+            with pytest.raises(StepSuperseded):
+                await attempt
+        await steps.renew(driver.scope, step.step_id)
