@@ -2,17 +2,23 @@
 
 import asyncio
 import signal
-from typing import Annotated
+from typing import Annotated, Final
 
+import structlog
 from cyclopts import Parameter
+from temporalio.client import Client
 
 from cli.servers.ready import say_ready
 from config.loading import load_settings
 from config.logging import configure_logging
+from config.settings import TemporalSettings
 from domain.errors import ErrorKind, PlatformError
 from workers.composition import open_services
 from workers.serving import QUEUES, serving
 from workers.temporal_client import connect
+
+RECONNECT_SECONDS: Final = 1.0
+log = structlog.get_logger(__name__)
 
 
 class QueueUnknown(PlatformError):
@@ -42,7 +48,23 @@ async def worker(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    client = await connect(settings.temporal, lazy=True)
+    connecting = asyncio.create_task(_connect(settings.temporal))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
+    if not connecting.done():
+        connecting.cancel()
+        return
+    client = connecting.result()
     async with open_services(settings) as services, serving(settings, services, client, queues=queues):
         say_ready(ready_fd)
         await stop.wait()
+
+
+async def _connect(settings: TemporalSettings) -> Client:
+    """Connect to Temporal, for as long as it takes: a worker can't start without, and may be there first."""
+    while True:
+        try:
+            return await connect(settings)
+        except RuntimeError as error:
+            log.warning("waiting_for_temporal", address=settings.address, error=str(error))
+            await asyncio.sleep(RECONNECT_SECONDS)
