@@ -114,7 +114,7 @@ class TestOrder:
     def test_jobs_end_and_servers_come_back(self, services: dict[str, dict[str, Any]]) -> None:
         restarts = {name: service["restart"] for name, service in services.items()}
 
-        assert {name for name, restart in restarts.items() if restart == "no"} == ONE_SHOT
+        assert {restarts[name] for name in ONE_SHOT} == {"no", "on-failure:5"}
         assert {restart for name, restart in restarts.items() if name not in ONE_SHOT} == {"unless-stopped"}
 
     def test_the_schema_is_there_before_any_server_of_ours(self, services: dict[str, dict[str, Any]]) -> None:
