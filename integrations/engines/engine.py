@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
 
 from pydantic import JsonValue
 
@@ -19,9 +19,13 @@ class EngineUnusable(PlatformError):
     code = "provisioning.engine_unusable"
 
 
+# A socket's path has at most 107 bytes, and a folder under somebody's home easily more.
+_SHORT: Final = Path("/tmp")  # noqa: S108  what is made there has an unguessable name and is made anew, for us alone
+
+
 @dataclass(frozen=True, slots=True)
 class StepFolder:
-    """The folder of one step: what lies where. Only the module's own files are in `module`."""
+    """The folder of one step, named by its id: what lies where. Only the module's own files are in `module`."""
 
     root: Path
 
@@ -42,8 +46,8 @@ class StepFolder:
 
     @property
     def temporary(self) -> Path:
-        """TMPDIR of the CLI."""
-        return self.root / "tmp"
+        """TMPDIR of the CLI, outside the folder: providers listen on sockets there, whose paths must be short."""
+        return _SHORT / f"groundwork-{self.root.name[-12:]}"
 
     @property
     def configuration(self) -> Path:

@@ -1,7 +1,8 @@
 """The process between a runner and the CLI: it sees to it that no CLI is ever left running by itself.
 
 Started as `python -I -S guard.py REPORT DEADLINE GRACE` with the CLI's environment, so it imports nothing of ours
-and starts in a few milliseconds (typing and pathlib would double that). Lines on standard input are orders:
+and starts in a few milliseconds (typing and pathlib would double that). Orders come on standard input, each
+ended by a zero byte:
 
     deadline SECONDS        stop the CLI when CLOCK_BOOTTIME passes this, unless another deadline comes
     interrupt               stop the CLI now
@@ -83,7 +84,7 @@ class Guard:
             self._poll.unregister(0)
             self._stop()
             return
-        *orders, self._orders = (self._orders + data).split(b"\n")
+        *orders, self._orders = (self._orders + data).split(b"\0")
         for order in orders:
             word, _, rest = os.fsdecode(order).partition(" ")
             if word == "deadline":

@@ -110,9 +110,9 @@ class GuardedCli:
             self._process.stdin.close()
         await self._process.wait()
 
-    def _order(self, line: str) -> None:
+    def _order(self, order: str) -> None:
         if self._process.stdin is not None and not self._process.stdin.is_closing():
-            self._process.stdin.write(os.fsencode(line) + b"\n")
+            self._process.stdin.write(os.fsencode(order) + b"\0")
 
     async def _hear(self) -> list[str]:
         """Wait for the next line; nothing if the guard has ended."""

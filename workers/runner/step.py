@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -245,7 +244,7 @@ class Step:
         except LeaseLost:
             log.warning("outcome_refused", step_id=str(self._job.step_id))
         if self._is_kept and self._has_folder:  # one that was there before is another attempt's
-            await asyncio.to_thread(shutil.rmtree, self._folder.root, ignore_errors=True)
+            await asyncio.to_thread(workspace.remove_folder, self._folder)
         return result.model_copy(update={"stored": self._is_kept}).outcome()
 
     def _ended(self, ended: CliExit) -> StepResult:

@@ -48,9 +48,16 @@ def make_folder(job: StepJob) -> StepFolder:
     folder = StepFolder(job.folder)
     folder.root.parent.mkdir(parents=True, exist_ok=True)
     folder.root.mkdir(mode=0o700)
+    folder.temporary.mkdir(mode=0o700)
     whose = job.model_dump(mode="json", include={"organization_id", "run_id", "deployment_id", "step_id", "phase"})
     folder.manifest.write_text(json.dumps(whose))
     return folder
+
+
+def remove_folder(folder: StepFolder) -> None:
+    """Remove all that a step has on disk."""
+    for made in (folder.temporary, folder.root):
+        shutil.rmtree(made, ignore_errors=True)
 
 
 def lay_out(job: StepJob, folder: StepFolder, limits: ArchiveLimits) -> None:
@@ -62,7 +69,7 @@ def lay_out(job: StepJob, folder: StepFolder, limits: ArchiveLimits) -> None:
         ModuleRefused, PlanAltered, and what reading an archive raises.
         OSError: a file could not be read or written.
     """
-    for made in (folder.module, folder.data, folder.home, folder.temporary):
+    for made in (folder.module, folder.data, folder.home):
         made.mkdir()
     _copy_module(job.module_archive, folder.module, limits)
     (folder.module / f"{OVERRIDE}.tf").write_text(_BACKEND)

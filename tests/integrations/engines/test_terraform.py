@@ -95,7 +95,7 @@ class TestEnvironment:
         assert environment == {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "HOME": "/runs/a folder/home",
-            "TMPDIR": "/runs/a folder/tmp",
+            "TMPDIR": str(FOLDER.temporary),
             "LANG": "C.UTF-8",
             "TF_CLI_CONFIG_FILE": "/runs/a folder/terraformrc",
             "TF_DATA_DIR": "/runs/a folder/data",

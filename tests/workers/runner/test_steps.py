@@ -1,0 +1,212 @@
+"""Steps through real runners and real CLIs: plan, apply, destroy, and what they refuse."""
+
+import json
+from typing import Final
+
+import pytest
+
+from domain.run_failures import ErrorClass
+from domain.run_steps import ExitClass, StepOperation, StepStage
+from tests.fixtures.archives import a_zip
+from tests.workers.runner.conftest import Steps
+
+pytestmark = pytest.mark.servers
+
+A_MODULE: Final = {
+    "main.tf": """
+terraform {
+  backend "s3" { bucket = "not-used" }
+}
+variable "name" { type = string }
+variable "sizes" { type = list(number) }
+variable "password" {
+  type      = string
+  sensitive = true
+}
+resource "terraform_data" "thing" {
+  input = "${var.name}: ${join(",", var.sizes)}"
+  provisioner "local-exec" { command = "env | sort; printf '%s\\n' \\"$TF_VAR_password\\"" }
+}
+output "made" { value = terraform_data.thing.output }
+output "password" {
+  value     = var.password
+  sensitive = true
+}
+""",
+    "terraform.tfvars": 'name = "of the module"\npassword = "of the module"\n',
+    "other.auto.tfvars.json": '{"name": "of the module too"}',
+}
+INPUTS: Final = {"name": "${bob}", "sizes": [1, 2]}
+PASSWORD: Final = 's3cr3t "quoted" + \\value'
+WITH_PROVIDER: Final = {
+    "main.tf": """
+terraform {
+  required_providers { time = { source = "registry.groundwork.test/hashicorp/time" } }
+}
+resource "time_sleep" "short" {
+  count           = 2
+  create_duration = "10ms"
+}
+"""
+}
+SIMPLE: Final = {"main.tf": 'output "greeting" {\n  value = "hello"\n}\n'}
+
+
+class TestARun:
+    async def test_plans_applies_and_destroys(self, steps: Steps) -> None:
+        plan = steps.job(A_MODULE, inputs=INPUTS, secret_inputs={"password": PASSWORD}, show_plan=True)
+        planned = await steps.run(plan)
+        assert (planned.exit_class, planned.stored) == (ExitClass.SUCCEEDED, True)
+        assert planned.changes is not None
+        assert planned.changes.add == 1
+        saved = steps.result(plan).plan
+        assert saved is not None
+        assert "terraform_data.thing will be created" in (saved.text or "")
+
+        apply = steps.apply_of(plan)
+        applied = await steps.run(apply)
+        assert applied.exit_class is ExitClass.SUCCEEDED
+        record, outputs = steps.record(apply), steps.result(apply).outputs
+        assert (outputs["made"].value, outputs["made"].sensitive) == ("${bob}: 1,2", False)
+        assert (outputs["password"].value, outputs["password"].sensitive) == (PASSWORD, True)
+        assert json.loads(record.states[-1])["serial"] == applied.last_serial
+
+        state = steps.folder / "state"
+        state.write_bytes(record.states[-1])
+        destroy_plan = steps.job(
+            A_MODULE,
+            operation=StepOperation.DESTROY,
+            inputs=INPUTS,
+            secret_inputs={"password": PASSWORD},
+            state=state,
+        )
+        planned = await steps.run(destroy_plan)
+        assert planned.changes is not None
+        assert planned.changes.remove == 1
+        destroy = steps.apply_of(destroy_plan)
+        assert (await steps.run(destroy)).exit_class is ExitClass.SUCCEEDED
+        assert json.loads(steps.record(destroy).states[-1])["resources"] == []
+
+    async def test_leaves_no_secret_in_what_is_recorded_and_nothing_in_its_folder(self, steps: Steps) -> None:
+        plan = steps.job(A_MODULE, inputs=INPUTS, secret_inputs={"password": PASSWORD}, show_plan=True)
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        outcome = await steps.run(apply)
+        record = steps.record(apply)
+        assert len(record.log) == outcome.log_end
+        assert b"[redacted]" in record.log
+        for shown in (record.log, steps.record(plan).log, outcome.model_dump_json().encode()):
+            assert PASSWORD.encode() not in shown
+            assert json.dumps(PASSWORD).encode()[1:-1] not in shown
+        assert not plan.folder.exists()
+        assert not apply.folder.exists()
+
+    async def test_gives_the_cli_nothing_of_the_environment_around_it(self, steps: Steps) -> None:
+        plan = steps.job(A_MODULE, inputs=INPUTS, secret_inputs={"password": PASSWORD})
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        await steps.run(apply)
+        said = steps.record(apply).log
+        assert b"callers-secret-value" not in said
+        names = {
+            event["hook"]["output"].partition("=")[0]
+            for event in map(json.loads, filter(lambda line: line.startswith(b"{"), said.splitlines()))
+            if event.get("type") == "provision_progress" and "=" in event["hook"]["output"]
+        }
+        assert names == {
+            *("PATH", "HOME", "TMPDIR", "LANG", "PWD", "CHECKPOINT_DISABLE"),
+            *("TF_CLI_CONFIG_FILE", "TF_DATA_DIR", "TF_IN_AUTOMATION", "TF_INPUT", "TF_VAR_password"),
+        }
+
+    async def test_uses_the_provider_that_the_plan_was_made_with(self, steps: Steps) -> None:
+        plan = steps.job(WITH_PROVIDER)
+        assert (await steps.run(plan)).exit_class is ExitClass.SUCCEEDED
+        apply = steps.apply_of(plan)
+        assert apply.lock_file is not None
+        assert (await steps.run(apply)).exit_class is ExitClass.SUCCEEDED
+
+        other = steps.apply_of(plan)
+        assert other.lock_file is not None
+        locked = other.lock_file.read_text()
+        other.lock_file.write_text(locked.replace("0.14.2", "0.14.1"))
+        refused = await steps.run(other)
+        assert refused.exit_class is ExitClass.FAILED
+
+    async def test_tells_how_far_it_is(self, steps: Steps) -> None:
+        plan = steps.job({"main.tf": WITH_PROVIDER["main.tf"].replace("10ms", "700ms")})
+        await steps.run(plan)
+        steps.progress.clear()
+        await steps.run(steps.apply_of(plan))
+        assert {(p.stage, p.done, p.total) for p in steps.progress} >= {(StepStage.APPLYING, 0, 2)}
+
+    async def test_takes_a_zip_as_well(self, steps: Steps) -> None:
+        outcome = await steps.run(steps.job(a_zip(SIMPLE)))
+        assert outcome.exit_class is ExitClass.SUCCEEDED
+
+
+class TestAPlan:
+    async def test_without_changes_says_so(self, steps: Steps) -> None:
+        plan = steps.job(WITH_PROVIDER)
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        await steps.run(apply)
+        state = steps.folder / "state"
+        state.write_bytes(steps.record(apply).states[-1])
+        outcome = await steps.run(steps.job(WITH_PROVIDER, state=state))
+        assert (outcome.exit_class, outcome.exit_code) == (ExitClass.NO_CHANGES, 0)
+
+    async def test_of_a_module_that_wants_more_inputs_fails_for_its_configuration(self, steps: Steps) -> None:
+        outcome = await steps.run(steps.job(A_MODULE, inputs={"sizes": []}, secret_inputs={"password": "p"}))
+        assert outcome.exit_class is ExitClass.FAILED
+        assert outcome.failure is not None
+        assert outcome.failure.error_class is ErrorClass.CONFIG
+        assert '"name"' in outcome.failure.message
+
+    async def test_refuses_inputs_that_the_module_does_not_have(self, steps: Steps) -> None:
+        inputs = {"one": 1, "two": 2, "three": 3, "four": 4}
+        outcome = await steps.run(steps.job(SIMPLE, inputs=inputs, refuse_undeclared=True))
+        assert outcome.failure is not None
+        assert outcome.failure.error_class is ErrorClass.CONFIG
+        assert "does not declare a variable" in outcome.failure.message
+
+    async def test_drops_inputs_that_the_module_does_not_have(self, steps: Steps) -> None:
+        outcome = await steps.run(steps.job(SIMPLE, inputs={"one": 1}))
+        assert outcome.exit_class is ExitClass.SUCCEEDED
+
+
+class TestAnApply:
+    async def test_of_another_plan_than_was_approved_is_refused(self, steps: Steps) -> None:
+        plan = steps.job(SIMPLE)
+        await steps.run(plan)
+        apply = steps.apply_of(plan).model_copy(update={"plan_sha256": "0" * 64})
+        outcome = await steps.run(apply)
+        assert outcome.failure is not None
+        assert outcome.failure.message == "the saved plan is not the one that was approved"
+        assert steps.record(apply).states == []
+
+    async def test_of_a_stale_plan_is_told_apart(self, steps: Steps) -> None:
+        first = steps.job(WITH_PROVIDER)
+        await steps.run(first)
+        apply = steps.apply_of(first)
+        await steps.run(apply)
+        state = steps.folder / "state"
+        state.write_bytes(steps.record(apply).states[-1])
+        outcome = await steps.run(steps.apply_of(first).model_copy(update={"state": state}))
+        assert outcome.failure is not None
+        assert outcome.failure.error_class is ErrorClass.PLAN_STALE
+
+
+class TestALog:
+    async def test_of_two_hundred_thousand_lines_is_kept_whole(self, steps: Steps) -> None:
+        module = {
+            "main.tf": 'resource "terraform_data" "loud" {\n'
+            '  provisioner "local-exec" { command = "seq -f line-%.0f 200000" }\n}\n'
+        }
+        plan = steps.job(module)
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        outcome = await steps.run(apply)
+        assert outcome.exit_class is ExitClass.SUCCEEDED
+        log = steps.record(apply).log
+        assert len(log) == outcome.log_end
+        assert log.count(b"line-") >= 2 * 200_000  # each in a message and in its event

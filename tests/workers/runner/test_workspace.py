@@ -1,0 +1,153 @@
+"""Step folders: what a module may bring, and what it may not."""
+
+import json
+import tarfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from domain.errors import PlatformError
+from domain.ids import new_id
+from domain.run_steps import StepJob
+from integrations.archives.members import ArchiveLimits
+from tests.fixtures.archives import a_tar_gz, a_tar_gz_with, a_zip
+from workers.runner.workspace import ModuleRefused, lay_out, make_folder, remove_folder
+
+Pack = Callable[[Mapping[str, str]], bytes]
+LIMITS = ArchiveLimits(members=100, unpacked_bytes=1024 * 1024)
+
+
+def a_job(folder: Path, archive: bytes, **fields: object) -> StepJob:
+    step_id = new_id()
+    (folder / "archive").write_bytes(archive)
+    made = {
+        **dict.fromkeys(("organization_id", "run_id", "deployment_id", "step_id"), step_id),
+        "phase": "plan",
+        "operation": "apply",
+        "engine": "terraform",
+        "engine_path": "/usr/bin/terraform",
+        "folder": folder / "work" / str(step_id),
+        "module_archive": folder / "archive",
+        "lease_started": 0,
+    }
+    return StepJob.model_validate(made | fields)
+
+
+def laid_out(tmp_path: Path, archive: bytes, **fields: object) -> dict[str, str]:
+    """Lay out a module; give the files of the root module."""
+    job = a_job(tmp_path, archive, **fields)
+    folder = make_folder(job)
+    try:
+        lay_out(job, folder, LIMITS)
+        files = sorted(path for path in folder.module.rglob("*") if path.is_file())
+        return {str(path.relative_to(folder.module)): path.read_text() for path in files}
+    finally:
+        remove_folder(folder)
+
+
+def a_link(kind: bytes, target: str) -> tarfile.TarInfo:
+    info = tarfile.TarInfo("link")
+    info.type, info.linkname = kind, target
+    return info
+
+
+class TestLayOut:
+    @pytest.mark.parametrize("pack", [a_tar_gz, a_zip])
+    def test_copies_the_module_and_adds_backend_and_inputs(
+        self, tmp_path: Path, pack: Callable[[Mapping[str, str]], bytes]
+    ) -> None:
+        files = laid_out(tmp_path, pack({"main.tf": "# x", "modules/in/main.tf": "# y"}), inputs={"a": "é${x}"})
+        assert set(files) == {
+            *("main.tf", "modules/in/main.tf"),
+            *("zz_groundwork_override.tf", "groundwork.auto.tfvars.json"),
+        }
+        assert json.loads(files["groundwork.auto.tfvars.json"]) == {"a": "é${x}"}
+        assert 'backend "local"' in files["zz_groundwork_override.tf"]
+
+    def test_leaves_out_the_values_of_the_modules_root_and_keeps_others(self, tmp_path: Path) -> None:
+        names = ["terraform.tfvars", "terraform.tfvars.json", "a.auto.tfvars", "a.auto.tfvars.json"]
+        files = laid_out(
+            tmp_path, a_tar_gz(dict.fromkeys([*names, "examples/a/terraform.tfvars", "b.tfvars"], ""))
+        )
+        assert set(files) - {"zz_groundwork_override.tf", "groundwork.auto.tfvars.json"} == {
+            *("examples/a/terraform.tfvars", "b.tfvars"),
+        }
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "zz_groundwork_override.tf",
+            "zz_groundwork_override.tofu",
+            "ZZ_groundwork_override.tf.json",
+            "zzz_override.tf",
+            "zz_groundwork_override_override.tofu.json",
+            "terraform.tfstate",
+            "terraform.tfstate.backup",
+            "errored.tfstate",
+            ".terraform.tfstate.lock.info",
+        ],
+    )
+    def test_refuses_files_in_the_platforms_place(self, tmp_path: Path, name: str) -> None:
+        with pytest.raises(ModuleRefused):
+            laid_out(tmp_path, a_tar_gz({"main.tf": "", name: ""}))
+
+    def test_takes_overrides_that_do_not_win(self, tmp_path: Path) -> None:
+        files = laid_out(
+            tmp_path, a_tar_gz({"override.tf": "", "a_override.tf": "", "modules/m/zzz_override.tf": ""})
+        )
+        assert "a_override.tf" in files
+
+    @pytest.mark.parametrize(
+        "archive",
+        [
+            a_tar_gz({"../main.tf": "x"}),
+            a_tar_gz({"/etc/main.tf": "x"}),
+            a_tar_gz({"main.tf": "x", "MAIN.tf": "y"}),
+            a_tar_gz_with(a_link(tarfile.SYMTYPE, "/etc/passwd")),
+            a_tar_gz_with(a_link(tarfile.LNKTYPE, "main.tf")),
+            a_tar_gz_with(a_link(tarfile.CHRTYPE, "")),
+            a_tar_gz_with(a_link(tarfile.FIFOTYPE, "")),
+            a_tar_gz({"big": bytes(2 * 1024 * 1024)}),
+            a_tar_gz({f"file-{number}": "" for number in range(101)}),
+            a_zip({"../main.tf": "x"}),
+            a_zip({"main.tf": "/etc/passwd"}, mode=0o120777),
+            b"no archive",
+            b"PK no archive either",
+            a_tar_gz()[:-20],
+        ],
+    )
+    def test_refuses_hostile_archives_and_writes_nothing_outside(self, tmp_path: Path, archive: bytes) -> None:
+        with pytest.raises(PlatformError):
+            laid_out(tmp_path, archive)
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["archive", "work"]
+
+    def test_keeps_what_is_executable(self, tmp_path: Path) -> None:
+        info = tarfile.TarInfo("run.sh")
+        info.mode = 0o755
+        job = a_job(tmp_path, a_tar_gz_with(info))
+        folder = make_folder(job)
+        lay_out(job, folder, LIMITS)
+        modes = {name: (folder.module / name).stat().st_mode & 0o111 for name in ("run.sh", "main.tf")}
+        remove_folder(folder)
+        assert modes == {"run.sh": 0o111, "main.tf": 0}
+
+
+class TestMakeFolder:
+    def test_is_nobody_elses_and_says_whose_it_is(self, tmp_path: Path) -> None:
+        job = a_job(tmp_path, a_tar_gz(), secret_inputs={"password": "not in the note"})
+        folder = make_folder(job)
+        assert folder.root.stat().st_mode & 0o777 == 0o700
+        assert folder.temporary.stat().st_mode & 0o777 == 0o700
+        note = json.loads(folder.manifest.read_text())
+        assert note["step_id"] == str(job.step_id)
+        assert "not in the note" not in folder.manifest.read_text()
+        remove_folder(folder)
+        assert not folder.temporary.exists()
+
+    def test_is_made_once(self, tmp_path: Path) -> None:
+        job = a_job(tmp_path, a_tar_gz())
+        folder = make_folder(job)
+        with pytest.raises(FileExistsError):
+            make_folder(job)
+        remove_folder(folder)
