@@ -1,23 +1,14 @@
 """The folder of `groundwork dev`: what is in it, who may read it, and who runs it."""
 
 import fcntl
-import json
 import os
+import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
 
-from config.settings import CONFIG_FILE, DEVELOPMENT_SECRETS
 from domain.errors import ErrorKind, PlatformError
-from integrations.embedded.certificates import ensure_certificates
-from integrations.embedded.ports import LOOPBACK, Ports
-from integrations.embedded.postgresql import PostgreSQL
-from integrations.embedded.temporal import TemporalServer
-from workers.composition import make_key_file
-
-HOSTNAME: Final = "registry.groundwork.test"
-KEYS: Final = ("key_encryption_key", "pepper", "signing_key")
+from integrations.embedded.ports import Ports
 
 
 class HomeInUse(PlatformError):
@@ -85,67 +76,29 @@ class Home:
         """Give the ports of the home's servers, the same each time as far as they are free."""
         return Ports(self.path / "ports.json").choose(["api", "postgresql", "temporal", "temporal_web"])
 
-    def write_settings(self, postgresql: PostgreSQL, temporal: TemporalServer, *, api_port: int) -> None:
-        """Write the settings of the home's servers, and let this process read them too."""
-        certificates = ensure_certificates(self.path / "tls", [HOSTNAME, "localhost", LOOPBACK])
-        groups: dict[str, dict[str, object]] = {
-            "database": {
-                "owner_url": postgresql.owner_url,
-                "app_url": postgresql.app_url,
-                "platform_url": postgresql.platform_url,
-            },
-            "temporal": {
-                "address": temporal.address,
-                "namespace": temporal.namespace,
-                "web_url": temporal.web_url,
-            },
-            "registry": {"hostname": HOSTNAME, "public_url": f"https://{LOOPBACK}:{api_port}"},
-            "blobs": {"path": self.path / "blobs"},
-            "secrets": self._keys(),
-            "api": {
-                "host": LOOPBACK,
-                "port": api_port,
-                "tls_certificate": certificates.certificate,
-                "tls_key": certificates.key,
-            },
-            "runner": {"sandbox": "none", "work_path": self.path / "runs"},
-            "tls": {"ca_certificate": certificates.ca_certificate},
-            "logging": {"format": "human"},
+    def facts(self) -> dict[str, str]:
+        """Say where everything of a running home is."""
+        settings = tomllib.loads(self.settings_file.read_text())
+        return {
+            "api": settings["registry"]["public_url"],
+            "documentation": settings["registry"]["public_url"] + "/docs",
+            "temporal": settings["temporal"]["web_url"],
+            "certificate authority": settings["tls"]["ca_certificate"],
+            "administrator's key": str(self.admin_key_file),
+            "settings": str(self.settings_file),
         }
-        lines = [
-            "# Written by `groundwork dev` at each start; variables of the environment win over it.",
-            'environment = "development"',
-            f"home = {_toml(self.path)}",
-        ]
-        for group, values in groups.items():
-            lines += ["", f"[{group}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
-        write_private(self.settings_file, ("\n".join(lines) + "\n").encode())
-        os.environ[CONFIG_FILE] = str(self.settings_file)
 
-    def _keys(self) -> dict[str, object]:
-        """Give the files of the installation's keys, made where they are missing."""
-        directory = self.path / DEVELOPMENT_SECRETS
-        directory.mkdir(mode=0o700, exist_ok=True)
-        files: dict[str, object] = {}
-        for name in KEYS:
-            file = directory / name.replace("_", "-")
-            if not file.exists():
-                make_key_file(file)
-            files[f"{name}_file"] = file
-        return files
-
-
-def write_private(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 in one step."""
-    fresh = path.with_name(path.name + ".new")
-    fresh.unlink(missing_ok=True)
-    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.rename(path)
-
-
-def _toml(value: object) -> str:
-    """Write a value as TOML, whose basic strings take JSON's escapes."""
-    return json.dumps(value, default=str)
+    def in_words(self) -> str:
+        """Write the facts for people, with what to try first."""
+        facts = self.facts()
+        authority, key = facts["certificate authority"], facts["administrator's key"]
+        return "\n".join(
+            [
+                *(f"  {name:<22} {value}" for name, value in facts.items()),
+                "",
+                "Try:",
+                f'  curl --cacert {authority} -H "Authorization: Bearer $(cat {key})" \\',
+                f"    {facts['api']}/api/v1/organizations",
+                f"  GROUNDWORK_CONFIG_FILE={self.settings_file} groundwork doctor",
+            ]
+        )

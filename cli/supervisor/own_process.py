@@ -5,8 +5,12 @@ import os
 import signal
 import sys
 from pathlib import Path
+from typing import Final
 
 from integrations.embedded.process import ServerProcess, end_leftovers
+
+STOP_SECONDS: Final = 120.0
+"""A run that is interrupted has its grace, and then stores what it made: killing it earlier would lose that."""
 
 
 class OwnProcess:
@@ -49,7 +53,7 @@ class OwnProcess:
     async def stop(self) -> None:
         """Let it finish what it does and stop it."""
         if self._process is not None:
-            await self._process.stop(timeout=60)
+            await self._process.stop(timeout=STOP_SECONDS)
 
     async def wait(self) -> int:
         """Wait until it has ended."""

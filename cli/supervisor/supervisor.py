@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Final, Protocol
 
 from cli.supervisor.home import Home
+from cli.supervisor.installation import bring_to_life, write_settings
 from cli.supervisor.log_lines import LogLines
 from cli.supervisor.own_process import OwnProcess
 from integrations.embedded.postgresql import PostgreSQL
@@ -43,7 +44,6 @@ class Supervisor:
         home: Home,
         lines: LogLines,
         *,
-        prepare: Callable[[], None],
         ready: Callable[[], None],
     ) -> None:
         """Take a home that is locked.
@@ -51,12 +51,10 @@ class Supervisor:
         Args:
             home: where everything is.
             lines: where logs go.
-            prepare: called in a thread when PostgreSQL answers: migrations, first rows.
             ready: called when everything answers.
         """
         self._home = home
         self._lines = lines
-        self._prepare = prepare
         self._ready = ready
         self._servers: dict[str, Server] = {}
 
@@ -101,8 +99,8 @@ class Supervisor:
             output=await self._lines.pipe("temporal"),
         )
         async with self._running({"postgresql": postgresql, "temporal": temporal}):
-            self._home.write_settings(postgresql, temporal, api_port=ports["api"])
-            await asyncio.to_thread(self._prepare)
+            write_settings(self._home, postgresql, temporal, api_port=ports["api"])
+            await asyncio.to_thread(bring_to_life, self._home)
             own = {
                 name: OwnProcess(name, self._home.path / name, output=await self._lines.pipe(name))
                 for name in ("api", "worker")

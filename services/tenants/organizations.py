@@ -1,5 +1,6 @@
 """Use cases on organizations."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -47,8 +48,14 @@ class Organizations:
         check_slug(request.slug)
         return await self._make(scope, request, over_the_platform=False)
 
-    async def bootstrap(self, administrator_email: str) -> str | None:
+    async def bootstrap(
+        self, administrator_email: str, *, keep: Callable[[str], None] = lambda _: None
+    ) -> str | None:
         """Make the operators' organization, whose administrator may make others; give that one's key.
+
+        Args:
+            administrator_email: whose key it will be.
+            keep: is given the key before anything is committed, so that no crash can leave one that nobody has.
 
         Returns:
             The key, or None if the installation has its operators already.
@@ -58,7 +65,7 @@ class Organizations:
                 return None
         request = MakeOrganization(OPERATORS, "Operators", administrator_email)
         try:
-            _, key = await self._make(Scope(new_id(), PLATFORM), request, over_the_platform=True)
+            _, key = await self._make(Scope(new_id(), PLATFORM), request, over_the_platform=True, keep=keep)
         except OrganizationExists:
             return None  # another process was first
         return key
@@ -74,7 +81,12 @@ class Organizations:
             return [Organization.model_validate(row) for row in rows]
 
     async def _make(
-        self, scope: Scope, request: MakeOrganization, *, over_the_platform: bool
+        self,
+        scope: Scope,
+        request: MakeOrganization,
+        *,
+        over_the_platform: bool,
+        keep: Callable[[str], None] = lambda _: None,
     ) -> tuple[Organization, str]:
         token = new_token(FIRST_KEY.kind)
         hashed = await self._hasher.hash(token.text)
@@ -97,4 +109,5 @@ class Organizations:
                 audit.record(
                     session, seen_in, "tenants.organization_made", ("organization", row.id), slug=row.slug
                 )
+            keep(token.text)
             return Organization.model_validate(row), token.text

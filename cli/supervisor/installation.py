@@ -1,0 +1,93 @@
+"""What makes a folder an installation: keys, certificates, settings, schema and the first administrator."""
+
+import asyncio
+import json
+import os
+from pathlib import Path
+from typing import Final
+
+from cli.private_files import write_private
+from cli.servers.migrate import migrate_database
+from cli.supervisor.home import Home
+from config.loading import load_settings
+from config.settings import CONFIG_FILE, DEVELOPMENT_SECRETS, Settings
+from integrations.embedded.certificates import ensure_certificates
+from integrations.embedded.ports import LOOPBACK
+from integrations.embedded.postgresql import PostgreSQL
+from integrations.embedded.temporal import TemporalServer
+from workers.composition import make_key_file, open_services
+
+HOSTNAME: Final = "registry.groundwork.test"
+ADMINISTRATOR: Final = "admin@groundwork.test"
+KEYS: Final = ("key_encryption_key", "pepper", "signing_key")
+
+
+def write_settings(home: Home, postgresql: PostgreSQL, temporal: TemporalServer, *, api_port: int) -> None:
+    """Write the settings of the home's servers, and let this process read them too."""
+    certificates = ensure_certificates(home.path / "tls", [HOSTNAME, "localhost", LOOPBACK])
+    groups: dict[str, dict[str, object]] = {
+        "database": {
+            "owner_url": postgresql.owner_url,
+            "app_url": postgresql.app_url,
+            "platform_url": postgresql.platform_url,
+        },
+        "temporal": {
+            "address": temporal.address,
+            "namespace": temporal.namespace,
+            "web_url": temporal.web_url,
+        },
+        "registry": {"hostname": HOSTNAME, "public_url": f"https://{LOOPBACK}:{api_port}"},
+        "blobs": {"path": home.path / "blobs"},
+        "secrets": {f"{name}_file": path for name, path in _keys(home).items()},
+        "api": {
+            "host": LOOPBACK,
+            "port": api_port,
+            "tls_certificate": certificates.certificate,
+            "tls_key": certificates.key,
+        },
+        "runner": {"sandbox": "none", "work_path": home.path / "runs"},
+        "tls": {"ca_certificate": certificates.ca_certificate},
+        "logging": {"format": "human"},
+    }
+    lines = [
+        "# Written by `groundwork dev` at each start; variables of the environment win over it.",
+        'environment = "development"',
+        f"home = {_toml(home.path)}",
+    ]
+    for group, values in groups.items():
+        lines += ["", f"[{group}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
+    write_private(home.settings_file, ("\n".join(lines) + "\n").encode())
+    os.environ[CONFIG_FILE] = str(home.settings_file)
+
+
+def bring_to_life(home: Home) -> None:
+    """Give the home's database its roles and schema, and the installation its first administrator.
+
+    The key is in the home's file before its row is committed; where a crash came between, the next start makes
+    another one, so that none is ever lost.
+    """
+    settings = load_settings()
+    migrate_database(settings.database)
+    asyncio.run(_bootstrap(settings, home))
+
+
+async def _bootstrap(settings: Settings, home: Home) -> None:
+    async with open_services(settings) as services:
+        await services.organizations.bootstrap(
+            ADMINISTRATOR, keep=lambda key: write_private(home.admin_key_file, key.encode() + b"\n")
+        )
+
+
+def _keys(home: Home) -> dict[str, Path]:
+    directory = home.path / DEVELOPMENT_SECRETS
+    directory.mkdir(mode=0o700, exist_ok=True)
+    files = {name: directory / name.replace("_", "-") for name in KEYS}
+    for file in files.values():
+        if not file.exists():
+            make_key_file(file)
+    return files
+
+
+def _toml(value: object) -> str:
+    """Write a value as TOML, whose basic strings take JSON's escapes."""
+    return json.dumps(value, default=str)
