@@ -43,6 +43,10 @@ class RequestLayer:
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
+            if "\0" in scope["path"]:  # no name has one, and PostgreSQL can't even be asked
+                error = HTTPException(404, "there is nothing at this path")
+                await http_error_response(Request(scope), error)(scope, receive, send_with_id)
+                return
             await self._app(scope, receive, send_with_id)
 
 

@@ -1,0 +1,151 @@
+"""The registry protocols, to the letter: what the tools read and what makes them stop."""
+
+import re
+from typing import Any
+
+import httpx2
+import pytest
+
+from domain.registry.names import Platform
+from tests.factories.organizations import Caller
+from tests.factories.registry import (
+    LINUX,
+    MODULES,
+    PROVIDERS,
+    Release,
+    a_module,
+    a_provider,
+    add_key,
+    claim_namespace,
+    publish,
+)
+from tests.fixtures.archives import a_provider_zip, a_tar_gz, a_zip
+from tests.fixtures.signing import Signer
+
+pytestmark = pytest.mark.servers
+
+SIGNER = Signer()
+WINDOWS = Platform("windows", "amd64")
+RELEASE = Release(SIGNER, packages={LINUX: a_provider_zip(), WINDOWS: a_provider_zip(content=b"MZ")})
+
+
+@pytest.fixture
+async def namespace(client: httpx2.AsyncClient, caller: Caller) -> str:
+    name = await claim_namespace(client, caller)
+    await add_key(client, caller, name, SIGNER)
+    await publish(client, caller, MODULES, a_module(name))
+    await publish(client, caller, PROVIDERS, a_provider(name, RELEASE))
+    return name
+
+
+async def get(client: httpx2.AsyncClient, caller: Caller, path: str) -> Any:  # noqa: ANN401  JSON
+    answer = await client.get(path, headers=caller.headers)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["content-type"] == "application/json"
+    return answer.json()
+
+
+class TestDiscovery:
+    async def test_is_exactly_json_and_every_address_ends_with_a_slash(self, client: httpx2.AsyncClient) -> None:
+        for headers in ({}, {"Authorization": "Bearer nonsense"}):
+            answer = await client.get("/.well-known/terraform.json", headers=headers)
+            assert (answer.status_code, answer.headers["content-type"]) == (200, "application/json")
+            assert answer.json() == {"modules.v1": "/v1/modules/", "providers.v1": "/v1/providers/"}
+
+
+class TestModuleVersions:
+    async def test_lists_the_highest_first(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        for version in ("0.10.0", "0.2.0", "0.2.0-rc.1"):
+            await publish(client, caller, MODULES, a_module(namespace, version=version))
+        found = await get(client, caller, f"/v1/modules/{namespace}/network/aws/versions")
+        versions = [{"version": version} for version in ("0.10.0", "0.2.0", "0.2.0-rc.1", "0.1.0")]
+        assert found == {"modules": [{"versions": versions}]}
+
+    @pytest.mark.parametrize("path", ["network/gcp", "Network/aws", "%2e%2e/aws", "network/aws%00", "\u0430/aws"])
+    async def test_what_is_not_there_is_not_found_in_the_protocols_form(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, path: str
+    ) -> None:
+        answer = await client.get(f"/v1/modules/{namespace}/{path}/versions", headers=caller.headers)
+        assert answer.status_code == 404
+        assert list(answer.json()) == ["errors"]
+
+    async def test_needs_a_key(self, client: httpx2.AsyncClient, namespace: str) -> None:
+        answer = await client.get(f"/v1/modules/{namespace}/network/aws/versions")
+        assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
+        assert list(answer.json()) == ["errors"]
+
+
+class TestModuleDownload:
+    @pytest.mark.parametrize(("archive", "ending"), [(a_tar_gz(), ".tar.gz"), (a_zip(), ".zip")])
+    async def test_says_the_same_in_body_and_header_and_the_name_tells_the_kind(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, archive: bytes, ending: str
+    ) -> None:
+        await publish(client, caller, MODULES, a_module(namespace, name="other", archive=archive))
+        path = f"/v1/modules/{namespace}/other/aws/0.1.0/download"
+        answer = await client.get(path, headers=caller.headers)
+        assert answer.status_code == 200
+        location = answer.json()["location"]
+        assert answer.json() == {"location": location, "use_registry_credentials": False}
+        assert answer.headers["x-terraform-get"] == location
+        assert location.startswith("/")
+        assert location.endswith(ending)
+        assert "//" not in location
+        fetched = await client.get(location)
+        assert (fetched.status_code, fetched.content) == (200, archive)
+
+    async def test_names_nobody(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, stranger: Caller
+    ) -> None:
+        other = await claim_namespace(client, stranger)
+        await publish(client, stranger, MODULES, a_module(other))
+        locations = set()
+        for who, where in ((caller, namespace), (stranger, other)):
+            found = await get(client, who, f"/v1/modules/{where}/network/aws/0.1.0/download")
+            locations.add(re.sub(r"/\d+\.", "/", found["location"]))
+        assert len({re.sub(r"[0-9a-f]{64}/[0-9a-f]{64}", "", location) for location in locations}) == 1
+
+    async def test_unknown_versions_are_not_found(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        for version in ("9.9.9", "v0.1.0", "..", "%00"):
+            path = f"/v1/modules/{namespace}/network/aws/{version}/download"
+            assert (await client.get(path, headers=caller.headers)).status_code == 404
+
+
+class TestProviderVersions:
+    async def test_lists_platforms_and_protocols(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        found = await get(client, caller, f"/v1/providers/{namespace}/time/versions")
+        platforms = [{"os": "linux", "arch": "amd64"}, {"os": "windows", "arch": "amd64"}]
+        assert found == {"versions": [{"version": "0.1.0", "protocols": ["5.0"], "platforms": platforms}]}
+
+
+class TestProviderDownload:
+    async def test_gives_all_that_both_tools_check(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        found = await get(client, caller, f"/v1/providers/{namespace}/time/0.1.0/download/linux/amd64")
+        assert (found["os"], found["arch"], found["protocols"]) == ("linux", "amd64", ["5.0"])
+        assert found["filename"] == "terraform-provider-time_0.1.0_linux_amd64.zip"
+        [key] = found["signing_keys"]["gpg_public_keys"]
+        assert key["ascii_armor"].startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----\n")
+        assert (await client.get(found["shasums_url"])).content == RELEASE.checksums
+        assert (await client.get(found["shasums_signature_url"])).content[0] & 0x80
+        package = await client.get(found["download_url"])
+        assert package.content == RELEASE.packages[LINUX]
+        packages = found["packages"]
+        assert set(packages) == {"linux_amd64", "windows_amd64"}
+        assert packages["linux_amd64"]["package_size"] == len(package.content)
+        assert packages["linux_amd64"]["hashes"][0] == f"zh:{found['shasum']}"
+        assert all(each["hashes"][1].startswith("h1:") for each in packages.values())
+
+    async def test_says_which_platforms_there_are(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        path = f"/v1/providers/{namespace}/time/0.1.0/download/plan9/amd64"
+        answer = await client.get(path, headers=caller.headers)
+        assert answer.status_code == 404
+        assert "linux_amd64, windows_amd64" in answer.json()["errors"][0]

@@ -1,0 +1,307 @@
+"""Publishing and listing modules over HTTP."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from domain.ids import new_id
+from storage.blobs.local import LocalBlobStore
+from storage.database import Database
+from tests.factories.organizations import Caller
+from tests.factories.registry import MODULES, Form, a_module, claim_namespace, publish
+from tests.fixtures.archives import A_MODULE, a_tar_gz, a_zip
+from tests.fixtures.stored import never_asked_for, stored
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def namespace(client: httpx2.AsyncClient, caller: Caller) -> str:
+    return await claim_namespace(client, caller)
+
+
+class TestPublishModule:
+    async def test_shows_the_version_it_published(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        form = a_module(namespace, version="1.2.3-rc.1")
+        answer = await publish(
+            client, caller, MODULES, Form({**form.fields, "description": "Networks."}, form.files)
+        )
+        assert answer.status_code == 201
+        shown = answer.json()
+        assert (shown["version"], shown["description"], shown["format"]) == ("1.2.3-rc.1", "Networks.", "tar.gz")
+
+    async def test_takes_the_archive_alone_with_the_fields_as_query(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        answer = await client.post(
+            MODULES,
+            params=dict(a_module(namespace).fields),
+            content=a_zip(),
+            headers=caller.headers | {"Content-Type": "application/zip"},
+        )
+        assert (answer.status_code, answer.json()["format"]) == (201, "zip")
+
+    async def test_the_same_bytes_again_are_no_error(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        first, second = [await publish(client, caller, MODULES, a_module(namespace)) for _ in range(2)]
+        assert (first.status_code, second.status_code) == (201, 200)
+        assert first.json() == second.json()
+
+    async def test_other_bytes_for_a_published_version_are_a_conflict(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        namespace: str,
+        database: Database,
+        blobs: LocalBlobStore,
+    ) -> None:
+        await publish(client, caller, MODULES, a_module(namespace))
+        before = await stored(database, caller, blobs)
+        other = a_tar_gz({"main.tf": f"# {new_id()}"})
+        answer = await publish(client, caller, MODULES, a_module(namespace, archive=other))
+        assert (answer.status_code, answer.json()["code"]) == (409, "registry.version_exists")
+        assert await stored(database, caller, blobs) == before
+
+    async def test_of_twenty_at_once_with_one_version_one_publishes(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        archives = [a_tar_gz({"main.tf": f"# {number}"}) for number in range(20)]
+        answers = await asyncio.gather(
+            *(publish(client, caller, MODULES, a_module(namespace, archive=archive)) for archive in archives)
+        )
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 19
+        [winner] = [answer.json() for answer in answers if answer.status_code == 201]
+        again = await publish(
+            client, caller, MODULES, a_module(namespace, archive=archives[answers.index(_won(answers))])
+        )
+        assert (again.status_code, again.json()) == (200, winner)
+
+    async def test_of_twenty_at_once_with_the_same_bytes_one_is_new(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        answers = await asyncio.gather(*(publish(client, caller, MODULES, a_module(namespace)) for _ in range(20)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 19 + [201]
+        assert len({answer.text for answer in answers}) == 1
+
+    async def test_is_written_to_the_audit_log(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, database: Database
+    ) -> None:
+        published = (await publish(client, caller, MODULES, a_module(namespace))).json()
+        async with database.transaction(caller.scope) as session:
+            found = await session.execute(
+                text("SELECT target, changes FROM audit_event WHERE action = 'registry.module_published'")
+            )
+            [(target, changes)] = found.all()
+        assert target == {"kind": "module_version", "id": published["id"]}
+        assert changes["sha256"] == published["sha256"]
+
+
+def _won(answers: list[httpx2.Response]) -> httpx2.Response:
+    return next(answer for answer in answers if answer.status_code == 201)
+
+
+class TestRefusedModules:
+    @pytest.mark.parametrize(
+        ("bent", "status", "code"),
+        [
+            ({"version": "v1.0.0"}, 422, "registry.version_invalid"),
+            ({"version": "1.0.0+meta"}, 422, "registry.version_invalid"),
+            ({"version": "01.0.0"}, 422, "registry.version_invalid"),
+            ({"version": "1.0"}, 422, "registry.version_invalid"),
+            ({"name": "../etc"}, 422, "registry.name_invalid"),
+            ({"name": "Network"}, 422, "registry.name_invalid"),
+            ({"system": "a/b"}, 422, "registry.name_invalid"),
+            ({"namespace": "\u0430cme"}, 422, "registry.name_invalid"),
+            ({"namespace": "nobody-has-claimed-this"}, 404, "registry.namespace_not_found"),
+            ({"colour": "blue"}, 422, "registry.upload_invalid"),
+        ],
+    )
+    async def test_fields_are_refused_before_the_archive_is_asked_for(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        namespace: str,
+        database: Database,
+        blobs: LocalBlobStore,
+        bent: dict[str, str],
+        status: int,
+        code: str,
+    ) -> None:
+        before = await stored(database, caller, blobs)
+        answer = await client.post(
+            MODULES,
+            params={**a_module(namespace).fields, **bent},
+            content=never_asked_for(),
+            headers=caller.headers | {"Content-Type": "application/gzip"},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert await stored(database, caller, blobs) == before
+
+    @pytest.mark.parametrize(
+        ("archive", "status", "code"),
+        [
+            (b"", 422, "registry.archive_unreadable"),
+            (b"no archive", 422, "registry.archive_unreadable"),
+            (a_tar_gz()[:-20], 422, "registry.archive_unreadable"),
+            (a_zip() + a_zip(), 422, "registry.archive_unreadable"),
+            (a_tar_gz({"README.md": "x"}), 422, "registry.not_a_module"),
+            (a_tar_gz({**A_MODULE, "../x.tf": "x"}), 422, "registry.archive_path"),
+            (a_zip({**A_MODULE, "/etc/x.tf": "x"}), 422, "registry.archive_path"),
+            (a_zip({"main.tf": "/etc/passwd"}, mode=0o120777), 422, "registry.archive_member"),
+            (a_zip({"main.tf": bytes(80 * 1024 * 1024)}), 413, "registry.archive_too_large"),
+        ],
+    )
+    async def test_archives_leave_nothing_behind(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        namespace: str,
+        database: Database,
+        blobs: LocalBlobStore,
+        archive: bytes,
+        status: int,
+        code: str,
+    ) -> None:
+        before = await stored(database, caller, blobs)
+        answer = await publish(client, caller, MODULES, a_module(namespace, archive=archive))
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+        assert await stored(database, caller, blobs) == before
+
+    async def test_more_than_the_limit_ends_the_upload(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        sent = 0
+
+        async def endless() -> AsyncIterator[bytes]:
+            nonlocal sent
+            while True:
+                sent += 1_000_000
+                yield bytes(1_000_000)
+
+        answer = await client.post(
+            MODULES,
+            params=dict(a_module(namespace).fields),
+            content=endless(),
+            headers=caller.headers | {"Content-Type": "application/gzip"},
+        )
+        assert (answer.status_code, answer.json()["code"]) == (413, "registry.upload_too_large")
+        assert sent < 120_000_000
+
+    @pytest.mark.parametrize(("headers", "status"), [({}, 401), ({"Authorization": "Bearer gwk_x"}, 401)])
+    async def test_without_a_good_key_no_byte_is_read(
+        self, client: httpx2.AsyncClient, headers: dict[str, str], status: int
+    ) -> None:
+        answer = await client.post(MODULES, content=never_asked_for(), headers=headers)
+        assert answer.status_code == status
+
+    async def test_without_the_permission_no_byte_is_read(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        body = {"name": "reader", "scopes": ["registry:read"]}
+        key = (await client.post("/api/v1/api-keys", json=body, headers=caller.headers)).json()["key"]
+        answer = await client.post(MODULES, content=never_asked_for(), headers={"Authorization": f"Bearer {key}"})
+        assert (answer.status_code, answer.json()["code"]) == (403, "identity.permission_denied")
+
+
+class TestBrokenForms:
+    @pytest.mark.parametrize(
+        ("content_type", "content"),
+        [
+            ("application/json", b"{}"),
+            ("multipart/form-data", b""),
+            ("multipart/form-data; boundary=x", b""),
+            ("multipart/form-data; boundary=x", b"--x\r\n"),
+            ("multipart/form-data; boundary=x", b"no boundary at all"),
+            (
+                "multipart/form-data; boundary=x",
+                b'--x\r\nContent-Disposition: form-data; name="a\r\n\r\nb\r\n--x--',
+            ),
+            ("multipart/form-data; boundary=x", b"--x\r\nContent-Type: text/plain\r\n\r\nb\r\n--x--\r\n"),
+            ("multipart/form-data; boundary=x", b"--x\r\nA: " + b"a" * 10_000 + b"\r\n\r\n\r\n--x--\r\n"),
+            ("multipart/form-data; boundary=x", b"--x\r\n" + b"A: a\r\n" * 100 + b"\r\n\r\n--x--\r\n"),
+            ("multipart/form-data; boundary=" + "x" * 1000, b""),
+        ],
+    )
+    async def test_say_what_to_send(
+        self, client: httpx2.AsyncClient, caller: Caller, content_type: str, content: bytes
+    ) -> None:
+        headers = caller.headers | {"Content-Type": content_type}
+        answer = await client.post(MODULES, content=content, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "registry.upload_invalid")
+
+    async def test_with_a_hundred_thousand_parts_end_soon(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        part = b'--x\r\nContent-Disposition: form-data; name="%d"; filename="f"\r\n\r\n\r\n'
+        content = b"".join(part % number for number in range(100_000)) + b"--x--\r\n"
+        headers = caller.headers | {"Content-Type": "multipart/form-data; boundary=x"}
+        answer = await client.post(MODULES, content=content, headers=headers)
+        assert answer.status_code == 422
+
+    async def test_that_are_packed_are_refused_unread(self, client: httpx2.AsyncClient, caller: Caller) -> None:
+        headers = caller.headers | {"Content-Encoding": "gzip", "Content-Type": "application/gzip"}
+        answer = await client.post(MODULES, content=never_asked_for(), headers=headers)
+        assert answer.status_code == 415
+
+    async def test_with_something_behind_the_archive_publish_nothing(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        form = a_module(namespace)
+        two = Form(form.fields, [*form.files, ("another.tar.gz", b"x")])
+        answer = await publish(client, caller, MODULES, two)
+        assert (answer.status_code, answer.json()["code"]) == (422, "registry.upload_invalid")
+        listed = (await client.get(MODULES, headers=caller.headers)).json()
+        assert listed["items"] == []
+
+
+class TestListModules:
+    async def test_shows_the_highest_release_and_pages(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        for version in ("1.0.0", "2.0.0-rc.1", "1.10.0", "1.9.0"):
+            await publish(client, caller, MODULES, a_module(namespace, version=version))
+        await publish(client, caller, MODULES, a_module(namespace, name="disk", version="0.1.0-a"))
+        first = (await client.get(MODULES, params={"limit": 1}, headers=caller.headers)).json()
+        rest = await client.get(
+            MODULES, params={"limit": 1, "cursor": first["next_cursor"]}, headers=caller.headers
+        )
+        items = first["items"] + rest.json()["items"]
+        assert [(item["name"], item["latest_version"]) for item in items] == [
+            ("network", "1.10.0"),
+            ("disk", "0.1.0-a"),
+        ]
+        assert rest.json()["next_cursor"] is None
+
+
+class TestSearchModules:
+    @pytest.mark.parametrize(
+        ("words", "names"),
+        [
+            ("", ["network", "disk"]),
+            ("net", ["network"]),
+            ("DISK", ["disk"]),
+            ("fast storage", ["disk"]),
+            ("storage network", []),
+            ("%", []),
+            ("_", []),
+            ("' OR 1=1 --", []),
+        ],
+    )
+    async def test_finds_what_has_every_word(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, words: str, names: list[str]
+    ) -> None:
+        await publish(client, caller, MODULES, a_module(namespace))
+        disk = a_module(namespace, name="disk", system="gcp")
+        await publish(client, caller, MODULES, Form({**disk.fields, "description": "Fast storage."}, disk.files))
+        answer = await client.get(f"{MODULES}/search", params={"q": words}, headers=caller.headers)
+        assert [item["name"] for item in answer.json()["items"]] == names
+
+    async def test_a_nul_is_refused(self, client: httpx2.AsyncClient, caller: Caller) -> None:
+        answer = await client.get(f"{MODULES}/search?q=%00", headers=caller.headers)
+        assert answer.status_code == 422
