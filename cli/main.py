@@ -109,6 +109,18 @@ COMMANDS: Final = (
         "Keep the keys that provider releases are signed with.",
     ),
     Command("cli.commands.publish:publish", REGISTRY, "Publish modules and providers."),
+    Command(
+        "cli.commands.terraformrc:terraformrc",
+        REGISTRY,
+        "Let terraform and tofu find the registry.",
+        ("groundwork terraformrc --write", "groundwork terraformrc --write --file ./terraform.rc"),
+    ),
+    Command(
+        "cli.demo.command:demo",
+        SERVERS,
+        "See the product do its main job, checked, and leave nothing behind.",
+        ("groundwork demo", "groundwork demo --keep"),
+    ),
 )
 
 

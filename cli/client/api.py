@@ -11,7 +11,7 @@ import httpx2
 from pydantic import JsonValue
 
 from cli.client.errors import FileUnusable, RequestRefused, refused, unreachable
-from cli.client.profile import Profile, current_profile
+from cli.client.profile import Profile, current_profile, is_loopback
 
 Document = dict[str, Any]
 Query = str | int | bool | None
@@ -42,6 +42,7 @@ class Api:
             },
             verify=_trust(profile),
             timeout=PATIENCE,
+            trust_env=not is_loopback(profile.url),  # no proxy is on the way to this machine itself
         )
 
     @classmethod

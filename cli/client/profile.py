@@ -28,12 +28,14 @@ def checked_url(url: str) -> str:
         raise ValueError("is an address like https://registry.example.com")
     if parts.username or parts.password:
         raise ValueError("holds no user or password; the key is asked for")
-    if parts.scheme == "http" and not _is_loopback(parts.hostname):
+    if parts.scheme == "http" and not is_loopback(url):
         raise ValueError("begins with https:// because the key is sent there; http:// is for this machine alone")
     return url.rstrip("/")
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(url: str) -> bool:
+    """Tell whether an address is this machine's own."""
+    host = urlsplit(url).hostname or ""
     try:
         return ip_address(host).is_loopback
     except ValueError:

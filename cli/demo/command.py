@@ -1,0 +1,80 @@
+"""`groundwork demo`: everything once, for real, in a folder that is gone afterwards."""
+
+import shutil
+import tempfile
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Annotated, Final
+
+from cyclopts import Parameter
+from pydantic import SecretStr
+
+import cli
+from cli.client.api import Api
+from cli.client.profile import Profile
+from cli.demo import registry_story
+from cli.demo.installation import Installation, processes_in, running_installation
+from cli.demo.member import Member
+from cli.demo.telling import Teller, check
+from domain.errors import ErrorKind, PlatformError
+
+STEPS: Final = 5
+MODULE: Final = Path("deploy", "demo", "modules", "environment")
+
+
+class NoCheckout(PlatformError):
+    """The demo needs files of the project that are not in its wheel."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "demo.no_checkout"
+
+
+def demo(
+    *,
+    keep: Annotated[bool, Parameter(negative="", help="Leave the demo's folder behind, to look into.")] = False,
+) -> None:
+    """See the product do its main job on this machine: real servers, real tools, every step checked."""
+    module = Path(cli.__file__).resolve().parent.parent / MODULE
+    if not module.is_dir():
+        raise NoCheckout(f"{module} does not exist: run the demo from a checkout of the project")
+    began = time.monotonic()
+    teller = Teller(STEPS)
+    directory = Path(tempfile.mkdtemp(prefix="groundwork-demo-"))
+    try:
+        _tell(teller, directory, module)
+    finally:
+        if keep:
+            print(f"\nkept {directory}", flush=True)
+        else:
+            shutil.rmtree(directory)
+    left = processes_in(directory)
+    check(holds=not left, otherwise=f"processes were left behind: {left}")
+    print(f"\nEverything was checked ({time.monotonic() - began:.0f} s).", flush=True)
+
+
+def _tell(teller: Teller, directory: Path, module: Path) -> None:
+    with ExitStack() as stack:
+        with teller.step("Start PostgreSQL, Temporal, the API and a worker in an empty folder"):
+            installation = stack.enter_context(running_installation(directory / "home"))
+            operator = stack.enter_context(_operator(installation))
+            operator.get("/readyz")
+            hostname = operator.get("/version")["registry_hostname"]
+            teller.say(f"API {installation.url}, Temporal Web UI {installation.web_url}")
+        with teller.step("Make an organization and its first key"):
+            organization, key = registry_story.make_organization(operator)
+            member = Member(teller, installation, key, directory / "acme")
+            stack.enter_context(member.api)
+            teller.say(f"organization {organization}, key {key[:18]}...")
+        with teller.step("Claim a namespace and publish a module"):
+            registry_story.claim_namespace(member)
+            registry_story.publish_module(member, module)
+        with teller.step("Publish a provider, built from source and signed by a key made now"):
+            registry_story.publish_provider(member)
+        with teller.step(f"Install both with the real {member.tool.name}, over TLS, with a lock file"):
+            registry_story.install(member, hostname)
+
+
+def _operator(installation: Installation) -> Api:
+    key = SecretStr(installation.administrator_key)
+    return Api(Profile(url=installation.url, key=key, ca=installation.ca))

@@ -1,0 +1,7 @@
+terraform {
+  required_providers {
+    time = {
+      source = "registry.groundwork.test/demo/time"
+    }
+  }
+}
