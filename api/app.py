@@ -8,12 +8,17 @@ from typing import TypedDict
 
 from fastapi import FastAPI
 
+from api.compat.r1 import router as r1_router
 from api.identity.routes import router as identity_router
 from api.layers import AuthenticationLayer, BodyLimitLayer, RequestLayer
+from api.operations.metrics import MetricsLayer
+from api.operations.routes import router as operations_router
 from api.problems import Problem, add_problem_handlers
 from api.protocols.discovery import router as discovery_router
 from api.protocols.downloads import router as downloads_router
 from api.protocols.terraform import router as terraform_router
+from api.provisioning.logs import router as logs_router
+from api.provisioning.routes import router as provisioning_router
 from api.registry.routes import router as registry_router
 from api.tenants.routes import router as tenants_router
 from services.all import Services
@@ -25,6 +30,10 @@ ROUTERS = (
     discovery_router,
     terraform_router,
     downloads_router,
+    provisioning_router,
+    logs_router,
+    r1_router,
+    operations_router,
 )
 
 
@@ -61,6 +70,7 @@ def create_app(services: Services, *, background: tuple[Callable[[], Awaitable[N
     app.add_middleware(BodyLimitLayer)
     app.add_middleware(AuthenticationLayer, authentication=services.authentication)
     app.add_middleware(RequestLayer)
+    app.add_middleware(MetricsLayer)
     return app
 
 

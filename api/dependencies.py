@@ -14,6 +14,12 @@ from domain.identity.principal import Principal
 from domain.scope import Scope
 from services.all import Services
 from services.identity.api_keys import ApiKeys
+from services.operations import Operations
+from services.provisioning.deployments import Deployments
+from services.provisioning.logs import RunLogs
+from services.provisioning.outputs import Outputs
+from services.provisioning.runs import Runs
+from services.provisioning.tiers import Tiers
 from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.modules import Modules
@@ -105,3 +111,9 @@ GpgKeyService = Annotated[GpgKeys, Depends(service(lambda services: services.gpg
 ModuleService = Annotated[Modules, Depends(service(lambda services: services.modules))]
 ProviderService = Annotated[Providers, Depends(service(lambda services: services.providers))]
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.downloads))]
+TierService = Annotated[Tiers, Depends(service(lambda services: services.tiers))]
+DeploymentService = Annotated[Deployments, Depends(service(lambda services: services.deployments))]
+RunService = Annotated[Runs, Depends(service(lambda services: services.runs))]
+RunLogService = Annotated[RunLogs, Depends(service(lambda services: services.run_logs))]
+OutputService = Annotated[Outputs, Depends(service(lambda services: services.outputs))]
+OperationService = Annotated[Operations, Depends(service(lambda services: services.operations))]

@@ -7,6 +7,7 @@ from domain.errors import Unavailable
 from domain.provisioning.states import RunState
 from storage import operations
 from storage.database import Database
+from storage.migrations.upgrade import head
 from storage.provisioning import workers
 from storage.provisioning.runs import count_by_tier_and_state
 
@@ -21,7 +22,7 @@ class Health:
     """How the installation is."""
 
     database: bool
-    migrations: str | None
+    migrated: bool
     workers: int
     queued: int
     outbox_age: timedelta
@@ -46,9 +47,10 @@ class Measures:
 class Operations:
     """Looks at the installation as a whole; everything here is the platform's own work."""
 
-    def __init__(self, database: Database) -> None:
-        """Take what the use cases need, made once at start-up."""
+    def __init__(self, database: Database, registry_hostname: str) -> None:
+        """Take what the use cases need, made once at start-up, and what the registry is called."""
         self._database = database
+        self.registry_hostname = registry_hostname
 
     async def health(self) -> Health:
         """Tell how it is. A database that does not answer is an answer."""
@@ -57,13 +59,13 @@ class Operations:
                 _, age = await operations.outbox(session)
                 return Health(
                     database=True,
-                    migrations=await operations.schema_revision(session),
+                    migrated=await operations.schema_revision(session) == head(),
                     workers=len(await workers.seen_within(session, ALIVE)),
                     queued=await operations.waiting_runs(session),
                     outbox_age=age,
                 )
         except Unavailable:
-            return Health(database=False, migrations=None, workers=0, queued=0, outbox_age=timedelta())
+            return Health(database=False, migrated=False, workers=0, queued=0, outbox_age=timedelta())
 
     async def measure(self) -> Measures:
         """Count what there is.

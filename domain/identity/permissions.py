@@ -32,6 +32,7 @@ class Permission(StrEnum):
     RUN_APPROVE = "run:approve", "Approve or reject what a run has planned.", False
     RUN_CANCEL = "run:cancel", "Cancel runs.", False
     RUN_READ_SECRETS = "run:read_secrets", "See a sensitive output, once.", False
+    METRICS_READ = "metrics:read", "Read metrics of all organizations; a right over the installation.", True
     STATE_READ = "state:read", "Read state files, secrets included.", True
 
     def __new__(cls, value: str, description: str, is_read: bool) -> Self:
@@ -43,7 +44,7 @@ class Permission(StrEnum):
         return member
 
 
-PLATFORM_ONLY: Final = frozenset({Permission.ORGANIZATION_CREATE})
+PLATFORM_ONLY: Final = frozenset({Permission.ORGANIZATION_CREATE, Permission.METRICS_READ})
 """Rights over the installation: held by a grant of platform scope, never by one of an organization."""
 
 

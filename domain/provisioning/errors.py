@@ -18,17 +18,10 @@ class DeploymentNotFound(PlatformError):
 
 
 class TierNotFound(PlatformError):
-    """No such tier in this organization: define it first, or see which there are."""
+    """The organization has no tier of this name: define it first, or see the list of tiers."""
 
     kind = ErrorKind.NOT_FOUND
     code = "provisioning.tier_not_found"
-
-
-class TierUnknown(PlatformError):
-    """The request names a tier that this organization has not defined."""
-
-    kind = ErrorKind.INVALID
-    code = "provisioning.tier_unknown"
 
 
 class TierExists(PlatformError):
@@ -41,7 +34,7 @@ class TierExists(PlatformError):
 class ModuleUnknown(PlatformError):
     """The organization's registry has no such module version: publish it, or name another."""
 
-    kind = ErrorKind.INVALID
+    kind = ErrorKind.NOT_FOUND
     code = "provisioning.module_unknown"
 
 

@@ -102,6 +102,15 @@ class Run(BaseModel, frozen=True, from_attributes=True):
     finished_at: datetime | None
 
 
+class RunFilter(BaseModel, frozen=True):
+    """Which runs a list shows; None does not narrow it."""
+
+    state: RunState | None = None
+    deployment_id: UUID | None = None
+    environment: str | None = None
+    tag: Tags | None = None
+
+
 class RunStep(BaseModel, frozen=True, from_attributes=True):
     """One attempt of one phase, on one worker."""
 

@@ -24,7 +24,14 @@ from domain.provisioning.errors import (
     RunEnded,
 )
 from domain.provisioning.inputs import Inputs, Tags
-from domain.provisioning.runs import DEVELOPMENT, ModuleVersionReference, Run, RunDetail, RunStep
+from domain.provisioning.runs import (
+    DEVELOPMENT,
+    ModuleVersionReference,
+    Run,
+    RunDetail,
+    RunFilter,
+    RunStep,
+)
 from domain.provisioning.states import FINAL, Decision, RunPriority, RunState
 from domain.run_steps import EngineName, StepOperation
 from domain.scope import Scope
@@ -35,7 +42,6 @@ from services.secrets import Envelope
 from storage import audit, idempotency, outbox
 from storage.database import Database, now
 from storage.provisioning import deployments, queue, runs, steps
-from storage.provisioning.runs import RunFilter
 from storage.provisioning.tables import DeploymentRow, RunRow, RunSecretInputRow
 
 SECRET_INPUT = "run_secret_input"  # noqa: S105  the kind of what is sealed, no secret

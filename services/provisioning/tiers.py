@@ -4,14 +4,15 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from domain.idempotency import Claim
 from domain.ids import new_id
-from domain.provisioning.errors import ModuleUnknown, TierUnknown
+from domain.provisioning.errors import ModuleUnknown, TierNotFound
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.runs import Tier
 from domain.run_steps import EngineName
 from domain.scope import Scope
 from services.provisioning.modules import ModuleVersions
-from storage import audit
+from storage import audit, idempotency
 from storage.database import Database
 from storage.provisioning import tiers
 from storage.provisioning.tables import TierRow
@@ -39,11 +40,11 @@ class Tiers:
         self._database = database
         self._modules = modules
 
-    async def define(self, scope: Scope, request: DefineTier) -> Tier:
-        """Define a tier.
+    async def define(self, scope: Scope, request: DefineTier, claim: Claim | None) -> Tier:
+        """Define a tier; the same claim again gives the one that the first made.
 
         Raises:
-            ModuleUnknown, TierExists.
+            ModuleUnknown, TierExists, IdempotencyKeyReused.
         """
         if await self._modules.find_version(scope, request.module_source, request.module_version) is None:
             raise ModuleUnknown(
@@ -51,10 +52,14 @@ class Tiers:
                 source=request.module_source,
                 version=request.module_version,
             )
+        tier_id = new_id()
         async with self._database.transaction(scope) as session:
+            claimed = await idempotency.claim(session, scope, claim, tier_id)
+            if claimed != tier_id:
+                return Tier.model_validate(await tiers.get(session, scope.organization_id, claimed))
             row = TierRow(
                 organization_id=scope.organization_id,
-                id=new_id(),
+                id=tier_id,
                 name=request.name,
                 description=request.description,
                 engine=request.engine,
@@ -72,12 +77,12 @@ class Tiers:
         """Give the tier that a request names.
 
         Raises:
-            TierUnknown.
+            TierNotFound.
         """
         async with self._database.transaction(scope) as session:
             row = await tiers.find(session, scope.organization_id, name)
             if row is None:
-                raise TierUnknown(f"there is no tier {name}; define it, or see the list of tiers", tier=name)
+                raise TierNotFound(f"there is no tier {name}; define it, or see the list of tiers", tier=name)
             return Tier.model_validate(row)
 
     async def page(self, scope: Scope, *, after: UUID | None, limit: int) -> list[Tier]:

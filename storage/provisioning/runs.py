@@ -1,6 +1,5 @@
 """Queries on runs."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -8,19 +7,10 @@ from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import RunNotFound
+from domain.provisioning.runs import RunFilter
 from domain.provisioning.states import RunState
 from domain.run_steps import StepOperation
 from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, TierRow
-
-
-@dataclass(frozen=True, slots=True)
-class RunFilter:
-    """Which runs a list shows; None does not narrow it."""
-
-    state: RunState | None = None
-    deployment_id: UUID | None = None
-    environment: str | None = None
-    tag: dict[str, str] | None = None
 
 
 async def get(session: AsyncSession, organization_id: UUID, run_id: UUID, *, lock: bool = False) -> RunRow:

@@ -53,9 +53,17 @@ async def make_world(client: httpx2.AsyncClient, owner: Caller) -> World:
     module, provider = a_module(namespace, name="module-of-the-owner"), a_provider(namespace, release)
     await publish(client, owner, MODULES, module)
     await publish(client, owner, PROVIDERS, provider)
+    source = {"source": f"{namespace}/module-of-the-owner/aws", "version": release.version}
+    tier = {"name": "tier-of-the-owner", "module": source}
+    await client.post("/api/v1/provisioning/tiers", json=tier, headers=owner.headers)
+    submitted = {"deployment": "deployment-of-the-owner", "module": source}
+    run = (await client.post("/api/v1/runs", json=submitted, headers=owner.headers)).json()
     return World(
         owner,
         parameters={
+            "run_id": run["id"],
+            "job_id": run["id"],
+            "deployment_id": run["deployment_id"],
             "key_id": key["id"],
             "namespace": namespace,
             "gpg_key_id": str(gpg_key["id"]),
@@ -66,12 +74,24 @@ async def make_world(client: httpx2.AsyncClient, owner: Caller) -> World:
             "os": LINUX.os,
             "arch": LINUX.arch,
         },
-        by_reference=frozenset({"publish_module", "publish_provider"}),
+        by_reference=frozenset({"publish_module", "publish_provider", "define_tier", "submit_run", "provision"}),
         bodies={
             "claim_namespace": {"name": f"ns{new_id().hex}"},
             "add_gpg_key": {"ascii_armor": Signer().public},
             "publish_module": module,
             "publish_provider": provider,
+            "define_tier": tier | {"name": "strangers"},
+            "submit_run": submitted,
+            "approve_run": {},
+            "reject_run": {},
+            "acknowledge_run": None,
+            "cancel_run": None,
+            "reveal_run_outputs": None,
+            "provision": {
+                "tenant_id": str(owner.organization.id),
+                "tenant_slug": "a-customer",
+                "poc_config": {"poc_tier": "tier-of-the-owner"},
+            },
             "make_api_key": {"name": "stranger's"},
             "make_organization": {
                 "slug": "intruder",

@@ -21,11 +21,11 @@ from domain.provisioning.errors import (
     RunNotFound,
 )
 from domain.provisioning.messages import RunReference
+from domain.provisioning.runs import RunFilter
 from domain.provisioning.states import RunState
 from domain.run_steps import ExitClass, StepOperation, StepPhase
 from domain.scope import Scope
 from storage.database import Database
-from storage.provisioning.runs import RunFilter
 from tests.factories.runs import WORKER, Driver, an_outcome
 
 pytestmark = pytest.mark.servers

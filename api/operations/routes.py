@@ -1,0 +1,113 @@
+"""Routes of who operates the installation: probes, version and health for anybody, metrics for operators."""
+
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Depends, Response
+from pydantic import BaseModel, Field
+
+from api.dependencies import OperationService, Requires
+from api.operations.metrics import CONTENT_TYPE, exposition
+from domain.errors import Unavailable
+from domain.identity.permissions import Permission
+from domain.scope import Scope
+
+router = APIRouter(tags=["operations"])
+
+VERSION: Final = version("groundwork")
+
+
+class Probe(BaseModel):
+    """An answer to a probe."""
+
+    status: str
+
+
+class Readiness(Probe):
+    """Whether requests can be served, and what is amiss."""
+
+    database: str
+    migrations: str
+    temporal: str = Field(description="`degraded`: what was accepted waits to be delivered; nothing is lost.")
+
+
+class Version(BaseModel):
+    """Which release this is, and what its registry is called."""
+
+    name: str
+    version: str
+    registry_hostname: str = Field(description="Host name in the sources of modules and providers.")
+
+
+class Health(BaseModel):
+    """How the installation is."""
+
+    status: str = Field(description="`healthy`, `degraded` or `unhealthy`.")
+    database: str
+    queue: str
+    workers: int = Field(description="Worker processes heard of in the last 30 seconds.")
+    version: str
+    timestamp: datetime
+
+
+@router.get("/livez", operation_id="get_liveness")
+async def get_liveness() -> Probe:
+    """Tell that the process runs."""
+    return Probe(status="ok")
+
+
+@router.get("/readyz", operation_id="get_readiness", responses={503: {"model": Readiness}})
+@router.get("/healthz", operation_id="get_readiness_as_healthz", responses={503: {"model": Readiness}})
+async def get_readiness(operations: OperationService, response: Response) -> Readiness:
+    """Tell whether requests can be served: the database answers and has the newest schema.
+
+    Without Temporal everything is still accepted, so that is degraded, and no failure.
+    """
+    health = await operations.health()
+    is_ready = health.database and health.migrated
+    response.status_code = 200 if is_ready else 503
+    return Readiness(
+        status="ok" if is_ready and health.delivering else "degraded" if is_ready else "failed",
+        database="connected" if health.database else "unavailable",
+        migrations="current" if health.migrated else "behind",
+        temporal="ok" if health.delivering else "degraded",
+    )
+
+
+@router.get("/version", operation_id="get_version")
+async def get_version(operations: OperationService) -> Version:
+    """Tell which release this is, and the registry's host name."""
+    return Version(name="groundwork", version=VERSION, registry_hostname=operations.registry_hostname)
+
+
+@router.get("/api/v1/health", operation_id="get_health", responses={503: {"model": Health}})
+async def get_health(operations: OperationService, response: Response) -> Health:
+    """Tell how the installation is, in the provisioning engine's words."""
+    health = await operations.health()
+    is_well = health.delivering and health.workers > 0
+    response.status_code = 200 if health.database else 503
+    return Health(
+        status="unhealthy" if not health.database else "healthy" if is_well else "degraded",
+        database="connected" if health.database else "disconnected",
+        queue="healthy" if health.database and health.delivering else "degraded",
+        workers=health.workers,
+        version=VERSION,
+        timestamp=datetime.now(UTC),
+    )
+
+
+@router.get("/metrics", operation_id="get_metrics", response_class=Response)
+@router.get("/api/v1/metrics", operation_id="get_metrics_as_r1", response_class=Response)
+async def get_metrics(
+    _: Annotated[Scope, Depends(Requires(Permission.METRICS_READ))], operations: OperationService
+) -> Response:
+    """Give the metrics in Prometheus' text format. Those of the database are left out while it is away.
+
+    They are of all organizations, and name their tiers: give the scraper an operator's key.
+    """
+    try:
+        measured = await operations.measure()
+    except Unavailable:
+        measured = None
+    return Response(exposition(measured), media_type=CONTENT_TYPE)

@@ -1,0 +1,211 @@
+"""Routes of runs, deployments and tiers."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+from uuid import UUID
+
+from fastapi import APIRouter, Depends, Response
+
+from api.dependencies import (
+    CallerPrincipal,
+    DeploymentService,
+    IdempotencyClaim,
+    OutputService,
+    Requires,
+    RunService,
+    TierService,
+)
+from api.pagination import CallerPaging, Page
+from api.provisioning.schemas import DecisionNote, PlanText, RevealedOutputs, RunCreate, TagFilter, TierCreate
+from domain.identity.permissions import Permission
+from domain.provisioning.inputs import EnvironmentName
+from domain.provisioning.runs import Deployment, Output, Run, RunDetail, RunFilter, StateVersion, Tier
+from domain.provisioning.states import RunState
+from domain.scope import Scope
+from services.provisioning.runs import SubmitRun
+from services.provisioning.tiers import DefineTier
+
+router = APIRouter(prefix="/api/v1", tags=["provisioning"])
+
+MayRead = Annotated[Scope, Depends(Requires(Permission.RUN_READ))]
+MaySubmit = Annotated[Scope, Depends(Requires(Permission.RUN_SUBMIT))]
+MayApprove = Annotated[Scope, Depends(Requires(Permission.RUN_APPROVE))]
+MaySeeDeployments = Annotated[Scope, Depends(Requires(Permission.DEPLOYMENT_READ))]
+Tagged = Annotated[TagFilter, Depends()]
+
+
+@router.post("/runs", status_code=202, operation_id="submit_run")
+async def submit_run(
+    *,
+    body: RunCreate,
+    scope: MaySubmit,
+    principal: CallerPrincipal,
+    runs: RunService,
+    claim: IdempotencyClaim,
+    response: Response,
+) -> Run:
+    """Submit a run: it is stored and in line when this answers, and begins when its deployment is free."""
+    if body.auto_apply:
+        principal.require(Permission.RUN_APPROVE, now=datetime.now(UTC))
+    module = body.module
+    request = SubmitRun(
+        deployment=body.deployment,
+        operation=body.operation,
+        module_source=None if module is None else module.source,
+        module_version=None if module is None else module.version,
+        engine=body.engine,
+        environment=body.environment,
+        inputs=body.inputs,
+        secret_inputs=body.secret_inputs,
+        tags=body.tags,
+        priority=body.priority,
+        auto_apply=body.auto_apply,
+        expires_at=body.expires_at,
+    )
+    run = await runs.submit(scope, request, claim)
+    response.headers["Location"] = f"/api/v1/runs/{run.id}"
+    return run
+
+
+@router.get("/runs", operation_id="list_runs")
+async def list_runs(
+    *,
+    scope: MayRead,
+    runs: RunService,
+    paging: CallerPaging,
+    tags: Tagged,
+    state: RunState | None = None,
+    deployment_id: UUID | None = None,
+    environment: EnvironmentName | None = None,
+) -> Page[Run]:
+    """List runs, the newest first."""
+    wanted = RunFilter(state=state, deployment_id=deployment_id, environment=environment, tag=tags.wanted)
+    filters = {"state": state, "deployment": deployment_id, "environment": environment, "tag": tags.wanted}
+    found = await runs.page(scope, wanted, after=paging.after("runs", **filters), limit=paging.fetch)
+    return paging.page(found, "runs", **filters)
+
+
+@router.get("/runs/{run_id}", operation_id="get_run")
+async def get_run(run_id: UUID, scope: MayRead, runs: RunService) -> RunDetail:
+    """Show a run, its steps, and its place in line."""
+    return await runs.detail(scope, run_id)
+
+
+@router.get("/runs/{run_id}/plan", operation_id="get_run_plan")
+async def get_run_plan(run_id: UUID, scope: MayRead, runs: RunService, outputs: OutputService) -> PlanText:
+    """Show the plan that waits for approval, or that was decided about."""
+    text = await outputs.plan(scope, run_id)
+    run = await runs.get(scope, run_id)
+    return PlanText(sha256=run.plan_sha256 or "", text=text)
+
+
+@router.post("/runs/{run_id}/approve", operation_id="approve_run")
+async def approve_run(run_id: UUID, body: DecisionNote, scope: MayApprove, runs: RunService) -> Run:
+    """Let the plan be applied."""
+    return await runs.approve(scope, run_id, body.reason)
+
+
+@router.post("/runs/{run_id}/reject", operation_id="reject_run")
+async def reject_run(run_id: UUID, body: DecisionNote, scope: MayApprove, runs: RunService) -> Run:
+    """End the run without applying its plan."""
+    return await runs.reject(scope, run_id, body.reason)
+
+
+@router.post("/runs/{run_id}/acknowledge", operation_id="acknowledge_run")
+async def acknowledge_run(run_id: UUID, scope: MayApprove, runs: RunService) -> Run:
+    """Say that what a run left was looked after, so that its deployment may be changed again."""
+    return await runs.acknowledge(scope, run_id)
+
+
+@router.post("/runs/{run_id}/cancel", operation_id="cancel_run")
+async def cancel_run(
+    run_id: UUID, scope: Annotated[Scope, Depends(Requires(Permission.RUN_CANCEL))], runs: RunService
+) -> Run:
+    """Ask the run to stop. What was made by then stays in the state; the answer does not wait for the end."""
+    return await runs.cancel(scope, run_id)
+
+
+@router.get("/runs/{run_id}/outputs", operation_id="list_run_outputs")
+async def list_run_outputs(run_id: UUID, scope: MayRead, outputs: OutputService) -> list[Output]:
+    """Show what a run came to; of sensitive outputs the names."""
+    return await outputs.of_run(scope, run_id)
+
+
+@router.post("/runs/{run_id}/outputs/reveal", operation_id="reveal_run_outputs")
+async def reveal_run_outputs(
+    run_id: UUID,
+    scope: Annotated[Scope, Depends(Requires(Permission.RUN_READ_SECRETS))],
+    outputs: OutputService,
+    response: Response,
+) -> RevealedOutputs:
+    """Show the values of the run's sensitive outputs, once."""
+    response.headers["Cache-Control"] = "no-store"
+    return RevealedOutputs(values=await outputs.reveal(scope, run_id))
+
+
+@router.get("/deployments", operation_id="list_deployments")
+async def list_deployments(
+    scope: MaySeeDeployments,
+    deployments: DeploymentService,
+    paging: CallerPaging,
+    tags: Tagged,
+    environment: EnvironmentName | None = None,
+) -> Page[Deployment]:
+    """List deployments, the newest first."""
+    filters = {"environment": environment, "tag": tags.wanted}
+    found = await deployments.page(
+        scope,
+        environment=environment,
+        tag=tags.wanted,
+        after=paging.after("deployments", **filters),
+        limit=paging.fetch,
+    )
+    return paging.page(found, "deployments", **filters)
+
+
+@router.get("/deployments/{deployment_id}", operation_id="get_deployment")
+async def get_deployment(
+    deployment_id: UUID, scope: MaySeeDeployments, deployments: DeploymentService
+) -> Deployment:
+    """Show a deployment."""
+    return await deployments.get(scope, deployment_id)
+
+
+@router.get("/deployments/{deployment_id}/states", operation_id="list_deployment_states")
+async def list_deployment_states(
+    deployment_id: UUID, scope: MaySeeDeployments, deployments: DeploymentService, paging: CallerPaging
+) -> Page[StateVersion]:
+    """List the states a deployment went through, the newest first; their contents are not shown here."""
+    after = paging.after("states", deployment=deployment_id)
+    found = await deployments.states(scope, deployment_id, after=after, limit=paging.fetch)
+    return paging.page(found, "states", deployment=deployment_id)
+
+
+@router.post("/provisioning/tiers", status_code=201, operation_id="define_tier")
+async def define_tier(
+    body: TierCreate,
+    scope: Annotated[Scope, Depends(Requires(Permission.TIER_MANAGE))],
+    tiers: TierService,
+    claim: IdempotencyClaim,
+) -> Tier:
+    """Define a tier: a name for a module version and the inputs that make it one size."""
+    request = DefineTier(
+        name=body.name,
+        description=body.description,
+        engine=body.engine,
+        module_source=body.module.source,
+        module_version=body.module.version,
+        inputs=body.inputs,
+        environment=body.environment,
+        estimated_duration=body.estimated_duration,
+    )
+    return await tiers.define(scope, request, claim)
+
+
+@router.get("/provisioning/tiers", operation_id="list_tiers")
+async def list_tiers(
+    scope: Annotated[Scope, Depends(Requires(Permission.TIER_READ))], tiers: TierService, paging: CallerPaging
+) -> Page[Tier]:
+    """List tiers in order of making."""
+    found = await tiers.page(scope, after=paging.after("tiers"), limit=paging.fetch)
+    return paging.page(found, "tiers")

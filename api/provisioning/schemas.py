@@ -1,0 +1,105 @@
+"""What provisioning accepts; what it answers are the nouns of domain.provisioning."""
+
+from datetime import timedelta
+from typing import Annotated
+
+from fastapi import Query
+from pydantic import AwareDatetime, BaseModel, Field, JsonValue
+
+from domain.provisioning.inputs import (
+    DeploymentName,
+    EnvironmentName,
+    Inputs,
+    ModuleSource,
+    ModuleVersion,
+    Tags,
+    TierName,
+)
+from domain.provisioning.runs import DEVELOPMENT
+from domain.provisioning.states import RunPriority
+from domain.run_steps import EngineName, StepOperation
+from domain.text import Text
+
+
+class ModuleChoice(BaseModel, extra="forbid"):
+    """A published module version."""
+
+    source: ModuleSource = Field(description="`<namespace>/<name>/<system>` in this registry.")
+    version: ModuleVersion
+
+
+class RunCreate(BaseModel, extra="forbid"):
+    """A run to submit. What is left out of module and inputs is as in the deployment's last run."""
+
+    deployment: DeploymentName = Field(description="Name of the deployment; it is made with its first run.")
+    operation: StepOperation = StepOperation.APPLY
+    module: ModuleChoice | None = Field(default=None, description="Needed for a new deployment.")
+    engine: EngineName | None = Field(default=None, description="By default the deployment's, else terraform.")
+    environment: EnvironmentName | None = Field(
+        default=None, description=f"Of a new deployment; `{DEVELOPMENT}` by default. It can't change later."
+    )
+    inputs: Inputs | None = Field(default=None, description="Values of the module's variables.")
+    secret_inputs: Inputs | None = Field(
+        default=None,
+        description="Values that are kept encrypted, given to the CLI by environment, and never shown.",
+        repr=False,
+    )
+    tags: Tags | None = None
+    priority: RunPriority = RunPriority.STANDARD
+    auto_apply: bool = Field(
+        default=False, description="Apply the plan without asking; needs the permission to approve."
+    )
+    expires_at: AwareDatetime | None = None
+
+
+class DecisionNote(BaseModel, extra="forbid"):
+    """Why somebody decided as they did."""
+
+    reason: Annotated[Text, Field(max_length=2000)] | None = None
+
+
+class TierCreate(BaseModel, extra="forbid"):
+    """A tier to define."""
+
+    name: TierName
+    description: Annotated[Text, Field(max_length=2000)] = ""
+    engine: EngineName = EngineName.TERRAFORM
+    module: ModuleChoice
+    inputs: Inputs = Field(
+        default={}, description="Size and the rest, as the module's variables; a request can't change them."
+    )
+    environment: EnvironmentName = DEVELOPMENT
+    estimated_duration: timedelta = Field(
+        default=timedelta(minutes=30), ge=timedelta(), le=timedelta(days=1), description="ISO 8601, or seconds."
+    )
+
+
+class RevealedOutputs(BaseModel):
+    """Values of a run's sensitive outputs; they are not shown again."""
+
+    values: dict[str, JsonValue]
+
+
+class PlanText(BaseModel):
+    """A plan, as its CLI shows it."""
+
+    sha256: str = Field(description="Of the saved plan: exactly this is applied once it is approved.")
+    text: str
+
+
+def _pairs(tags: list[str]) -> dict[str, str] | None:
+    return dict(tag.split("=", 1) for tag in tags) if tags else None
+
+
+class TagFilter:
+    """Tags that things in a list must have."""
+
+    def __init__(
+        self,
+        tag: Annotated[
+            list[Annotated[Text, Field(pattern=r"^[^=]{1,63}=.{0,255}$")]],
+            Query(description="`key=value`; all of several.", max_length=20),
+        ] = [],  # noqa: B006  FastAPI copies it
+    ) -> None:
+        """Take the query parameters; FastAPI calls this."""
+        self.wanted = _pairs(tag)
