@@ -26,7 +26,7 @@ class TestPostgresInit:
         """Start a server that has none of our roles yet."""
         async with PostgreSQL(tmp_path / "postgresql", durable=False) as server:
             with psycopg.connect(plain(server.url("postgres", "postgres")), autocommit=True) as connection:
-                connection.execute("DROP DATABASE groundwork")
+                connection.execute("DROP DATABASE groundwork WITH (FORCE)")
                 connection.execute("DROP ROLE groundwork_app, groundwork_platform, groundwork_owner")
             yield server
 

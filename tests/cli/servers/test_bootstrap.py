@@ -1,6 +1,5 @@
 """`groundwork bootstrap` against a database of its own."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import psycopg
@@ -13,11 +12,11 @@ from storage.migrations.upgrade import upgrade
 from workers.composition import make_key_file
 
 pytestmark = pytest.mark.servers
-NAME = "bootstrap"
+NAME = "bootstrap"  # it goes with its server
 
 
 @pytest.fixture
-def installation(postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def installation(postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Migrate a fresh database, and point the settings at it."""
     with psycopg.connect(postgresql.owner_url.replace("+psycopg", ""), autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {NAME}")
@@ -32,8 +31,6 @@ def installation(postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.Mon
         monkeypatch.setenv("GROUNDWORK_REGISTRY__HOSTNAME", "registry.groundwork.test")
         monkeypatch.setenv("GROUNDWORK_REGISTRY__PUBLIC_URL", "https://registry.groundwork.test")
         monkeypatch.setenv("GROUNDWORK_BLOBS__PATH", str(tmp_path / "blobs"))
-        yield
-        connection.execute(f"DROP DATABASE {NAME} WITH (FORCE)")
 
 
 class TestBootstrap:
