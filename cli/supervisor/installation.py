@@ -19,6 +19,8 @@ from workers.composition import make_key_file, open_services
 
 HOSTNAME: Final = "registry.groundwork.test"
 ADMINISTRATOR: Final = "admin@groundwork.test"
+SLOTS: Final = min(5, max(2, os.cpu_count() or 2))
+"""Runs at once: each keeps a process warm, and here all of them share the machine with the servers."""
 KEYS: Final = ("key_encryption_key", "pepper", "signing_key")
 
 
@@ -45,7 +47,7 @@ def write_settings(home: Home, postgresql: PostgreSQL, temporal: TemporalServer,
             "tls_certificate": certificates.certificate,
             "tls_key": certificates.key,
         },
-        "runner": {"sandbox": "none", "work_path": home.path / "runs"},
+        "runner": {"sandbox": "none", "work_path": home.path / "runs", "slots": SLOTS},
         "tls": {"ca_certificate": certificates.ca_certificate},
         "logging": {"format": "human"},
     }

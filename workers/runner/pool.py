@@ -48,7 +48,9 @@ class RunnerPool:
     ) -> None:
         """Close all runners and wait for their end."""
         self._is_closing = True
-        for runner in (*self._idle, *self._busy.values()):
+        for runner in self._idle:
+            runner.end()
+        for runner in self._busy.values():
             runner.close()
         await asyncio.gather(*self._driving, return_exceptions=True)
         await asyncio.gather(*(runner.wait() for runner in self._idle))
@@ -160,6 +162,11 @@ class _Runner:
         """Close the pipe: the child finishes what it does, interrupted, and ends."""
         if self._process.stdin is not None:
             self._process.stdin.close()
+
+    def end(self) -> None:
+        """End a child that does nothing; it may be seconds from hearing anything, since it still gets ready."""
+        with contextlib.suppress(ProcessLookupError):
+            self._process.kill()
 
     async def wait(self) -> None:
         """Wait until the child has ended."""
