@@ -124,6 +124,7 @@ def compose(
     *,
     lease: timedelta = timedelta(seconds=60),
     limits: RegistryLimits | None = None,
+    hostname: str = "registry.groundwork.test",
 ) -> Services:
     """Make all use cases over one database and one blob store.
 
@@ -133,6 +134,7 @@ def compose(
         blobs: where the bytes are.
         lease: how long a step of a run is its runner's without a word from it.
         limits: how large uploads may be.
+        hostname: of the registry, as modules and lock files name it.
     """
     limits = limits or RegistryLimits()
     changes = Changes()
@@ -163,7 +165,7 @@ def compose(
         outputs=Outputs(database, envelope, sealed),
         run_logs=RunLogs(database),
         workers=Workers(database),
-        operations=Operations(database),
+        operations=Operations(database, hostname),
     )
 
 
@@ -178,6 +180,7 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
             open_blobs(settings),
             lease=settings.runner.lease,
             limits=registry_limits(settings),
+            hostname=settings.registry.hostname,
         )
     finally:
         await database.close()

@@ -66,7 +66,13 @@ def application() -> FastAPI:
     settings = load_settings()
     configure_logging(settings.logging)
     database = open_database(settings)
-    services = compose(database, Secrets.read(settings), open_blobs(settings), limits=registry_limits(settings))
+    services = compose(
+        database,
+        Secrets.read(settings),
+        open_blobs(settings),
+        limits=registry_limits(settings),
+        hostname=settings.registry.hostname,
+    )
 
     async def listen() -> None:
         try:
