@@ -11,7 +11,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from api.dependencies import Requires, RunLogService, RunService
 from domain.identity.permissions import Permission
 from domain.provisioning.logs import LineReader, LogPiece, LogPosition
-from domain.provisioning.states import RunState
+from domain.provisioning.states import FINAL, RunState
 from domain.run_events import human_line
 from domain.scope import Scope
 
@@ -37,18 +37,20 @@ async def _begin(
 async def follow_run_log(
     run_id: UUID, scope: MayRead, logs: RunLogService, begin: Annotated[LogPosition, Depends(_begin)]
 ) -> AsyncIterator[ServerSentEvent]:
-    """Follow a run's log: `log` events with lines as people read them, then one `end` event with its state.
+    """Follow a run: `log` events with lines as people read them, its `state` events, one `end` with the last.
 
     Who was cut off sends the id of the last event as Last-Event-ID and misses nothing.
     """
     reader = LineReader()
     async for news in logs.follow(scope, run_id, begin):
-        if isinstance(news, RunState):
+        if isinstance(news, RunState) and news not in FINAL:
+            yield ServerSentEvent(event="state", data={"state": news.value})
+        elif isinstance(news, RunState):
             if rest := _shown(reader.finish()):
                 yield ServerSentEvent(event="log", id=str(reader.position), raw_data=rest)
             yield ServerSentEvent(event="end", id=str(reader.position), data={"state": news.value})
             return
-        if text := _shown([line for piece in news for line in reader.add(piece)]):
+        elif text := _shown([line for piece in news for line in reader.add(piece)]):
             yield ServerSentEvent(event="log", id=str(reader.position), raw_data=text)
 
 

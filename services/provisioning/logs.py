@@ -27,6 +27,7 @@ class _Follower:
     run_id: UUID
     organization_id: UUID
     position: LogPosition
+    state: RunState | None = None
     news: asyncio.Queue[list[LogPiece] | RunState] = field(default_factory=lambda: asyncio.Queue(maxsize=2))
 
 
@@ -53,7 +54,7 @@ class RunLogs:
     async def follow(
         self, scope: Scope, run_id: UUID, after: LogPosition
     ) -> AsyncIterator[list[LogPiece] | RunState]:
-        """Give pieces of a run's log as they come, and at its end the state that the run came to.
+        """Give pieces of a run's log as they come, and each state of it; after a final one comes nothing more.
 
         The caller has seen to it that the run is the scope's (Runs.get).
         """
@@ -65,7 +66,7 @@ class RunLogs:
             while True:
                 news = await follower.news.get()
                 yield news
-                if isinstance(news, RunState):
+                if isinstance(news, RunState) and news in FINAL:
                     return
         finally:
             self._followers.discard(follower)
@@ -103,8 +104,9 @@ class RunLogs:
             if news:
                 follower.position = news[-1].end
                 follower.news.put_nowait(news)
-            state = states.get(follower.run_id)
-            if state in FINAL and len(chunks) < MOST_CHUNKS:
+            state = states.get(follower.run_id, follower.state)
+            if state is not None and state != follower.state and len(chunks) < MOST_CHUNKS:
+                follower.state = state
                 follower.news.put_nowait(state)
 
 
