@@ -22,6 +22,7 @@ SERVERS: Final = Group("Servers", sort_key=1)
 OPERATIONS: Final = Group("Operations", sort_key=2)
 ACCOUNT: Final = Group("Account", sort_key=3)
 REGISTRY: Final = Group("Registry", sort_key=4)
+RUNS: Final = Group("Provisioning", sort_key=5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,7 @@ COMMANDS: Final = (
         REGISTRY,
         "Keep the keys that provider releases are signed with.",
     ),
+    Command("cli.commands.run:run", RUNS, "Submit runs, watch them and decide about them."),
     Command("cli.commands.publish:publish", REGISTRY, "Publish modules and providers."),
     Command(
         "cli.commands.terraformrc:terraformrc",

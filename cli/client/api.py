@@ -14,7 +14,7 @@ from cli.client.errors import FileUnusable, RequestRefused, refused, unreachable
 from cli.client.profile import Profile, current_profile, is_loopback
 
 Document = dict[str, Any]
-Query = str | int | bool | None
+Query = str | int | bool | list[str] | None
 
 PAGE: Final = 200
 """The most items that the API gives at once."""
@@ -61,6 +61,11 @@ class Api:
     def get(self, path: str, **query: Query) -> Document:
         """Read one document."""
         return self._document("GET", path, params=_without_none(query))
+
+    def listed(self, path: str) -> list[Document]:
+        """Read a list that has no pages."""
+        found: list[Document] = self._answer("GET", path).json()
+        return found
 
     def text(self, path: str, **query: Query) -> str:
         """Read something that is not JSON."""
@@ -144,5 +149,5 @@ def _trust(profile: Profile) -> ssl.SSLContext | bool:
         raise FileUnusable(f"{profile.ca} is no file of certificates in PEM ({error.strerror})") from None
 
 
-def _without_none(query: Mapping[str, Query]) -> dict[str, str | int | bool]:
+def _without_none(query: Mapping[str, Query]) -> dict[str, str | int | bool | list[str]]:
     return {name: value for name, value in query.items() if value is not None}

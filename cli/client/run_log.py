@@ -1,0 +1,65 @@
+"""A run, followed to its end over any number of connections."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final
+
+from cli.client.api import Api
+from cli.client.errors import ServerUnreachable
+
+GIVEN_UP_AFTER: Final = 60.0
+"""Seconds that the server may be away before a run is followed no more; its restart takes less."""
+PAUSE: Final = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class LogText:
+    """Some lines of the log, without the last line's end."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class StateSeen:
+    """A state that the run came to; a final one is the last of all."""
+
+    state: str
+    final: bool
+
+
+def follow(api: Api, run_id: str) -> Iterator[LogText | StateSeen]:
+    """Give lines and states as they come; a connection that breaks is made again, and nothing comes twice.
+
+    Raises:
+        ServerUnreachable: the server was away for GIVEN_UP_AFTER seconds.
+        RequestRefused: there is no such run, or the key may not read it.
+    """
+    last_event_id: str | None = None
+    state: str | None = None
+    lost_at: float | None = None
+    while True:
+        try:
+            with api.events(f"/api/v1/runs/{run_id}/logs", last_event_id=last_event_id) as events:
+                lost_at = None
+                for event in events:
+                    last_event_id = event.id or last_event_id
+                    match event.event:
+                        case "log":
+                            yield LogText(event.data)
+                        case "state" | "end":
+                            seen = StateSeen(_state(event.json()), final=event.event == "end")
+                            if seen.final or seen.state != state:
+                                yield seen
+                            state = seen.state
+                            if seen.final:
+                                return
+        except ServerUnreachable:
+            lost_at = time.monotonic() if lost_at is None else lost_at
+            if time.monotonic() - lost_at > GIVEN_UP_AFTER:
+                raise
+        time.sleep(PAUSE)
+
+
+def _state(document: object) -> str:
+    return str(document["state"]) if isinstance(document, dict) else ""

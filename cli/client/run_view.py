@@ -1,0 +1,70 @@
+"""Runs and their outputs, as people read them."""
+
+import json
+from typing import Final
+
+from cli.client.api import Document
+from cli.client.showing import Column, coloured, moment, shown
+
+AWAITING_APPROVAL: Final = "awaiting_approval"
+
+
+def in_words(run: Document) -> str:
+    """Describe a run, with what to do next where it waits for somebody."""
+    lines = {
+        "run": run["id"],
+        "deployment": f"{run['deployment_name']} ({run['environment']})",
+        "module": f"{run['module_source']} {run['module_version']}",
+        "operation": run["operation"],
+        "state": run["state"],
+        "changes": changes(run),
+        "progress": progress(run),
+        "in line": run["queue_position"],
+        "reason": run["decision_reason"],
+        "error": run["error_message"],
+        "submitted": moment("created_at")(run),
+        "ended": moment("finished_at")(run),
+    }
+    if run["state"] == AWAITING_APPROVAL:
+        lines["next"] = f"groundwork run plan {run['id']}, then approve or reject"
+    return "\n".join(
+        f"{name:<11} {coloured(value) if name == 'state' else shown(value)}"
+        for name, value in lines.items()
+        if value is not None
+    )
+
+
+def changes(run: Document) -> str | None:
+    """Say what a run changes; None before it has a plan."""
+    signs = {"changes_import": "import ", "changes_add": "+", "changes_change": "~", "changes_remove": "-"}
+    counted = {sign: run[name] for name, sign in signs.items() if run[name]}
+    if run["changes_add"] is None:
+        return None
+    return " ".join(f"{sign}{count}" for sign, count in counted.items()) or "none"
+
+
+def progress(run: Document) -> str | None:
+    """Say how far a run is; None before it has begun."""
+    if run["progress_total"] is None:
+        return run["progress_message"] or None
+    return f"{run['progress_done']} of {run['progress_total']} {run['progress_message']}".rstrip()
+
+
+def _output_value(output: Document) -> str:
+    if output.get("sensitive"):
+        return "(sensitive)"
+    value = output["value"]
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+RUN_COLUMNS: Final = (
+    Column("ID", "id"),
+    Column("DEPLOYMENT", "deployment_name"),
+    Column("ENVIRONMENT", "environment"),
+    Column("OPERATION", "operation"),
+    Column("STATE", "state"),
+    Column("CHANGES", changes),
+    Column("MODULE", lambda run: f"{run['module_source']} {run['module_version']}"),
+    Column("SUBMITTED", moment("created_at")),
+)
+OUTPUT_COLUMNS: Final = (Column("NAME", "name"), Column("VALUE", _output_value))

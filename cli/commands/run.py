@@ -1,0 +1,203 @@
+"""`groundwork run`: runs submitted, watched and decided about."""
+
+from pathlib import Path
+from typing import Annotated, Final, Literal
+from uuid import UUID
+
+from cyclopts import App, Parameter
+from pydantic import JsonValue
+
+from cli.client.api import Api
+from cli.client.errors import usage
+from cli.client.run_inputs import read_inputs, read_secrets, split_pair
+from cli.client.run_log import LogText, follow
+from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words
+from cli.client.showing import PEOPLE, ClientOutput, coloured, without_controls
+from cli.output import examples
+
+PATH: Final = "/api/v1/runs"
+SUCCEEDED: Final = frozenset({"applied", "planned"})
+EXAMPLE_ID: Final = "01932b0c-0000-7000-8000-000000000000"
+Limit = Annotated[int | None, Parameter(help="How many at most; all by default.")]
+Reason = Annotated[str | None, Parameter(help="Why, for whoever looks at the run later.")]
+
+run = App(
+    name="run",
+    help="Submit runs, watch them and decide about them.",
+    help_format="plaintext",
+    help_epilogue=examples("groundwork run submit demo/environment/local 1.0.0 --name staging --follow"),
+)
+
+
+@run.command(
+    help_epilogue=examples(
+        "groundwork run submit demo/environment/local 1.0.0 --name staging --input create_seconds=5 --follow",
+        "groundwork run submit demo/environment/local 1.0.0 --name staging --secret-input admin_password",
+        "groundwork run submit --name staging --operation destroy --auto-approve --follow",
+    )
+)
+def submit(
+    module: Annotated[str | None, Parameter(help="NAMESPACE/NAME/SYSTEM; by default as in the last run.")] = None,
+    version: Annotated[str | None, Parameter(help="Its version; by default as in the last run.")] = None,
+    /,
+    *,
+    name: Annotated[str, Parameter(help="The deployment: made by its first run, changed by later ones.")],
+    operation: Annotated[Literal["apply", "destroy", "plan", "refresh"], Parameter(help="What to do.")] = "apply",
+    input: Annotated[
+        list[str] | None,
+        Parameter(negative="", help='name=value; a value that begins with [, { or " is JSON. Give several.'),
+    ] = None,
+    inputs_file: Annotated[
+        Path | None, Parameter(allow_leading_hyphen=True, help="JSON object of values; - is standard input.")
+    ] = None,
+    secret_input: Annotated[
+        list[str] | None,
+        Parameter(negative="", help="Name of a secret value: from TF_VAR_<name>, a prompt or standard input."),
+    ] = None,
+    environment: Annotated[str | None, Parameter(help="Of a new deployment; development by default.")] = None,
+    tag: Annotated[list[str] | None, Parameter(negative="", help="key=value. Give several.")] = None,
+    engine: Annotated[Literal["terraform", "opentofu"] | None, Parameter(help="Which tool does it.")] = None,
+    auto_approve: Annotated[bool, Parameter(negative="", help="Apply the plan without asking.")] = False,
+    follow: Annotated[bool, Parameter(negative="", help="Show the log; fail if the run does.")] = False,
+    output: ClientOutput = PEOPLE,
+) -> int:
+    """Submit a run. What is left out of module and inputs is as in the deployment's last run."""
+    if (module is None) != (version is None):
+        raise usage("a module is named with its version, as in demo/environment/local 1.0.0")
+    tags: dict[str, JsonValue] = dict(split_pair(pair, "--tag") for pair in tag or ())
+    body: dict[str, JsonValue] = {
+        "deployment": name,
+        "operation": operation,
+        "module": None if module is None else {"source": module, "version": version},
+        "engine": engine,
+        "environment": environment,
+        "inputs": read_inputs(inputs_file, input or ()),
+        "secret_inputs": read_secrets(secret_input or ()),
+        "tags": tags or None,
+        "auto_apply": auto_approve,
+    }
+    with Api.of_caller() as api:
+        made = api.post(PATH, body)
+        if not follow:
+            output.noun(made, f"submitted {made['id']}: watch it with `groundwork run logs {made['id']}`")
+            return 0
+        output.progress(f"submitted {made['id']}")
+        return _watch(api, made["id"], output)
+
+
+@run.command(name="list", help_epilogue=examples("groundwork run list --state awaiting_approval --limit 20"))
+def list_runs(
+    *,
+    state: Annotated[str | None, Parameter(help="Only those in this state.")] = None,
+    environment: Annotated[str | None, Parameter(help="Only those of this environment.")] = None,
+    tag: Annotated[list[str] | None, Parameter(negative="", help="Only those with this key=value.")] = None,
+    limit: Limit = None,
+    output: ClientOutput = PEOPLE,
+) -> None:
+    """List runs, the newest first."""
+    with Api.of_caller() as api:
+        output.listing(
+            api.items(PATH, limit=limit, state=state, environment=environment, tag=tag),
+            RUN_COLUMNS,
+            empty="no such run: `groundwork run submit` makes one",
+        )
+
+
+@run.command(help_epilogue=examples(f"groundwork run status {EXAMPLE_ID}"))
+def status(run_id: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
+    """Show where a run is, and what to do next."""
+    with Api.of_caller() as api:
+        found = api.get(f"{PATH}/{run_id}")
+    output.noun(found, in_words(found))
+
+
+@run.command(help_epilogue=examples(f"groundwork run logs {EXAMPLE_ID}"))
+def logs(
+    run_id: UUID,
+    /,
+    *,
+    follow: Annotated[bool, Parameter(help="Wait for more until the run ends.")] = True,
+    output: ClientOutput = PEOPLE,
+) -> None:
+    """Show a run's log, and follow it until the run ends. A connection that breaks is made again."""
+    with Api.of_caller() as api:
+        if follow:
+            _watch(api, str(run_id), output)
+        else:
+            print(without_controls(api.text(f"{PATH}/{run_id}/logs.txt")), end="")
+
+
+@run.command(help_epilogue=examples(f"groundwork run plan {EXAMPLE_ID}"))
+def plan(run_id: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
+    """Show the plan that waits for approval, or that was decided about."""
+    with Api.of_caller() as api:
+        found = api.get(f"{PATH}/{run_id}/plan")
+    output.noun(found, without_controls(found["text"]).rstrip("\n"), id_field="sha256")
+
+
+@run.command(
+    help_epilogue=examples(f"groundwork run outputs {EXAMPLE_ID}", f"groundwork run outputs {EXAMPLE_ID} --reveal")
+)
+def outputs(
+    run_id: UUID,
+    /,
+    *,
+    reveal: Annotated[
+        bool, Parameter(negative="", help="Show the values of sensitive outputs, which works once.")
+    ] = False,
+    output: ClientOutput = PEOPLE,
+) -> None:
+    """Show what a run came to."""
+    with Api.of_caller() as api:
+        if reveal:
+            found = api.post(f"{PATH}/{run_id}/outputs/reveal")["values"]
+            items = [{"name": name, "value": value} for name, value in found.items()]
+        else:
+            items = api.listed(f"{PATH}/{run_id}/outputs")
+    output.listing(items, OUTPUT_COLUMNS, empty="no outputs", id_field="name")
+
+
+@run.command(help_epilogue=examples(f"groundwork run cancel {EXAMPLE_ID}"))
+def cancel(run_id: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
+    """Ask a run to stop. What it has made by then stays in the state."""
+    _decide(run_id, "cancel", None, f"asked {run_id} to stop", output)
+
+
+@run.command(help_epilogue=examples(f"groundwork run approve {EXAMPLE_ID} --reason 'as discussed'"))
+def approve(run_id: UUID, /, *, reason: Reason = None, output: ClientOutput = PEOPLE) -> None:
+    """Let a run's plan be applied."""
+    _decide(run_id, "approve", {"reason": reason}, f"approved {run_id}", output)
+
+
+@run.command(help_epilogue=examples(f"groundwork run reject {EXAMPLE_ID} --reason 'wrong region'"))
+def reject(run_id: UUID, /, *, reason: Reason = None, output: ClientOutput = PEOPLE) -> None:
+    """End a run without applying its plan."""
+    _decide(run_id, "reject", {"reason": reason}, f"rejected {run_id}", output)
+
+
+def _decide(run_id: UUID, verb: str, body: JsonValue, said: str, output: ClientOutput) -> None:
+    with Api.of_caller() as api:
+        found = api.post(f"{PATH}/{run_id}/{verb}", body)
+    output.noun(found, f"{said}; it is {coloured(found['state'])} now")
+
+
+def _watch(api: Api, run_id: str, output: ClientOutput) -> int:
+    """Show a run's log until it ends; give 0 if it came to what it was for, else 1."""
+    state = ""
+    for news in follow(api, run_id):
+        if isinstance(news, LogText):
+            if not (output.json or output.quiet):
+                print(without_controls(news.text), flush=True)
+            continue
+        state = news.state
+        output.progress(f"{run_id} is {state}")
+        if state == AWAITING_APPROVAL:
+            output.progress(
+                f"look at it with `groundwork run plan {run_id}`, then `groundwork run approve {run_id}`"
+            )
+    found = api.get(f"{PATH}/{run_id}")
+    if output.json or output.quiet:
+        output.noun(found, "")
+    elif found["error_message"]:
+        output.progress(without_controls(found["error_message"]))
+    return 0 if state in SUCCEEDED else 1
