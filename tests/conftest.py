@@ -22,7 +22,7 @@ from storage.roles import ensure_roles
 from tests.factories.organizations import Caller
 from workers.composition import Secrets, compose
 
-pytest_plugins = ["tests.fixtures.walls", "tests.fixtures.https"]
+pytest_plugins = ["tests.fixtures.walls", "tests.fixtures.https", "tests.fixtures.platform"]
 
 
 @pytest.fixture(scope="session")
@@ -57,9 +57,15 @@ def secrets() -> Secrets:
 
 
 @pytest.fixture(scope="session")
-def blobs(tmp_path_factory: pytest.TempPathFactory) -> LocalBlobStore:
+def blob_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make the folder that bytes are stored in."""
+    return tmp_path_factory.mktemp("blobs")
+
+
+@pytest.fixture(scope="session")
+def blobs(blob_folder: Path) -> LocalBlobStore:
     """Make a store for bytes."""
-    return LocalBlobStore(tmp_path_factory.mktemp("blobs"))
+    return LocalBlobStore(blob_folder)
 
 
 @pytest.fixture(scope="session")
