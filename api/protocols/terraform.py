@@ -13,7 +13,7 @@ from api.dependencies import DownloadService, ModuleService, ProviderService, Re
 from domain.identity.permissions import Permission
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ModuleAddress, Platform, ProviderAddress
-from domain.registry.providers import ReleaseNames
+from domain.registry.providers import ProviderPackage, ReleaseNames
 from domain.scope import Scope
 
 router = APIRouter(prefix="/v1", tags=["protocols"])
@@ -110,12 +110,17 @@ async def provider_download(
         "shasums_signature_url": _file(downloads, release.signature_sha256, names.signature),
         "shasum": package.sha256,
         "signing_keys": {"gpg_public_keys": [{"key_id": found.key.key_id, "ascii_armor": found.key.ascii_armor}]},
-        # With all platforms in it, tofu writes a lock file that holds on each of them.
         "packages": {
-            str(each): {"hashes": other.hashes, "package_size": other.size} for each, other in offered.items()
+            str(each): {"hashes": _hashes(other, package), "package_size": other.size}
+            for each, other in offered.items()
         },
     }
     return JSONResponse(answer)
+
+
+def _hashes(other: ProviderPackage, asked: ProviderPackage) -> list[str]:
+    # tofu panics where one hash belongs to two platforms: what a universal binary shares is told once.
+    return [each for each in other.hashes if other is asked or each not in asked.hashes]
 
 
 def _file(downloads: DownloadService, sha256: str, filename: str) -> str:
