@@ -78,7 +78,7 @@ class Redactor:
             out.append(text[position:end])
             self._in_mark = False
         self._held = text[end:]
-        self._covered = max(0, position - end)
+        self._covered = max(0, position - end, self._covered - end)
         return b"".join(out)
 
     def _secret_ranges(self, text: bytes) -> Iterator[tuple[int, int]]:

@@ -48,6 +48,13 @@ class TestRedactAStream:
         )
         assert out + redactor.finish() == oracle(secrets, whole)
 
+    @given(secrets=st.lists(few, min_size=1, max_size=3), pieces=streams)
+    def test_is_the_same_byte_by_byte(self, secrets: list[str], pieces: list[str]) -> None:
+        whole = "".join(piece + secrets[at % len(secrets)] for at, piece in enumerate(pieces)).encode()
+        redactor = Redactor(secrets)
+        out = b"".join(redactor.feed(bytes([byte])) + redactor.feed(b"") for byte in whole)
+        assert out + redactor.finish() == oracle(secrets, whole)
+
     @given(
         secret=st.text(alphabet=string.printable, min_size=SHORTEST_SECRET, max_size=40).filter(
             lambda text: len(text.strip()) >= SHORTEST_SECRET

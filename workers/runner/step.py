@@ -82,7 +82,9 @@ class Step:
             self._job.limits.timeout.total_seconds(), self.interrupt, InterruptReason.TIMEOUT
         )
         try:
-            return await self._record(await self._do())
+            result = await self._do()
+            outcome, _ = await asyncio.gather(self._record(result), self._close_guard())
+            return outcome
         finally:
             timeout.cancel()
             done.set()
@@ -93,24 +95,40 @@ class Step:
             self._engine = engine = await self._open_engine(self._job)
             workspace.make_folder(self._job)
             self._has_folder = True
-            self._cli = await self._start_guard(engine)
-        except Exception as error:
-            log.exception("step_not_begun", step_id=str(self._job.step_id))
-            return self._result(ExitClass.FAILED, _NEVER_STARTED, outcomes.failure_of(error))
-        try:
-            await self._prepare()
-            return await self._supervise(engine, self._cli)
+            return await self._supervise(engine, await self._prepare(engine))
         except (LeaseLost, NotKept):
             self.interrupt(InterruptReason.LEASE_LOST)
             return self._ended(_NEVER_STARTED)
         except Exception as error:
             log.exception("step_failed", step_id=str(self._job.step_id))
+            await self._close_guard()  # nothing may run any more when the outcome is recorded
             return self._result(ExitClass.FAILED, _NEVER_STARTED, outcomes.failure_of(error))
-        finally:
-            await self._cli.close()
+
+    async def _prepare(self, engine: Engine) -> GuardedCli:
+        """Start the guard, fill the folder and commit that the CLI is about to start, all at once.
+
+        Raises:
+            LeaseLost: it may not start.
+            NotKept: the database did not answer before the lease's deadline.
+        """
+        starting = Keeping()
+        starting.end_in(self._deadline - boot_time())
+        committed, laid_out, cli = await asyncio.gather(
+            starting.keep("start", self._recorder.cli_started),
+            asyncio.to_thread(workspace.lay_out, self._job, self._folder, ArchiveLimits()),
+            self._start_guard(engine),
+            return_exceptions=True,
+        )
+        if isinstance(cli, GuardedCli):
+            self._cli = cli
+        for result in (committed, laid_out):
+            if isinstance(result, BaseException):
+                raise result
+        if isinstance(cli, BaseException):
+            raise cli
+        return cli
 
     async def _start_guard(self, engine: Engine) -> GuardedCli:
-        """Start the guard first: it starts while the folder is filled."""
         environment = engine.environment(
             self._folder,
             self._job.secret_inputs,
@@ -125,23 +143,9 @@ class Step:
             sandbox=sandbox_arguments(self._job.sandbox),
         )
 
-    async def _prepare(self) -> None:
-        """Fill the folder, and meanwhile commit that the CLI is about to start.
-
-        Raises:
-            LeaseLost: it may not start.
-            NotKept: the database did not answer before the lease's deadline.
-        """
-        starting = Keeping()
-        starting.end_in(self._deadline - boot_time())
-        laid_out, committed = await asyncio.gather(
-            asyncio.to_thread(workspace.lay_out, self._job, self._folder, ArchiveLimits()),
-            starting.keep("start", self._recorder.cli_started),
-            return_exceptions=True,
-        )
-        for result in (committed, laid_out):
-            if isinstance(result, BaseException):
-                raise result
+    async def _close_guard(self) -> None:
+        if self._cli is not None:
+            await self._cli.close()
 
     async def _supervise(self, engine: Engine, cli: GuardedCli) -> StepResult:
         """Run the commands while their log and state are followed; then collect what they made."""

@@ -45,6 +45,7 @@ class LogTail:
             is_last = ended.is_set()  # before reading: what was written before is there to be read
             count = await self._take()
             if count == FLUSH_BYTES:
+                await asyncio.sleep(0)  # a loud CLI must not keep the lease from being renewed
                 continue
             if is_last:
                 break

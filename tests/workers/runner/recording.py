@@ -41,15 +41,6 @@ class Record:
         path = self.folder / "result.json"
         return StepResult.model_validate_json(path.read_bytes()) if path.exists() else None
 
-    @property
-    def renewals(self) -> int:
-        path = self.folder / "renewals"
-        return path.stat().st_size if path.exists() else 0
-
-    @property
-    def was_started(self) -> bool:
-        return (self.folder / "started").exists()
-
     def answer_as(self, word: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
         (self.folder / word).touch()
@@ -69,14 +60,11 @@ class FileRecorder:
         self._obey()
         if (self._folder / "lost").exists():
             raise LeaseLost
-        (self._folder / "started").touch()
 
     async def renew(self) -> Renewal:
         self._obey()
         if (self._folder / "lost").exists():
             raise LeaseLost
-        with (self._folder / "renewals").open("ab") as file:
-            file.write(b".")
         return Renewal(cancel_requested=(self._folder / "cancel").exists())
 
     async def store_log(self, offset: int, data: bytes) -> None:

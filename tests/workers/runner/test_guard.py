@@ -16,6 +16,8 @@ from workers.runner.guarded import CliExit, GuardedCli, boot_time
 
 pytestmark = pytest.mark.servers
 
+# Without a LANG, Python would add an LC_CTYPE of its own.
+ENVIRONMENT = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
 Guarding = Callable[..., AbstractAsyncContextManager[GuardedCli]]
 # Notes each interrupt and goes on; ends when told often enough, or by a file.
 STUBBORN = """
@@ -40,7 +42,7 @@ def guarding(folder: StepFolder) -> Guarding:
     @contextlib.asynccontextmanager
     async def start(deadline: float = 60, grace: float = 60) -> AsyncIterator[GuardedCli]:
         made = await GuardedCli.start(
-            folder, {"PATH": os.environ["PATH"]}, deadline=boot_time() + deadline, grace=grace, sandbox=()
+            folder, ENVIRONMENT, deadline=boot_time() + deadline, grace=grace, sandbox=()
         )
         try:
             yield made
@@ -79,7 +81,7 @@ class TestRun:
             await cli.run(["/usr/bin/env"], folder.log)
             await cli.run(shell("ls /proc/self/fd; cat", folder), folder.log)
         # 3 is the folder that ls itself reads.
-        assert lines(folder) == [f"PATH={os.environ['PATH']}", "0", "1", "2", "3"]
+        assert lines(folder) == [*(f"{name}={value}" for name, value in ENVIRONMENT.items()), *"0123"]
 
     async def test_ends_what_the_command_leaves_behind(self, guarding: Guarding, folder: StepFolder) -> None:
         script = (
