@@ -11,6 +11,7 @@ import pytest
 import yaml
 from check_jsonschema.builtin_schemas import get_builtin_schema
 
+from cli.servers import checks
 from config.loading import load_settings
 from config.settings import Settings
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
@@ -211,6 +212,8 @@ class TestSettings:
         assert (settings.database.owner_url is not None) == (name == "migrate")
         assert len(Secrets.read(settings).key_encryption_key) == 32
         assert (settings.api.tls_certificate is not None) == (name == "api")
+        monkeypatch.setattr(checks, "MOUNTED", prepared)
+        assert [finding.advice for finding in checks.secrets(settings) if not finding.ok] == []
 
 
 class TestTemporal:
