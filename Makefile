@@ -23,7 +23,7 @@ $(READY): requirements/dev.txt pyproject.toml tools/setup.sh
 
 demo: $(READY) ## See the product do its main job on this machine, then stop it
 	@$(PYTHON) -m tools.ensure temporal terraform,tofu terraform-provider-time git gpg
-	@tools/demo.sh
+	@$(GROUNDWORK) demo
 
 test: $(READY) ## Run all tests, with real servers and tools
 	@$(PYTHON) -m tools.ensure $(TEST_TOOLS)

@@ -12,7 +12,7 @@ from cli.client.errors import usage
 from cli.client.run_inputs import read_inputs, read_secrets, split_pair
 from cli.client.run_log import LogText, follow
 from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words
-from cli.client.showing import PEOPLE, ClientOutput, coloured, without_controls
+from cli.client.showing import PEOPLE, ClientOutput, without_controls
 from cli.output import examples
 
 PATH: Final = "/api/v1/runs"
@@ -178,7 +178,7 @@ def reject(run_id: UUID, /, *, reason: Reason = None, output: ClientOutput = PEO
 def _decide(run_id: UUID, verb: str, body: JsonValue, said: str, output: ClientOutput) -> None:
     with Api.of_caller() as api:
         found = api.post(f"{PATH}/{run_id}/{verb}", body)
-    output.noun(found, f"{said}; it is {coloured(found['state'])} now")
+    output.noun(found, f"{said}: see what comes of it with `groundwork run logs {run_id}`")
 
 
 def _watch(api: Api, run_id: str, output: ClientOutput) -> int:

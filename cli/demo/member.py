@@ -1,5 +1,6 @@
 """Somebody of an organization, who types commands and has programs that call the API."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -15,18 +16,24 @@ from cli.demo.telling import CheckFailed, Teller
 from integrations.tools import ToolMissing, find_tool
 
 GROUNDWORK: Final = (sys.executable, "-P", "-m", "cli")
+EVERYTHING: Final = re.compile("")
 SHOWN_OF_A_FAILURE: Final = 800
 
 
 class Member:
     """Acts in one organization by one key. Everything typed runs for real, and is told of with its answer."""
 
-    def __init__(self, teller: Teller, installation: Installation, key: str, directory: Path) -> None:
-        """Take who tells, where the organization is, the key, and a folder for configurations."""
+    def __init__(
+        self, teller: Teller, installation: Installation, key: str, directory: Path, *, checkout: Path
+    ) -> None:
+        """Take who tells, where the organization is, the key, a folder for configurations, and the project's."""
         self.teller = teller
         self.api = Api(Profile(url=installation.url, key=SecretStr(key), ca=installation.ca))
         self.directory = directory
-        self.tool = _tool()
+        self._tool = _tool()
+        self.tool_name = self._tool.name.partition("-")[0]
+        self.engine = "terraform" if self.tool_name == "terraform" else "opentofu"
+        self._left_out = (f"{directory.parent}/", f"{checkout}/")
         directory.mkdir(mode=0o700)
         self._terraformrc = directory / "terraform.rc"
         self._groundwork = {URL: installation.url, KEY: key, CA: str(installation.ca)}
@@ -41,21 +48,21 @@ class Member:
         """Let terraform and tofu find the registry."""
         self.groundwork("terraformrc", "--write", "--file", self._terraformrc)
 
-    def groundwork(self, *words: str | Path, stdin: str = "", fails: bool = False) -> str:
-        """Type a command of this product; give what it printed.
+    def groundwork(self, *words: str | Path, told: re.Pattern[str] = EVERYTHING, fails: bool = False) -> str:
+        """Type a command of this product; give what it printed, and tell of the lines in which the pattern is.
 
         Raises:
             CheckFailed: it failed, or it had to and did not.
         """
-        return self._type(GROUNDWORK, "groundwork", words, self._groundwork, stdin=stdin, fails=fails)
+        return self._type(GROUNDWORK, "groundwork", words, self._groundwork, told=told, fails=fails)
 
-    def terraform(self, *words: str | Path) -> str:
+    def terraform(self, *words: str | Path, told: re.Pattern[str] = EVERYTHING) -> str:
         """Type a command of terraform, or of tofu where that is what there is.
 
         Raises:
             CheckFailed: it failed.
         """
-        return self._type((str(self.tool),), self.tool.name.partition("-")[0], words, self._terraform)
+        return self._type((str(self._tool),), self.tool_name, words, self._terraform, told=told)
 
     def _type(
         self,
@@ -64,7 +71,7 @@ class Member:
         words: Sequence[str | Path],
         environment: dict[str, str],
         *,
-        stdin: str = "",
+        told: re.Pattern[str],
         fails: bool = False,
     ) -> str:
         typed = " ".join((name, *(_quoted(self._short(str(word))) for word in words)))
@@ -74,25 +81,26 @@ class Member:
             command,
             cwd=self.directory,
             env=clean_environment() | environment,
-            stdin=subprocess.PIPE,
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
         ) as process:
             said = []
-            if process.stdin is not None:
-                process.stdin.write(stdin)
-                process.stdin.close()
             for line in process.stdout or ():
                 said.append(line)
-                self.teller.say(self._short(line))
+                if told.search(line):
+                    self.teller.say(self._short(line))
         text = "".join(said)
         if (process.returncode != 0) is not fails:
             raise CheckFailed(f"`{typed}` ended with status {process.returncode}: {text[-SHOWN_OF_A_FAILURE:]}")
         return text
 
     def _short(self, text: str) -> str:
-        return text.replace(f"{self.directory.parent}/", "")
+        """Leave out where this machine keeps the demo's folder and the project."""
+        for path in self._left_out:
+            text = text.replace(path, "")
+        return text
 
 
 def _tool() -> Path:

@@ -1,5 +1,6 @@
 """The demo's first half: modules and providers go in, and the real tools install them."""
 
+import re
 from pathlib import Path
 from typing import Final
 
@@ -13,6 +14,7 @@ NAMESPACE: Final = "demo"
 VERSION: Final = "1.0.0"
 SOURCE: Final = f"{NAMESPACE}/environment/local"
 PROVIDER: Final = "terraform-provider-time"
+INSTALLED: Final = re.compile(r"^(Downloading|- .*registry|- Using|.*successfully|Success)")
 CONFIGURATION: Final = """\
 module "environment" {{
   source  = "{host}/{source}"
@@ -67,10 +69,10 @@ def install(member: Member, hostname: str) -> None:
     member.configure_tools()
     configuration = member.directory / "main.tf"
     configuration.write_text(CONFIGURATION.format(host=hostname, source=SOURCE, version=VERSION))
-    member.terraform("init", "-input=false", "-no-color")
+    member.terraform("init", "-input=false", "-no-color", told=INSTALLED)
     locked = (member.directory / ".terraform.lock.hcl").read_text()
     for part in (f'provider "{hostname}/{NAMESPACE}/time"', "h1:", "zh:"):
         check(holds=part in locked, otherwise=f"the lock file has no {part}")
-    said = member.terraform("init", "-input=false", "-no-color", "-lockfile=readonly")
+    said = member.terraform("init", "-input=false", "-no-color", "-lockfile=readonly", told=INSTALLED)
     check(holds="from the dependency lock file" in said, otherwise="the lock file was not used")
-    member.terraform("validate", "-no-color")
+    member.terraform("validate", "-no-color", told=INSTALLED)
