@@ -5,6 +5,7 @@
 
 import inspect
 import sys
+import traceback
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
@@ -170,6 +171,12 @@ def run(arguments: list[str]) -> int:
     except PlatformError as error:
         complain(error.detail)
         return FAILED
+    except OSError as error:
+        complain(str(error))
+        return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED
+    except Exception:
+        traceback.print_exc()  # a defect, which somebody will want to see whole
+        return FAILED
     return done if isinstance(done, int) else 0

@@ -5,10 +5,10 @@ import signal
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from importlib import import_module
 from typing import Final, Protocol
 
 from cli.supervisor.home import Home
-from cli.supervisor.installation import bring_to_life, write_settings
 from cli.supervisor.log_lines import LogLines
 from cli.supervisor.own_process import OwnProcess
 from integrations.embedded.postgresql import PostgreSQL
@@ -98,9 +98,12 @@ class Supervisor:
             ui_port=ports["temporal_web"],
             output=await self._lines.pipe("temporal"),
         )
+        # Migrations and services take seconds to import: time that the servers need to start, too.
+        importing = asyncio.create_task(asyncio.to_thread(import_module, "cli.supervisor.installation"))
         async with self._running({"postgresql": postgresql, "temporal": temporal}):
-            write_settings(self._home, postgresql, temporal, api_port=ports["api"])
-            await asyncio.to_thread(bring_to_life, self._home)
+            installation = await importing
+            installation.write_settings(self._home, postgresql, temporal, api_port=ports["api"])
+            await asyncio.to_thread(installation.bring_to_life, self._home)
             own = {
                 name: OwnProcess(name, self._home.path / name, output=await self._lines.pipe(name))
                 for name in ("api", "worker")
