@@ -247,6 +247,7 @@ class TestFollow:
         submitted = await people.post("/api/v1/runs", a_run(module, auto_apply=True))
         events = [event async for event in self.events(people, submitted["id"])]
         assert events[-1]["event"] == "end"
+        await people.run(submitted["id"], "applied")
         assert json.loads(events[-1]["data"]) == {"state": "applied"}
         lines = [event for event in events if event["event"] == "log"]
         assert "\n".join(event["data"] for event in lines) + "\n" == await people.log(submitted["id"])
