@@ -14,6 +14,7 @@ from api.layers import AuthenticationLayer, BodyLimitLayer, RequestLayer
 from api.operations.metrics import MetricsLayer
 from api.operations.routes import router as operations_router
 from api.problems import Problem, add_problem_handlers
+from api.protocols.cache import ByteCacheLayer
 from api.protocols.discovery import router as discovery_router
 from api.protocols.downloads import router as downloads_router
 from api.protocols.terraform import router as terraform_router
@@ -68,6 +69,7 @@ def create_app(services: Services, *, background: tuple[Callable[[], Awaitable[N
         app.include_router(router)
     # The last one added stands outermost.
     app.add_middleware(BodyLimitLayer)
+    app.add_middleware(ByteCacheLayer, changes=services.registry_changes)
     app.add_middleware(AuthenticationLayer, authentication=services.authentication)
     app.add_middleware(RequestLayer)
     app.add_middleware(MetricsLayer)

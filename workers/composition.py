@@ -47,6 +47,7 @@ from storage.blobs.local import LocalBlobStore
 from storage.blobs.store import BlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
+from storage.registry.namespaces import CHANNEL as REGISTRY_CHANNEL
 
 KEY_BYTES: Final = 32
 
@@ -189,6 +190,10 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 async def listen_to_commits(settings: Settings, services: Services) -> None:
     """Keep what the process remembers in step with what other processes commit, until cancelled."""
     authentication = services.authentication
-    subscriptions = (Subscription("groundwork_authorization", authentication.hear, authentication.hears),)
+    changes = services.registry_changes
+    subscriptions = (
+        Subscription("groundwork_authorization", authentication.hear, authentication.hears),
+        Subscription(REGISTRY_CHANNEL, changes.hear, changes.hears),
+    )
     listener = Listener(settings.database.platform_url.get_secret_value(), subscriptions)
     await asyncio.gather(listener.run(), authentication.note_uses_forever())

@@ -3,11 +3,12 @@
 Addresses in answers are relative to the host, so they hold behind any proxy and through any `host` block.
 """
 
+import hashlib
+import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends
-from fastapi.responses import JSONResponse
+from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import DownloadService, ModuleService, ProviderService, Requires
 from domain.identity.permissions import Permission
@@ -37,10 +38,10 @@ Reader = Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))]
 @router.get("/modules/{namespace}/{name}/{system}/versions", operation_id="protocol_module_versions")
 async def module_versions(
     address: Annotated[ModuleAddress, Depends(_module)], scope: Reader, modules: ModuleService
-) -> JSONResponse:
+) -> Response:
     """List the versions of a module, the highest first."""
     found = await modules.versions(scope, address)
-    return JSONResponse({"modules": [{"versions": [{"version": version} for version in found]}]})
+    return _json({"modules": [{"versions": [{"version": version} for version in found]}]})
 
 
 @router.get("/modules/{namespace}/{name}/{system}/{version}/download", operation_id="protocol_module_download")
@@ -50,23 +51,21 @@ async def module_download(
     scope: Reader,
     modules: ModuleService,
     downloads: DownloadService,
-) -> JSONResponse:
+) -> Response:
     """Tell where a module's archive is: in the body, which tofu reads, and the header, which terraform reads."""
     found = await modules.get(scope, address, version)
     # Tools tell an archive by the end of its address.
     location = _file(downloads, found.sha256, f"{address.name}-{version}.{found.format.value}")
-    return JSONResponse(
-        {"location": location, "use_registry_credentials": False}, headers={"X-Terraform-Get": location}
-    )
+    return _json({"location": location, "use_registry_credentials": False}, {"X-Terraform-Get": location})
 
 
 @router.get("/providers/{namespace}/{type}/versions", operation_id="protocol_provider_versions")
 async def provider_versions(
     address: Annotated[ProviderAddress, Depends(_provider)], scope: Reader, providers: ProviderService
-) -> JSONResponse:
+) -> Response:
     """List the versions of a provider with the platforms of each, the highest first."""
     found = await providers.versions(scope, address)
-    return JSONResponse(
+    return _json(
         {
             "versions": [
                 {
@@ -91,7 +90,7 @@ async def provider_download(
     scope: Reader,
     providers: ProviderService,
     downloads: DownloadService,
-) -> JSONResponse:
+) -> Response:
     """Tell where a provider's package is, what it must hash to on every platform, and whose key signed that."""
     found = await providers.get(scope, address, version)
     release, names = found.release, ReleaseNames(address, version)
@@ -115,7 +114,14 @@ async def provider_download(
             for each, other in offered.items()
         },
     }
-    return JSONResponse(answer)
+    return _json(answer)
+
+
+def _json(answer: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
+    body = json.dumps(answer, separators=(",", ":")).encode()
+    # A proxy may keep it, and asks each time whether it still holds: whoever asks has to show a key.
+    kept = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "Cache-Control": "private, no-cache"}
+    return Response(body, media_type="application/json", headers={**kept, **(headers or {})})
 
 
 def _hashes(other: ProviderPackage, asked: ProviderPackage) -> list[str]:

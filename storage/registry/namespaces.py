@@ -1,5 +1,6 @@
 """Queries on namespaces."""
 
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select
@@ -10,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.registry.errors import NamespaceConfusable, NamespaceNotFound, NamespaceTaken
 from storage.registry.tables import NamespaceRow
 
-CHANNEL = "groundwork_registry"
+CHANNEL: Final = "groundwork_registry"
 
 
 async def claim(session: AsyncSession, namespace: NamespaceRow) -> bool:

@@ -53,6 +53,14 @@ async def make_world(client: httpx2.AsyncClient, owner: Caller) -> World:
     module, provider = a_module(namespace, name="module-of-the-owner"), a_provider(namespace, release)
     await publish(client, owner, MODULES, module)
     await publish(client, owner, PROVIDERS, provider)
+    for path in (
+        f"modules/{namespace}/module-of-the-owner/aws/versions",
+        f"modules/{namespace}/module-of-the-owner/aws/{release.version}/download",
+        f"providers/{namespace}/{release.type}/versions",
+        f"providers/{namespace}/{release.type}/{release.version}/download/{LINUX.os}/{LINUX.arch}",
+    ):
+        answer = await client.get(f"/v1/{path}", headers=owner.headers)  # so that the cache is warm
+        assert answer.status_code == 200, answer.text
     source = {"source": f"{namespace}/module-of-the-owner/aws", "version": release.version}
     tier = {"name": "tier-of-the-owner", "module": source}
     await client.post("/api/v1/provisioning/tiers", json=tier, headers=owner.headers)

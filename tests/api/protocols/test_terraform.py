@@ -142,6 +142,18 @@ class TestProviderDownload:
         assert packages["linux_amd64"]["hashes"][0] == f"zh:{found['shasum']}"
         assert all(each["hashes"][1].startswith("h1:") for each in packages.values())
 
+    async def test_gives_no_hash_to_two_platforms_which_tofu_does_not_survive(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        same = a_provider_zip(version="0.2.0")
+        release = Release(SIGNER, version="0.2.0", packages={LINUX: same, WINDOWS: same})
+        await publish(client, caller, PROVIDERS, a_provider(namespace, release))
+        path = f"/v1/providers/{namespace}/time/0.2.0/download"
+        for platform, other in ((LINUX, WINDOWS), (WINDOWS, LINUX)):
+            found = await get(client, caller, f"{path}/{platform.os}/{platform.arch}")
+            assert len(found["packages"][str(platform)]["hashes"]) == 2
+            assert found["packages"][str(other)]["hashes"] == []
+
     async def test_says_which_platforms_there_are(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str
     ) -> None:

@@ -1,0 +1,143 @@
+"""Answers of the protocols, kept as bytes: what the tools ask for at every `init` is built once per change.
+
+It stands behind the key check and sees only callers who may read. An answer belongs to an organization, a path
+and a window of download capabilities, within which all that it says stays true.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from starlette.datastructures import Headers
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from domain.identity.permissions import Permission
+from domain.identity.principal import Principal
+from domain.registry.capability import window_of
+from services.registry.changes import Changes
+
+TTL_SECONDS: Final = 30.0
+LARGEST_ANSWER: Final = 256 * 1024
+MOST_BYTES: Final = 64 * 1024 * 1024
+OF_AN_ORGANIZATION: Final = ("/v1/modules/", "/v1/providers/")
+OF_EVERYBODY: Final = ("/v1/files/", "/.well-known/terraform.json")
+
+Key = tuple[UUID | None, str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    start: Message
+    body: bytes
+    route: object
+    until: float
+
+
+class ByteCache:
+    """Answers by organization, path and window, the least recently used given up first."""
+
+    def __init__(self, changes: Changes, clock: Callable[[], float] = time.monotonic) -> None:
+        """Begin empty, and drop an organization's answers whenever something of it changes."""
+        self._changes = changes
+        self._clock = clock
+        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        self._size = 0
+        self._forgotten = 0
+        changes.subscribe(self._forget)
+
+    def find(self, key: Key) -> _Kept | None:
+        """Give the answer, if it is surely as true as when it was built."""
+        kept = self._kept.get(key)
+        if kept is None or not self._changes.heard or kept.until <= self._clock():
+            return None
+        self._kept.move_to_end(key)
+        return kept
+
+    def begin(self) -> int:
+        """Note that an answer is being built; `keep` wants to know since when."""
+        return self._forgotten
+
+    def keep(self, key: Key, start: Message, body: bytes, *, route: object = None, since: int) -> None:
+        """Keep an answer, unless something changed while it was being built."""
+        if since != self._forgotten or len(body) > LARGEST_ANSWER:
+            return
+        self._drop(key)
+        self._kept[key] = _Kept(start, body, route, self._clock() + TTL_SECONDS)
+        self._size += len(body)
+        while self._size > MOST_BYTES:
+            self._drop(next(iter(self._kept)))
+
+    def _forget(self, organization_id: UUID | None) -> None:
+        self._forgotten += 1
+        # What belongs to everybody are files and addresses, which never change.
+        gone = [key for key in self._kept if organization_id is None or key[0] == organization_id]
+        for key in gone:
+            self._drop(key)
+
+    def _drop(self, key: Key) -> None:
+        kept = self._kept.pop(key, None)
+        if kept is not None:
+            self._size -= len(kept.body)
+
+
+class ByteCacheLayer:
+    """Answers what is kept, and keeps what the application answers with 200."""
+
+    def __init__(self, app: ASGIApp, changes: Changes) -> None:
+        """Take the application that stands behind, and who tells of changes."""
+        self._app = app
+        self._cache = ByteCache(changes)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        key = _key(scope)
+        if key is None:
+            await self._app(scope, receive, send)
+            return
+        kept = self._cache.find(key)
+        if kept is None:
+            await self._build(key, scope, receive, send)
+            return
+        scope["route"] = kept.route  # requests are counted by it
+        known = Headers(scope=scope).get("if-none-match")
+        if known is not None and known == Headers(raw=kept.start["headers"]).get("etag"):
+            headers = [(name, value) for name, value in kept.start["headers"] if name != b"content-length"]
+            await send({**kept.start, "status": 304, "headers": headers})
+            await send({"type": "http.response.body"})
+            return
+        await send(kept.start)
+        await send({"type": "http.response.body", "body": kept.body if scope["method"] == "GET" else b""})
+
+    async def _build(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
+        since, started, body = self._cache.begin(), None, bytearray()
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = message
+            elif len(body) <= LARGEST_ANSWER:
+                body.extend(message.get("body", b""))
+            await send(message)
+
+        await self._app(scope, receive, watched)
+        if started is not None and started["status"] == 200 and scope["method"] == "GET":  # noqa: PLR2004  OK
+            self._cache.keep(key, started, bytes(body), route=scope.get("route"), since=since)
+
+
+def _key(scope: Scope) -> Key | None:
+    """Tell what is asked for; None for what is not kept."""
+    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"} or scope["query_string"]:
+        return None
+    path: str = scope["path"]
+    now = datetime.now(UTC)
+    if path.startswith(OF_EVERYBODY):
+        # About parts of a file the route decides.
+        return None if "range" in Headers(scope=scope) else (None, path, window_of(now))
+    principal: Principal | None = scope["state"]["principal"]
+    if principal is None or Permission.REGISTRY_READ not in principal.permissions:
+        return None
+    return (principal.organization_id, path, window_of(now)) if path.startswith(OF_AN_ORGANIZATION) else None

@@ -1,0 +1,271 @@
+"""Kept answers: fast, never another organization's, never older than what the asker wrote."""
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from typing import Final
+from uuid import UUID
+
+import httpx2
+import pytest
+from asgi_lifespan import LifespanManager
+from fastapi import FastAPI
+from sqlalchemy import event
+from starlette.types import Message, Receive, Scope, Send
+
+import api.protocols.cache
+from api.app import create_app
+from api.protocols.cache import MOST_BYTES, TTL_SECONDS, ByteCache, ByteCacheLayer
+from domain.ids import new_id
+from domain.registry.capability import window_of
+from integrations.embedded.postgresql import PostgreSQL
+from services.all import Services
+from services.registry.changes import Changes
+from storage.blobs.local import LocalBlobStore
+from storage.database import Database
+from storage.listening import Listener, Subscription
+from storage.registry.namespaces import CHANNEL
+from tests.factories.organizations import Caller
+from tests.factories.registry import (
+    MODULES,
+    NAMESPACES,
+    PROVIDERS,
+    Release,
+    a_module,
+    a_provider,
+    add_key,
+    claim_namespace,
+    publish,
+)
+from tests.fixtures.signing import Signer
+from workers.composition import Secrets, compose
+
+
+@contextmanager
+def counted(database: Database) -> Iterator[list[str]]:
+    """Collect the statements that the application's role runs."""
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    engine = database._app.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+@pytest.mark.servers
+class TestByteCacheLayer:
+    @pytest.fixture
+    async def path(self, client: httpx2.AsyncClient, caller: Caller) -> str:
+        """Publish a module; give the path of its versions, which somebody has asked for."""
+        namespace = await claim_namespace(client, caller)
+        await publish(client, caller, MODULES, a_module(namespace))
+        path = f"/v1/modules/{namespace}/network/aws/versions"
+        await client.get(path, headers=caller.headers)
+        return path
+
+    async def test_asks_the_database_nothing_the_second_time(
+        self, client: httpx2.AsyncClient, caller: Caller, path: str, database: Database
+    ) -> None:
+        download = path.replace("versions", "0.1.0/download")
+        first = await client.get(download, headers=caller.headers)
+        await client.get(first.json()["location"])
+        with counted(database) as statements:
+            for where in (path, download, first.json()["location"]):
+                answer = await client.get(where, headers=caller.headers)
+                assert answer.status_code == 200
+        assert statements == []
+        assert (await client.get(download, headers=caller.headers)).headers["x-terraform-get"]
+
+    async def test_gives_a_writer_what_it_wrote(
+        self, client: httpx2.AsyncClient, caller: Caller, path: str
+    ) -> None:
+        namespace = path.split("/")[3]
+        for version in ("0.2.0", "0.3.0"):
+            await publish(client, caller, MODULES, a_module(namespace, version=version))
+            found = (await client.get(path, headers=caller.headers)).json()
+            assert found["modules"][0]["versions"][0] == {"version": version}
+
+    async def test_gives_nobody_what_a_revoked_key_signed(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        namespace, signer = await claim_namespace(client, caller), Signer()
+        key = await add_key(client, caller, namespace, signer)
+        await publish(client, caller, PROVIDERS, a_provider(namespace, Release(signer)))
+        path = f"/v1/providers/{namespace}/time/0.1.0/download/linux/amd64"
+        assert (await client.get(path, headers=caller.headers)).status_code == 200
+        await client.delete(f"{NAMESPACES}/{namespace}/gpg-keys/{key['id']}", headers=caller.headers)
+        assert (await client.get(path, headers=caller.headers)).status_code == 404
+
+    async def test_gives_another_organization_nothing_of_it(
+        self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller, path: str
+    ) -> None:
+        assert (await client.get(path, headers=stranger.headers)).status_code == 404
+        assert (await client.get(path)).status_code == 401
+        assert (await client.get(path, headers={"Authorization": "Bearer gwk_x"})).status_code == 401
+        assert (await client.get(path, headers=caller.headers)).status_code == 200
+
+    async def test_gives_nothing_to_a_key_that_may_not_read(
+        self, client: httpx2.AsyncClient, caller: Caller, path: str
+    ) -> None:
+        body = {"name": "no reader", "scopes": ["run:read"]}
+        key = (await client.post("/api/v1/api-keys", json=body, headers=caller.headers)).json()
+        headers = {"Authorization": f"Bearer {key['key']}"}
+        assert (await client.get(path, headers=headers)).status_code == 403
+
+    async def test_gives_nothing_to_a_key_that_was_revoked(
+        self, client: httpx2.AsyncClient, caller: Caller, path: str, services: Services
+    ) -> None:
+        key = (await client.post("/api/v1/api-keys", json={"name": "x"}, headers=caller.headers)).json()
+        headers = {"Authorization": f"Bearer {key['key']}"}
+        assert (await client.get(path, headers=headers)).status_code == 200
+        await client.delete(f"/api/v1/api-keys/{key['id']}", headers=caller.headers)
+        services.authentication.hear(str(caller.organization.id))  # as NOTIFY tells every process
+        assert (await client.get(path, headers=headers)).status_code == 401
+
+    async def test_says_when_nothing_has_changed(
+        self, client: httpx2.AsyncClient, caller: Caller, path: str
+    ) -> None:
+        etag = (await client.get(path, headers=caller.headers)).headers["etag"]
+        answer = await client.get(path, headers=caller.headers | {"If-None-Match": etag})
+        assert (answer.status_code, answer.content) == (304, b"")
+        answer = await client.get(path, headers=caller.headers | {"If-None-Match": '"other"'})
+        assert answer.status_code == 200
+
+    async def test_hears_what_other_processes_commit(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        path: str,
+        database: Database,
+        secrets: Secrets,
+        blobs: LocalBlobStore,
+        postgresql: PostgreSQL,
+    ) -> None:
+        other = compose(database, secrets, blobs)
+        heard, connected = asyncio.Event(), asyncio.Event()
+        changes = other.registry_changes
+
+        def hear(payload: str) -> None:
+            changes.hear(payload)
+            if payload == str(caller.organization.id):
+                heard.set()
+
+        def hears(yes: bool) -> None:
+            changes.hears(yes)
+            if yes:
+                connected.set()
+
+        listening = asyncio.ensure_future(
+            Listener(postgresql.platform_url, (Subscription(CHANNEL, hear, hears),)).run()
+        )
+        try:
+            async with another_process(create_app(other)) as second:
+                await connected.wait()
+                for _ in range(2):
+                    found = (await second.get(path, headers=caller.headers)).json()
+                    assert found["modules"][0]["versions"] == [{"version": "0.1.0"}]
+                await publish(client, caller, MODULES, a_module(path.split("/")[3], version="0.2.0"))
+                await heard.wait()
+                found = (await second.get(path, headers=caller.headers)).json()
+                assert found["modules"][0]["versions"][0] == {"version": "0.2.0"}
+        finally:
+            listening.cancel()
+            await asyncio.gather(listening, return_exceptions=True)
+
+    async def test_builds_anew_in_each_window(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        built: list[str] = []
+
+        async def application(scope: Scope, _receive: Receive, send: Send) -> None:
+            built.append(scope["path"])
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"file"})
+
+        layer = ByteCacheLayer(application, Changes())
+        windows = [0, 0, 1, 1]
+        for moved in windows:
+            monkeypatch.setattr(api.protocols.cache, "window_of", lambda now, moved=moved: window_of(now) + moved)
+            scope = {"type": "http", "method": "GET", "path": "/v1/files/x", "query_string": b"", "headers": []}
+            await layer(scope, never, ignore)
+        assert len(built) == 2
+
+
+async def never() -> dict[str, object]:
+    pytest.fail("the body was asked for")
+
+
+async def ignore(_: object) -> None:
+    return
+
+
+@asynccontextmanager
+async def another_process(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+    """Run an application of its own, as a second process would."""
+    async with (
+        LifespanManager(app) as running,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app=running.app), base_url="http://test") as client,
+    ):
+        yield client
+
+
+START: Final[Message] = {"type": "http.response.start", "status": 200, "headers": []}
+
+
+class TestByteCache:
+    def key(self, organization_id: UUID | None = None) -> tuple[UUID | None, str, int]:
+        return organization_id or new_id(), "/v1/modules/a/b/c/versions", 7
+
+    def test_drops_what_changed_and_nothing_else(self) -> None:
+        changes = Changes()
+        cache, mine, theirs = ByteCache(changes), self.key(), self.key()
+        for key in (mine, theirs, (None, "/v1/files/x", 7)):
+            cache.keep(key, START, b"x", since=cache.begin())
+        changes.tell(mine[0])
+        assert cache.find(mine) is None
+        assert cache.find(theirs) is not None
+        assert cache.find((None, "/v1/files/x", 7)) is not None
+
+    def test_keeps_nothing_that_was_built_while_something_changed(self) -> None:
+        changes = Changes()
+        cache, key = ByteCache(changes), self.key()
+        since = cache.begin()
+        changes.tell(key[0])
+        cache.keep(key, START, b"old", since=since)
+        assert cache.find(key) is None
+
+    def test_uses_nothing_while_changes_cannot_be_heard(self) -> None:
+        changes = Changes()
+        cache, key = ByteCache(changes), self.key()
+        changes.hears(False)
+        cache.keep(key, START, b"x", since=cache.begin())
+        assert cache.find(key) is None
+        changes.hears(True)
+        assert cache.find(key) is None
+
+    def test_forgets_after_a_while_even_if_nobody_tells(self) -> None:
+        now = 0.0
+        cache, key = ByteCache(Changes(), clock=lambda: now), self.key()
+        cache.keep(key, START, b"x", since=cache.begin())
+        now = TTL_SECONDS - 1
+        assert cache.find(key) is not None
+        now = TTL_SECONDS
+        assert cache.find(key) is None
+
+    def test_gives_up_what_was_not_asked_for_longest(self) -> None:
+        cache, body = ByteCache(Changes()), bytes(256 * 1024)
+        keys = [(None, f"/v1/files/{number}", 7) for number in range(MOST_BYTES // len(body) + 1)]
+        for key in keys[:-1]:
+            cache.keep(key, START, body, since=cache.begin())
+        assert cache.find(keys[0]) is not None
+        cache.keep(keys[-1], START, body, since=cache.begin())
+        assert cache.find(keys[1]) is None
+        assert cache.find(keys[0]) is not None
+
+    def test_keeps_nothing_large(self) -> None:
+        cache, key = ByteCache(Changes()), self.key()
+        cache.keep(key, START, bytes(256 * 1024 + 1), since=cache.begin())
+        assert cache.find(key) is None
