@@ -20,6 +20,7 @@ from tests.factories.registry import (
     claim_namespace,
     publish,
 )
+from tests.fixtures.archives import a_provider_zip
 from tests.fixtures.signing import Signer
 
 SIGNER = Signer()
@@ -49,10 +50,12 @@ async def make_world(client: httpx2.AsyncClient, owner: Caller) -> World:
     key = (await client.post("/api/v1/api-keys", json={"name": "world"}, headers=owner.headers)).json()
     namespace = await claim_namespace(client, owner)
     gpg_key = await add_key(client, owner, namespace, SIGNER)
-    release = Release(SIGNER, type="clock-of-the-owner")
+    package = a_provider_zip("clock-of-the-owner")
+    release = Release(SIGNER, type="clock-of-the-owner", packages={LINUX: package})
     module, provider = a_module(namespace, name="module-of-the-owner"), a_provider(namespace, release)
-    await publish(client, owner, MODULES, module)
-    await publish(client, owner, PROVIDERS, provider)
+    for where, form in ((MODULES, module), (PROVIDERS, provider)):
+        published = await publish(client, owner, where, form)
+        assert published.status_code == 201, published.text
     for path in (
         f"modules/{namespace}/module-of-the-owner/aws/versions",
         f"modules/{namespace}/module-of-the-owner/aws/{release.version}/download",
