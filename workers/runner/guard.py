@@ -91,7 +91,7 @@ class Guard:
                 self._deadline = float(rest)
             elif word == "interrupt":
                 self._stop()
-            elif word == "run" and not self._stopping:
+            elif word == "run" and not self._stopping and _now() < self._deadline:
                 self._run(*rest.split(UNIT_SEPARATOR))
 
     def _run(self, output: str, *command: str) -> None:

@@ -2,6 +2,7 @@
 
 import errno
 import json
+import signal
 from pathlib import Path
 from typing import Final
 
@@ -46,7 +47,8 @@ def exit_class(phase: StepPhase, ended: CliExit, reason: InterruptReason | None)
         return ExitClass.NO_CHANGES if phase is StepPhase.PLAN else ExitClass.SUCCEEDED
     if ended.code == _CHANGES_PLANNED and phase is StepPhase.PLAN:
         return ExitClass.SUCCEEDED
-    if ended.signal is not None or ended.guard_lost:
+    # A CLI that has just been started dies of the interrupt itself.
+    if (ended.signal is not None and not (reason and ended.signal == signal.SIGINT)) or ended.guard_lost:
         return ExitClass.KILLED
     return ExitClass.FAILED if reason is None else _STOPPED[reason][0]
 

@@ -22,16 +22,17 @@ from workers.runner.workspace import remove_folder
 
 pytestmark = pytest.mark.servers
 
-# One thing is made at once, another is made for as long as the test wants.
+# One thing is made at once, another is made for as long as the test wants. It waits in a provisioner, which says
+# when it does: a provider that is told to stop just before it is told to begin begins, and then the CLI waits.
 LONG = {
     "main.tf": """
 terraform {
   required_providers { time = { source = "registry.groundwork.test/hashicorp/time" } }
 }
-resource "terraform_data" "quick" {}
-resource "time_sleep" "slow" {
-  create_duration = "120s"
-  depends_on      = [terraform_data.quick]
+resource "time_sleep" "quick" { create_duration = "1ms" }
+resource "terraform_data" "slow" {
+  depends_on = [time_sleep.quick]
+  provisioner "local-exec" { command = "echo is-waiting; exec sleep 120" }
 }
 """
 }
@@ -43,7 +44,9 @@ resource "terraform_data" "deaf" {
 }
 """
 }
+IS_WAITING = b"(local-exec): is-waiting"
 SHORT_GRACE = LIMITS.model_copy(update={"grace": timedelta(seconds=1)})
+SHORT_DEADLINE = LIMITS.model_copy(update={"deadline": timedelta(seconds=3)})
 
 
 @pytest.fixture
@@ -68,7 +71,7 @@ class Running:
         cls,
         steps: Steps,
         module: dict[str, str] = LONG,
-        busy: bytes = b"time_sleep.slow: Creating...",
+        busy: bytes = IS_WAITING,
         **fields: Any,  # noqa: ANN401  StepJob's own fields
     ) -> "Running":
         plan = steps.job(module)
@@ -110,7 +113,7 @@ class TestCancel:
         assert (outcome.exit_class, outcome.reason) == (ExitClass.INTERRUPTED, InterruptReason.CANCELED)
         assert outcome.failure is not None
         assert outcome.failure.error_class is ErrorClass.USER_CANCEL
-        assert "terraform_data.quick" in running.kept
+        assert "time_sleep.quick" in running.kept
         assert not running.folder.root.exists()
 
     async def test_is_heard_with_a_renewal_as_well(self, steps: Steps) -> None:
@@ -142,8 +145,10 @@ class TestCancel:
 
 class TestTimeout:
     async def test_stops_the_step(self, steps: Steps) -> None:
-        limits = LIMITS.model_copy(update={"timeout": timedelta(seconds=3)})
-        outcome = await (await Running.begin(steps, limits=limits)).task
+        plan = steps.job(LONG)
+        await steps.run(plan)
+        limits = LIMITS.model_copy(update={"timeout": timedelta(seconds=1)})
+        outcome = await steps.run(steps.apply_of(plan, limits=limits))
         assert (outcome.exit_class, outcome.reason) == (ExitClass.TIMED_OUT, InterruptReason.TIMEOUT)
 
 
@@ -153,7 +158,7 @@ class TestALostLease:
         running.record.answer_as("lost")
         outcome = await running.task
         assert (outcome.exit_class, outcome.reason) == (ExitClass.LOST_LEASE, InterruptReason.LEASE_LOST)
-        assert "terraform_data.quick" in running.kept
+        assert "time_sleep.quick" in running.kept
 
     async def test_before_the_cli_starts_starts_none(self, steps: Steps) -> None:
         plan = steps.job(LONG)
@@ -173,37 +178,32 @@ class TestADatabaseThatIsAway:
         outcome = await running.task
         assert outcome.stored
         assert len(running.record.log) == outcome.log_end
-        assert "terraform_data.quick" in running.kept
+        assert "time_sleep.quick" in running.kept
 
     async def test_for_longer_than_the_deadline_stops_the_step_and_keeps_its_folder(self, steps: Steps) -> None:
-        running = await Running.begin(steps, limits=SHORT_GRACE)
+        limits = SHORT_DEADLINE.model_copy(update={"grace": timedelta(seconds=2)})
+        running = await Running.begin(steps, limits=limits)
         running.record.answer_as("away")
         outcome = await running.task
         assert (outcome.reason, outcome.stored) == (InterruptReason.LEASE_LOST, False)
-        assert "terraform_data.quick" in addresses(running.folder.state.read_bytes())
-        assert b"time_sleep.slow: Creating..." in running.folder.log.read_bytes()
+        assert "time_sleep.quick" in addresses(running.folder.state.read_bytes())
+        assert IS_WAITING in running.folder.log.read_bytes()
         remove_folder(running.folder)
 
 
 class TestAKilledRunner:
-    async def test_leaves_a_guard_that_interrupts_the_cli(self, steps: Steps, own_pool: RunnerPool) -> None:
-        running = await Running.begin(replace(steps, pool=own_pool))
+    async def test_leaves_a_guard_that_interrupts_the_cli_and_is_replaced(
+        self, steps: Steps, own_pool: RunnerPool
+    ) -> None:
+        mine = replace(steps, pool=own_pool)
+        running = await Running.begin(mine)
         cli = running.cli
         os.kill(running.runner, signal.SIGKILL)
         with pytest.raises(RunnerDied):
             await running.task
         await until(lambda: not is_running(cli))
         await until(lambda: "ended 1 interrupted left" in text_of(running.folder.report))
-        assert "terraform_data.quick" in addresses(running.folder.state.read_bytes())
-        remove_folder(running.folder)
-
-    async def test_is_replaced(self, steps: Steps, own_pool: RunnerPool) -> None:
-        mine = replace(steps, pool=own_pool)
-        running = await Running.begin(mine)
-        os.kill(running.runner, signal.SIGKILL)
-        with pytest.raises(RunnerDied):
-            await running.task
-        await until(lambda: "ended" in text_of(running.folder.report))
+        assert "time_sleep.quick" in addresses(running.folder.state.read_bytes())
         remove_folder(running.folder)
         assert (await mine.run(mine.job(LONG))).exit_class is ExitClass.SUCCEEDED
 
@@ -217,14 +217,14 @@ class TestAKilledRunner:
 
 class TestAStoppedRunner:
     async def test_loses_the_cli_to_the_guard_at_the_deadline(self, steps: Steps, own_pool: RunnerPool) -> None:
-        running = await Running.begin(replace(steps, pool=own_pool))
+        running = await Running.begin(replace(steps, pool=own_pool), limits=SHORT_DEADLINE)
         cli, runner = running.cli, running.runner
         os.kill(runner, signal.SIGSTOP)
         await until(lambda: not is_running(cli))
         os.kill(runner, signal.SIGCONT)
         outcome = await running.task
         assert (outcome.exit_class, outcome.reason) == (ExitClass.LOST_LEASE, InterruptReason.LEASE_LOST)
-        assert "terraform_data.quick" in running.kept
+        assert "time_sleep.quick" in running.kept
 
 
 class TestAKilledWorker:
@@ -238,13 +238,13 @@ class TestAKilledWorker:
             sys.executable, "-m", "tests.workers.runner.worker", str(order)
         )
         folder, record = StepFolder(job.folder), steps.record(job)
-        await until(lambda: folder.log.exists() and b"slow: Creating..." in folder.log.read_bytes())
+        await until(lambda: folder.log.exists() and IS_WAITING in folder.log.read_bytes())
         worker.kill()
         await worker.wait()
         await until(lambda: record.result is not None)
         result = steps.result(job)
         assert (result.exit_class, result.reason) == (ExitClass.INTERRUPTED, InterruptReason.WORKER_GONE)
-        assert "terraform_data.quick" in addresses(record.states[-1])
+        assert "time_sleep.quick" in addresses(record.states[-1])
         assert len(record.log) == result.log_end
         await until(lambda: not folder.root.exists())
 
@@ -255,7 +255,7 @@ class TestAKilledCli:
         os.kill(running.cli, signal.SIGKILL)
         outcome = await running.task
         assert (outcome.exit_class, outcome.exit_code, outcome.reason) == (ExitClass.KILLED, None, None)
-        assert outcome.in_flight == ("time_sleep.slow",)
+        assert outcome.in_flight == ("terraform_data.slow",)
         assert b'"id_value"' in running.record.log  # where the state has nothing yet, the log has
 
 
@@ -265,7 +265,7 @@ class TestAKilledGuard:
         os.kill(running.guard, signal.SIGKILL)
         outcome = await running.task
         assert outcome.exit_class is ExitClass.KILLED
-        assert "terraform_data.quick" in running.kept
+        assert "time_sleep.quick" in running.kept
 
 
 class TestClosingThePool:
@@ -274,7 +274,7 @@ class TestClosingThePool:
             running = await Running.begin(replace(steps, pool=pool))
         outcome = await running.task
         assert (outcome.exit_class, outcome.reason) == (ExitClass.INTERRUPTED, InterruptReason.WORKER_GONE)
-        assert "terraform_data.quick" in running.kept
+        assert "time_sleep.quick" in running.kept
 
     async def test_a_caller_that_is_cancelled_stops_nothing(self, steps: Steps) -> None:
         plan = steps.job(LONG)

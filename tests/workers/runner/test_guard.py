@@ -136,6 +136,11 @@ class TestDeadline:
             ended = await cli.run(shell(OBEDIENT, folder), folder.log)
         assert ended == CliExit(1, None, interrupted=True)
 
+    async def test_that_has_passed_lets_nothing_start(self, guarding: Guarding, folder: StepFolder) -> None:
+        async with guarding(deadline=-1) as cli:
+            assert await cli.run(shell("echo started", folder), folder.log) == CliExit(None, interrupted=True)
+        assert lines(folder) == []
+
     async def test_moves_with_each_renewal(self, guarding: Guarding, folder: StepFolder) -> None:
         async with guarding(deadline=0.5) as cli:
             running = asyncio.create_task(cli.run(shell(STUBBORN, folder), folder.log))
