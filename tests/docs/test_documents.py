@@ -69,6 +69,15 @@ class TestReadme:
     def test_it_is_read_in_one_sitting(self) -> None:
         assert len(REPOSITORY.joinpath("README.md").read_text().splitlines()) <= 150
 
+    def test_its_quick_start_is_the_tutorials_which_a_test_follows(self) -> None:
+        _, _, quick_start = REPOSITORY.joinpath("README.md").read_text().partition("## Quick start")
+        tutorial = REPOSITORY.joinpath("docs", "tutorials", "first-module.md").read_text()
+        typed = [line for block in CODE.findall(quick_start) for line in block.splitlines()]
+        lesson = [line for block in CODE.findall(tutorial) for line in block.splitlines()]
+
+        assert typed
+        assert [line for line in typed if line not in lesson] == []
+
 
 class TestArchitecture:
     def test_every_path_it_names_is_there(self) -> None:
