@@ -24,5 +24,7 @@ def build_control_worker(client: Client, services: Services) -> Worker:
         task_queue=CONTROL_QUEUE,
         workflows=WORKFLOWS,
         activities=[runs.advance, tick.wake_overdue_runs, tick.make_audit_partitions],
+        # A worker that was killed is noticed by this: its workflows wait for it so long before another gets them.
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=10),
     )

@@ -1,0 +1,217 @@
+"""Faults, each caused for real: what was accepted goes on, and every run comes to a true end."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import httpx2
+import psutil
+import pytest
+from sqlalchemy import text
+from temporalio.client import Client
+
+from config.settings import CONFIG_FILE
+from domain.ids import new_id
+from integrations.embedded.ports import free_port
+from integrations.embedded.temporal import TemporalServer
+from services.all import Services
+from storage.database import Database
+from tests.factories.modules import publish_module
+from tests.factories.organizations import Caller
+from tests.factories.people import A_LONG_MODULE, A_MODULE, LONGEST, People
+from tests.fixtures.platform import Installation, connect, working
+
+pytestmark = pytest.mark.servers
+
+A_SHORT_WAIT = {
+    "main.tf": """
+resource "terraform_data" "short" {
+  provisioner "local-exec" {
+    command = "echo it takes its time; sleep 3"
+  }
+}
+"""
+}
+
+
+@pytest.fixture
+async def people(client: httpx2.AsyncClient, caller: Caller) -> People:
+    return People(client, caller)
+
+
+@asynccontextmanager
+async def command(settings_file: Path, *arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run one of the product's servers in a process of its own, ready when this begins, killed at the end."""
+    hears, says = os.pipe()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "cli", *arguments, "--ready-fd", str(says)),
+        env=os.environ | {CONFIG_FILE: str(settings_file)},
+        pass_fds=(says,),
+    )
+    os.close(says)
+    try:
+        assert await asyncio.to_thread(os.read, hears, 1) == b"\n"
+        yield process
+    finally:
+        os.close(hears)
+        if process.returncode is None:
+            process.kill()
+        await process.wait()
+
+
+class TestApiKilled:
+    async def test_between_commit_and_wake_loses_no_run(
+        self,
+        make_installation: Callable[[], Installation],
+        temporal: TemporalServer,
+        temporal_client: Client,
+        services: Services,
+        people: People,
+    ) -> None:
+        module = await publish_module(services, people.caller, A_MODULE)
+        port = free_port()
+        settings_file = make_installation().settings_file(temporal.address, api_port=port)
+        body = {
+            "deployment": "one",
+            "module": module.as_json(),
+            "inputs": {"name": "anna", "password": "p"},
+            "auto_apply": True,
+        }
+        headers = people.caller.headers | {"Idempotency-Key": "the-same"}
+        async with command(settings_file, "api") as api, httpx2.AsyncClient() as client:
+            url = f"http://127.0.0.1:{port}/api/v1/runs"
+            first = await client.post(url, json=body, headers=headers)
+            assert first.status_code == 202, first.text
+            api.send_signal(signal.SIGKILL)
+            await api.wait()
+        again = await people.client.post("/api/v1/runs", json=body, headers=headers)
+        assert again.json()["id"] == first.json()["id"]
+        assert (await people.get(f"/api/v1/runs/{first.json()['id']}"))["state"] == "accepted"
+        async with working(settings_file, temporal_client):
+            await people.run(first.json()["id"], "applied")
+
+
+class TestDuplicateSubmits:
+    async def test_in_parallel_with_one_key_make_one_run(self, services: Services, people: People) -> None:
+        module = await publish_module(services, people.caller, A_MODULE)
+        body = {"deployment": "one", "module": module.as_json()}
+        headers = people.caller.headers | {"Idempotency-Key": str(new_id())}
+        answers = await asyncio.gather(
+            *(people.client.post("/api/v1/runs", json=body, headers=headers) for _ in range(20))
+        )
+        assert {answer.status_code for answer in answers} == {202}
+        assert len({answer.json()["id"] for answer in answers}) == 1
+        other = await people.client.post("/api/v1/runs", json=body | {"operation": "plan"}, headers=headers)
+        assert (other.status_code, other.json()["code"]) == (422, "platform.idempotency_key_reused")
+
+
+class TestTemporalAway:
+    @pytest.fixture
+    async def own_temporal(self, tmp_path: Path) -> AsyncIterator[TemporalServer]:
+        async with TemporalServer(tmp_path) as server:
+            yield server
+
+    async def test_at_submit_the_run_is_accepted_and_starts_later(
+        self,
+        make_installation: Callable[[], Installation],
+        own_temporal: TemporalServer,
+        services: Services,
+        people: People,
+    ) -> None:
+        module = await publish_module(services, people.caller, A_MODULE)
+        settings_file = make_installation().settings_file(own_temporal.address)
+        async with working(settings_file, await connect(own_temporal)):
+            await own_temporal.stop()
+            submitted = await people.post(
+                "/api/v1/runs",
+                {
+                    "deployment": "one",
+                    "module": module.as_json(),
+                    "inputs": {"name": "anna", "password": "p"},
+                    "auto_apply": True,
+                },
+            )
+            assert (await people.get(f"/api/v1/runs/{submitted['id']}"))["state"] == "accepted"
+            await own_temporal.start()
+            await people.run(submitted["id"], "applied")
+
+    async def test_restarted_during_a_run_changes_nothing_about_it(
+        self,
+        make_installation: Callable[[], Installation],
+        own_temporal: TemporalServer,
+        services: Services,
+        people: People,
+    ) -> None:
+        module = await publish_module(services, people.caller, A_SHORT_WAIT)
+        settings_file = make_installation().settings_file(own_temporal.address)
+        async with working(settings_file, await connect(own_temporal)):
+            submitted = await people.post(
+                "/api/v1/runs", {"deployment": "one", "module": module.as_json(), "auto_apply": True}
+            )
+            await people.log_with(submitted["id"], "it takes its time")
+            await own_temporal.stop()
+            await own_temporal.start()
+            await people.run(submitted["id"], "applied")
+        steps = (await people.get(f"/api/v1/runs/{submitted['id']}"))["steps"]
+        assert [(step["phase"], step["attempt"]) for step in steps] == [("plan", 1), ("apply", 1)]
+
+
+class TestWorkflowTerminated:
+    async def test_by_hand_the_next_wake_goes_on_from_the_rows(
+        self, settings_file: Path, temporal_client: Client, services: Services, people: People
+    ) -> None:
+        module = await publish_module(services, people.caller, A_MODULE)
+        async with working(settings_file, temporal_client):
+            submitted = await people.post(
+                "/api/v1/runs",
+                {
+                    "deployment": "one",
+                    "module": module.as_json(),
+                    "inputs": {"name": "anna", "password": "p"},
+                },
+            )
+            await people.run(submitted["id"], "awaiting_approval")
+            await temporal_client.get_workflow_handle(f"run:{submitted['id']}").terminate("by hand, in the Web UI")
+            await people.post(f"/api/v1/runs/{submitted['id']}/approve", {})
+            await people.run(submitted["id"], "applied")
+
+
+class TestWorkerKilled:
+    @pytest.mark.parametrize("engine", ["terraform", "opentofu"])
+    async def test_during_an_apply_its_runner_keeps_what_was_made_and_the_lock_is_free(
+        self,
+        make_installation: Callable[[], Installation],
+        temporal: TemporalServer,
+        temporal_client: Client,
+        services: Services,
+        database: Database,
+        people: People,
+        engine: str,
+    ) -> None:
+        module = await publish_module(services, people.caller, A_LONG_MODULE)
+        settings_file = make_installation().settings_file(temporal.address)
+        async with command(settings_file, "worker") as worker:
+            submitted = await people.post(
+                "/api/v1/runs",
+                {"deployment": "one", "module": module.as_json(), "engine": engine, "auto_apply": True},
+            )
+            await people.log_with(submitted["id"], "it takes its time")
+            family = psutil.Process(worker.pid).children(recursive=True)
+            worker.send_signal(signal.SIGKILL)
+            await worker.wait()
+        _, alive = await asyncio.to_thread(psutil.wait_procs, family, LONGEST)
+        assert alive == []
+        async with working(settings_file, temporal_client):
+            failed = await people.run(submitted["id"], "failed")
+            assert "worker died" in failed["error_message"]
+            path = f"/api/v1/deployments/{submitted['deployment_id']}"
+            assert (await people.get(f"{path}/states"))["items"], "what was made is in no state"
+            async with database.transaction(people.caller.scope) as session:
+                assert await session.scalar(text("SELECT count(*) FROM deployment_lock")) == 0
+            destroy = {"deployment": "one", "operation": "destroy", "auto_apply": True}
+            following = await people.post("/api/v1/runs", destroy)
+            assert (await people.run(following["id"], "applied"))["changes_remove"] >= 1
