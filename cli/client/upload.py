@@ -38,7 +38,7 @@ def upload_progress(title: str, total: int, *, quiet: bool) -> Iterator[Callable
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415  a tenth of a second that only terminals pay
-    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415
+    from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TransferSpeedColumn  # noqa: PLC0415  rich is slow to import, and most commands show no bar
 
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TransferSpeedColumn())
     with Progress(*columns, console=Console(stderr=True)) as progress:

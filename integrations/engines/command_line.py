@@ -30,7 +30,7 @@ class CommandLine(Terraform):
 
     def cmd(self, cmd: str, *args: str, **kwargs: object) -> NoReturn:
         """Refuse to run anything."""
-        raise NotImplementedError(f"{cmd} is run by the guard, not from here: {args} {sorted(kwargs)}")
+        raise RuntimeError(f"{cmd} is run by the guard, not from here: {args} {sorted(kwargs)}")
 
     def arguments(self, folder: Path, command: str, *args: str, **options: object) -> Sequence[str]:
         """Give the whole argument list of a command on a folder, beginning with the CLI's path."""

@@ -67,7 +67,7 @@ class TestArguments:
 
 class TestCommandLine:
     def test_runs_nothing(self) -> None:
-        with pytest.raises(NotImplementedError):
+        with pytest.raises(RuntimeError):
             CommandLine(Path("/usr/bin/terraform")).cmd("apply")
 
     def test_a_wrong_name_is_no_subcommand(self) -> None:

@@ -1,0 +1,138 @@
+"""Each house rule finds what breaks it, says where, and lets everything else be."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.tools.checks.trees import plant
+from tools.checks import addresses, module_size, packaging, stubs, transactions
+
+
+class TestModuleSize:
+    def test_a_module_of_501_lines_is_too_long_and_one_of_500_is_not(self, tmp_path: Path) -> None:
+        files = plant(tmp_path, {"api/long.py": "x = 1\n" * 501, "api/fits.py": "x = 1\n" * 500})
+        assert [str(problem.path) for problem in module_size.find(tmp_path, files)] == ["api/long.py"]
+
+    def test_what_is_generated_or_no_code_may_be_longer(self, tmp_path: Path) -> None:
+        files = plant(tmp_path, {"web/schema.gen.ts": "x\n" * 501, "docs/openapi.json": "x\n" * 501})
+        assert list(module_size.find(tmp_path, files)) == []
+
+
+class TestPackaging:
+    PROJECT = '[tool.hatch.build.targets.wheel]\npackages = ["api", "domain"]\n'
+
+    def found(self, root: Path, files: dict[str, str]) -> list[str]:
+        planted = plant(root, {"pyproject.toml": self.PROJECT} | files)
+        return [f"{problem.path}: {problem.text}" for problem in packaging.find(root, planted)]
+
+    def test_a_package_that_the_wheel_lacks_is_found(self, tmp_path: Path) -> None:
+        files = dict.fromkeys(("api/__init__.py", "domain/__init__.py", "services/__init__.py"), "")
+        assert self.found(tmp_path, files) == [
+            "pyproject.toml: services is a package, and the wheel lacks it: add it to the wheel's packages"
+        ]
+
+    def test_a_name_that_is_no_package_is_found(self, tmp_path: Path) -> None:
+        assert self.found(tmp_path, {"api/__init__.py": ""}) == [
+            "pyproject.toml: domain is among the wheel's packages, and no package: it has no __init__.py"
+        ]
+
+    def test_a_folder_of_modules_without_its_file_is_found(self, tmp_path: Path) -> None:
+        files = dict.fromkeys(("api/__init__.py", "domain/__init__.py", "api/ipam/routes.py"), "")
+        assert self.found(tmp_path, files) == [
+            "api/ipam/__init__.py: is missing: a folder of modules is a package"
+        ]
+
+    def test_tests_and_tools_stay_out_of_the_wheel(self, tmp_path: Path) -> None:
+        files = dict.fromkeys(("api/__init__.py", "domain/__init__.py", "tests/__init__.py"), "")
+        assert self.found(tmp_path, files) == []
+
+
+class TestStubs:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "# TODO: finish",
+            "raise NotImplementedError",
+            "@pytest.mark.skip",
+            "@pytest.mark.xfail(strict=True)",
+            "x = y  # type: ignore",
+            "x = y  # noqa",
+            "x = y  # noqa: E501",
+            "x = y  # noqa: E501 one space is no reason",
+        ],
+    )
+    def test_what_is_unfinished_or_excused_is_found(self, tmp_path: Path, line: str) -> None:
+        (problem,) = stubs.find(tmp_path, plant(tmp_path, {"api/a.py": f"x = 1\n{line}\n"}))
+        assert problem.line == 2
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "x = y  # noqa: S105  the name of a header, no secret",
+            "x = y  # noqa: S105, E501  reasons",
+            "x = y  # type: ignore[arg-type]",
+            "skipped = True",
+        ],
+    )
+    def test_a_reason_is_enough(self, tmp_path: Path, line: str) -> None:
+        assert list(stubs.find(tmp_path, plant(tmp_path, {"api/a.py": line}))) == []
+
+
+class TestAddresses:
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "https://pypi" + ".org/simple",
+            "pip install --index-url " + "https://mirror.example/simple x",
+            '"resolved": "' + 'https://mirror.example/x.tgz"',
+            "see /" + "work/main/api",
+            "cd /" + "root/.cache",
+        ],
+    )
+    def test_what_holds_on_one_machine_is_found(self, tmp_path: Path, text: str) -> None:
+        (problem,) = addresses.find(tmp_path, plant(tmp_path, {"requirements/main.txt": text}))
+        assert problem.line == 1
+
+    def test_addresses_of_registries_that_people_use_are_fine(self, tmp_path: Path) -> None:
+        files = plant(
+            tmp_path, {"docs/a.md": "registry.terraform.io, https://docs.python.org, ~/.cache/groundwork"}
+        )
+        assert list(addresses.find(tmp_path, files)) == []
+
+
+class TestTransactions:
+    BLOCK = "async def work(self):\n    async with self._database.transaction(scope) as session:\n        {}\n"
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            "subprocess.run(['terraform'])",
+            "await asyncio.create_subprocess_exec('terraform')",
+            "await asyncio.sleep(1)",
+            "await self._blobs.put(content)",
+            "await self._client.start_workflow('x')",
+            "await client.get(url)",
+            "x = [await self._envelope.seal(value) for value in values]",
+            "async with self._database.platform('reason') as other: pass",
+        ],
+    )
+    def test_what_waits_for_others_is_found(self, tmp_path: Path, call: str) -> None:
+        files = plant(tmp_path, {"services/a.py": self.BLOCK.format(call)})
+        assert [problem.line for problem in transactions.find(tmp_path, files)] == [3]
+
+    @pytest.mark.parametrize(
+        "call",
+        [
+            "await session.execute(statement)",
+            "row = await blobs.find(session, digest)",
+            "audit.record(session, scope, 'a.done', target)",
+        ],
+    )
+    def test_queries_are_what_it_is_for(self, tmp_path: Path, call: str) -> None:
+        files = plant(tmp_path, {"services/a.py": self.BLOCK.format(call)})
+        assert list(transactions.find(tmp_path, files)) == []
+
+    def test_before_and_after_is_the_place(self, tmp_path: Path) -> None:
+        text = "async def work(self):\n    await self._blobs.put(x)\n" + "\n".join(self.BLOCK.split("\n")[1:])
+        files = plant(tmp_path, {"services/a.py": text.format("pass") + "    await self._blobs.get(x)\n"})
+        assert list(transactions.find(tmp_path, files)) == []

@@ -1,0 +1,43 @@
+"""Generated files: written when they differ, and reported when somebody forgot to."""
+
+from pathlib import Path
+
+import pytest
+
+from tools import generate
+
+
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Let one page be all there is to generate."""
+    monkeypatch.setattr(generate, "ROOT", tmp_path)
+    monkeypatch.setattr(generate, "FILES", {"docs/page.md": lambda: "as the code says\n"})
+    return tmp_path / "docs" / "page.md"
+
+
+class TestGenerate:
+    def test_it_writes_what_is_missing(self, page: Path) -> None:
+        assert generate.main([]) == 0
+        assert page.read_text() == "as the code says\n"
+
+    def test_the_check_passes_when_all_is_current(self, page: Path) -> None:
+        generate.main([])
+        assert page.exists()
+        assert generate.main(["--check"]) == 0
+
+    def test_the_check_names_what_is_stale_and_leaves_it(
+        self, page: Path, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        generate.main([])
+        page.write_text("as somebody wrote\n")
+        assert generate.main(["--check"]) == 1
+        assert "docs/page.md is not current: `make generate`" in capsys.readouterr().out
+        assert page.read_text() == "as somebody wrote\n"
+
+
+class TestErrorCodes:
+    def test_each_code_has_one_line_with_its_status(self) -> None:
+        lines = [line for line in generate.error_codes().splitlines() if line.startswith("| `")]
+        codes = [line.split("`")[1] for line in lines]
+        assert len(set(codes)) == len(codes)
+        assert any(line.startswith("| `platform.unavailable` | 503 |") for line in lines)
