@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from cli.client.api import Api
-from cli.client.errors import ServerUnreachable
+from cli.client.errors import SERVER_ERRORS, RequestRefused, ServerUnreachable
 
 GIVEN_UP_AFTER: Final = 60.0
 """Seconds that the server may be away before a run is followed no more; its restart takes less."""
@@ -33,7 +33,7 @@ def follow(api: Api, run_id: str) -> Iterator[LogText | StateSeen]:
 
     Raises:
         ServerUnreachable: the server was away for GIVEN_UP_AFTER seconds.
-        RequestRefused: there is no such run, or the key may not read it.
+        RequestRefused: there is no such run, the key may not read it, or the server failed for as long.
     """
     last_event_id: str | None = None
     state: str | None = None
@@ -54,7 +54,9 @@ def follow(api: Api, run_id: str) -> Iterator[LogText | StateSeen]:
                             state = seen.state
                             if seen.final:
                                 return
-        except ServerUnreachable:
+        except (ServerUnreachable, RequestRefused) as error:
+            if isinstance(error, RequestRefused) and error.status < SERVER_ERRORS:
+                raise
             lost_at = time.monotonic() if lost_at is None else lost_at
             if time.monotonic() - lost_at > GIVEN_UP_AFTER:
                 raise

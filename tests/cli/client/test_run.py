@@ -1,0 +1,182 @@
+"""Runs from the command line."""
+
+import asyncio
+import json
+
+import pytest
+
+from cli.client.api import Api
+from cli.client.run_log import StateSeen, follow
+from services.all import Services
+from tests.cli.client.commands import Commands
+from tests.factories.modules import Published, publish_module
+from tests.factories.organizations import Caller
+
+pytestmark = pytest.mark.servers
+
+MODULE = {
+    "main.tf": """
+variable "name" {
+  type = string
+}
+variable "password" {
+  type      = string
+  sensitive = true
+  default   = null
+}
+resource "terraform_data" "thing" {
+  input = var.name
+}
+output "greeting" {
+  value = "hello ${terraform_data.thing.output}"
+}
+output "login" {
+  value     = var.password
+  sensitive = true
+}
+"""
+}
+BROKEN = {"main.tf": 'resource "terraform_data" "thing" {\n  input = nowhere.to.be.found\n}\n'}
+NOBODY = "01932b0c-0000-7000-8000-000000000000"
+
+
+@pytest.fixture
+async def module(services: Services, caller: Caller) -> Published:
+    return await publish_module(services, caller, MODULE)
+
+
+class TestSubmit:
+    async def test_says_how_to_watch_it(self, administrator: Commands, module: Published) -> None:
+        done = await administrator("run", "submit", module.source, module.version, "--name", "one")
+        assert done.code == 0
+        assert done.out.startswith("submitted ")
+        assert "`groundwork run logs " in done.out
+
+    async def test_sends_what_was_asked_for(
+        self, administrator: Commands, module: Published, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TF_VAR_password", "hunter2")
+        words = ("--name", "one", "--input", "name=anna", "--secret-input", "password", "--tag", "team=a")
+        more = ("--environment", "staging", "--engine", "opentofu", "--operation", "plan", "--json")
+        made = json.loads((await administrator("run", "submit", module.source, module.version, *words, *more)).out)
+        assert made["inputs"] == {"name": "anna"}
+        assert made["secret_input_names"] == ["password"]
+        assert made["tags"] == {"team": "a"}
+        assert (made["environment"], made["engine"], made["operation"]) == ("staging", "opentofu", "plan")
+
+    async def test_takes_module_and_inputs_of_the_last_run(
+        self, administrator: Commands, module: Published
+    ) -> None:
+        await administrator(
+            "run", "submit", module.source, module.version, "--name", "one", "--input", "name=anna"
+        )
+        made = json.loads((await administrator("run", "submit", "--name", "one", "--json")).out)
+        assert (made["module_source"], made["inputs"]) == (module.source, {"name": "anna"})
+
+    async def test_refuses_a_module_without_a_version(self, administrator: Commands) -> None:
+        done = await administrator("run", "submit", "a/b/c", "--name", "one")
+        assert done.code == 2
+        assert "a module is named with its version" in done.err
+
+    @pytest.mark.parametrize(
+        "words",
+        [("a/b/c", "1.0.0", "--name", "one"), ("a/b/c", "1.0.0", "--name", "One!"), ("--name", "nothing-yet")],
+    )
+    async def test_is_refused_by_the_server_in_one_line(
+        self, administrator: Commands, words: tuple[str, ...]
+    ) -> None:
+        done = await administrator("run", "submit", *words)
+        assert (done.code, done.out) == (1, "")
+        assert len(done.err.splitlines()) == 1
+
+
+class TestList:
+    async def test_gives_runs_by_state_and_tag(self, administrator: Commands, module: Published) -> None:
+        first = ("run", "submit", module.source, module.version, "--name", "one", "--tag", "team=a", "--quiet")
+        [run] = (await administrator(*first)).lines
+        await administrator("run", "submit", "--name", "one", "--tag", "team=b")
+        assert (await administrator("run", "list", "--tag", "team=a", "--quiet")).lines == [run]
+        [line] = (await administrator("run", "list", "--tag", "team=a")).lines
+        assert line.split("\t")[:4] == [run, "one", "development", "apply"]
+        assert (await administrator("run", "list", "--state", "applied")).lines == []
+
+    async def test_says_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
+        assert "`groundwork run submit`" in (await administrator("run", "list")).err
+
+
+class TestStatus:
+    async def test_shows_where_a_run_is(self, administrator: Commands, module: Published) -> None:
+        [run] = (await administrator("run", "submit", module.source, module.version, "--name", "one", "-q")).lines
+        shown = (await administrator("run", "status", run)).out
+        assert "deployment  one (development)" in shown
+        assert f"module      {module.source} 1.0.0" in shown
+
+    @pytest.mark.parametrize("verb", ["status", "logs", "plan", "outputs", "cancel", "approve", "reject"])
+    async def test_of_another_organization_s_run_is_nobody_s_business(
+        self, administrator: Commands, verb: str
+    ) -> None:
+        done = await administrator("run", verb, NOBODY)
+        assert (done.code, done.out) == (1, "")
+        assert len(done.err.splitlines()) == 1
+
+    async def test_needs_an_id(self, administrator: Commands) -> None:
+        assert (await administrator("run", "status", "one")).code == 2
+
+
+@pytest.mark.usefixtures("worker")
+class TestWhole:
+    async def test_follows_a_run_to_its_end(self, administrator: Commands, module: Published) -> None:
+        words = (module.source, module.version, "--name", "one", "--input", "name=anna")
+        done = await administrator("run", "submit", *words, "--auto-approve", "--follow")
+        assert done.code == 0
+        assert "terraform_data.thing: Creation complete" in done.out
+        assert done.err.splitlines()[-1].endswith(" is applied")
+
+    async def test_is_decided_about_with_the_plan_in_view(
+        self, administrator: Commands, module: Published, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TF_VAR_password", "hunter2")
+        words = (module.source, module.version, "--name", "one", "--input", "name=anna", "--quiet")
+        [run] = (await administrator("run", "submit", *words, "--secret-input", "password")).lines
+        await self.awaits_approval(run)
+        assert "groundwork run plan" in (await administrator("run", "status", run)).out
+        assert "terraform_data.thing will be created" in (await administrator("run", "plan", run)).out
+        assert (await administrator("run", "approve", run, "--reason", "good")).code == 0
+        followed = await administrator("run", "logs", run)
+        assert "Creation complete" in followed.out
+        assert (await administrator("run", "outputs", run)).lines == ["greeting\thello anna", "login\t(sensitive)"]
+        assert (await administrator("run", "outputs", run, "--reveal")).lines == ["login\thunter2"]
+        again = await administrator("run", "outputs", run, "--reveal")
+        assert again.code == 1
+        assert "Creation complete" in (await administrator("run", "logs", run, "--no-follow")).out
+
+    async def test_that_is_rejected_ends_without_being_applied(
+        self, administrator: Commands, module: Published
+    ) -> None:
+        words = (module.source, module.version, "--name", "one", "--input", "name=anna", "--quiet")
+        [run] = (await administrator("run", "submit", *words)).lines
+        await self.awaits_approval(run)
+        await administrator("run", "reject", run, "--reason", "wrong region")
+        await administrator("run", "logs", run, "--quiet")
+        shown = json.loads((await administrator("run", "status", run, "--json")).out)
+        assert (shown["state"], shown["decision_reason"]) == ("rejected", "wrong region")
+
+    async def test_that_fails_ends_with_an_exit_code_and_the_reason(
+        self, administrator: Commands, services: Services, caller: Caller
+    ) -> None:
+        module = await publish_module(services, caller, BROKEN)
+        done = await administrator("run", "submit", module.source, module.version, "--name", "one", "--follow")
+        assert done.code == 1
+        assert "undeclared resource" in done.err
+
+    @staticmethod
+    async def awaits_approval(run: str) -> None:
+        """Follow the run until somebody has to decide."""
+
+        def wait() -> None:
+            with Api.of_caller() as api:
+                news = follow(api, run)
+                while next(news) != StateSeen("awaiting_approval", final=False):
+                    pass
+
+        await asyncio.to_thread(wait)

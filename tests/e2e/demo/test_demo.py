@@ -1,0 +1,92 @@
+"""The demo, as `make demo` runs it: without a terminal, from any folder, with an empty home."""
+
+import asyncio
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from cli.demo.installation import processes_in
+from integrations.tools import cache_folder
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+
+
+@asynccontextmanager
+async def running_demo(directory: Path, *words: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the demo; everything it makes goes to `tmp` in the folder."""
+    home, scratch = directory / "home", directory / "tmp"
+    home.mkdir()
+    scratch.mkdir()
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(home),
+        "TMPDIR": str(scratch),
+        "GROUNDWORK_CACHE": str(cache_folder()),
+        "GROUNDWORK_DATABASE__POOL_SIZE": "no number: nothing of the caller's settings reaches the demo's servers",
+        "TF_LOG": "trace",
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-m",
+        "cli",
+        "demo",
+        *words,
+        cwd=directory,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+def left_behind(directory: Path) -> list[str]:
+    """Give what a demo left in its folder, and processes of it."""
+    files = [str(path) for name in ("home", "tmp") for path in (directory / name).iterdir()]
+    return files + processes_in(directory)
+
+
+class TestDemo:
+    async def test_checks_every_step_and_leaves_nothing_behind(self, tmp_path: Path) -> None:
+        async with running_demo(tmp_path) as process:
+            said = (await process.communicate())[0].decode()
+        assert process.returncode == 0, said
+        steps = re.findall(r"^\[(\d+)/(\d+)\] ", said, re.MULTILINE)
+        assert [int(step) for step, _ in steps] == list(range(1, int(steps[0][1]) + 1))
+        assert len(re.findall(r"^ +ok, \d+\.\d s$", said, re.MULTILINE)) == len(steps)
+        assert "\x1b" not in said
+        assert str(tmp_path) not in said
+        assert left_behind(tmp_path) == []
+
+    async def test_stops_everything_when_it_is_interrupted(self, tmp_path: Path) -> None:
+        async with running_demo(tmp_path) as process:
+            assert process.stdout is not None
+            while b"Claim a namespace" not in await process.stdout.readline():
+                pass
+            process.send_signal(signal.SIGTERM)
+            await process.communicate()
+        assert process.returncode == 130
+        assert left_behind(tmp_path) == []
+
+    async def test_says_in_one_line_why_it_can_not_start(self, tmp_path: Path) -> None:
+        (tmp_path / "nothing").mkdir()
+        environment = {"PATH": str(tmp_path / "nothing"), "HOME": str(tmp_path), "GROUNDWORK_CACHE": str(tmp_path)}
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-P", "-m", "cli", "demo", env=environment, cwd=tmp_path, stderr=subprocess.PIPE
+        )
+        _, said = await process.communicate()
+        assert process.returncode == 1
+        assert b"temporal was not found" in said
