@@ -124,6 +124,13 @@ class TestOrder:
         assert ours == {"migrate", "api", "worker-control", "worker-terraform"}
         assert all("migrate" in services[name]["depends_on"] for name in ours - {"migrate"})
 
+    def test_each_image_of_ours_is_built_once(self, services: dict[str, dict[str, Any]]) -> None:
+        built = [
+            (service["image"], service["build"]["target"]) for service in services.values() if "build" in service
+        ]
+
+        assert sorted(built) == [("groundwork-api:0.1.0", "api"), ("groundwork-worker:0.1.0", "worker")]
+
     def test_every_queue_has_a_worker(self, services: dict[str, dict[str, Any]]) -> None:
         commands = [service["command"] for name, service in services.items() if name.startswith("worker-")]
 
