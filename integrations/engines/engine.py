@@ -19,6 +19,7 @@ class EngineUnusable(PlatformError):
     code = "provisioning.engine_unusable"
 
 
+LOCK_FILE: Final = ".terraform.lock.hcl"
 # A socket's path has at most 107 bytes, and a folder under somebody's home easily more.
 _SHORT: Final = Path("/tmp")  # noqa: S108  what is made there has an unguessable name and is made anew, for us alone
 
@@ -67,7 +68,7 @@ class StepFolder:
     @property
     def lock_file(self) -> Path:
         """The dependency lock file, which both CLIs want in the working folder."""
-        return self.module / ".terraform.lock.hcl"
+        return self.module / LOCK_FILE
 
     @property
     def log(self) -> Path:

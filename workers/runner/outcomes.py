@@ -12,6 +12,7 @@ from domain.errors import ErrorKind, PlatformError
 from domain.run_events import RunTally
 from domain.run_failures import ErrorClass, classify
 from domain.run_steps import ExitClass, InterruptReason, StepFailure, StepOutput, StepPhase
+from workers.runner.files import read_regular
 from workers.runner.guarded import CliExit
 
 _CHANGES_PLANNED: Final = 2  # -detailed-exitcode
@@ -110,7 +111,7 @@ def outputs_of(said: bytes) -> dict[str, StepOutput] | None:
 def outputs_in(state: Path) -> dict[str, StepOutput] | None:
     """Read outputs from a state file; None if there is none, or it is not to be read (tofu can encrypt it)."""
     try:
-        content = json.loads(state.read_bytes())
+        content = json.loads(read_regular(state.parent, state.name))
         found = content["outputs"]
     except (OSError, ValueError, KeyError, TypeError):
         return None

@@ -23,8 +23,9 @@ from domain.run_steps import (
     StepStage,
 )
 from integrations.archives.members import ArchiveLimits
-from integrations.engines.engine import Engine, StepFolder
+from integrations.engines.engine import LOCK_FILE, Engine, StepFolder
 from workers.runner import outcomes, workspace
+from workers.runner.files import read_regular
 from workers.runner.guarded import CliExit, GuardedCli, boot_time
 from workers.runner.keeping import Keeping, NotKept, wait_within
 from workers.runner.recorder import LeaseLost, StepRecorder
@@ -221,13 +222,12 @@ class Step:
         if self._job.show_plan:
             said = await self._ask(cli, engine.show_plan(self._folder))
             text = self._redactor.redact(said[:_LONGEST_PLAN_TEXT].decode(errors="replace"))
-        content = self._folder.plan.read_bytes()
-        lock_file = self._folder.lock_file
+        content = read_regular(self._folder.root, self._folder.plan.name)
         plan = SavedPlan(
             path=self._folder.plan,
             sha256=hashlib.sha256(content).hexdigest(),
             size=len(content),
-            lock_file=lock_file if lock_file.exists() else None,
+            lock_file=self._folder.lock_file if self._read_module(LOCK_FILE) is not None else None,
             text=text,
         )
         return result.model_copy(update={"plan": plan})
@@ -235,7 +235,14 @@ class Step:
     async def _ask(self, cli: GuardedCli, command: Sequence[str]) -> bytes:
         """Run a command for its answer; empty if it has none."""
         ended = await cli.run(command, self._folder.answer)
-        return self._folder.answer.read_bytes() if ended.code == 0 else b""
+        return read_regular(self._folder.root, self._folder.answer.name) if ended.code == 0 else b""
+
+    def _read_module(self, name: str) -> bytes | None:
+        """Read a file that the CLI left beside the module's; None if it left none, or something else."""
+        try:
+            return read_regular(self._folder.root, f"{self._folder.module.name}/{name}")
+        except OSError:
+            return None
 
     async def _record(self, result: StepResult) -> StepOutcome:
         """Record the outcome; remove the folder if nothing in it is needed any more."""
@@ -285,9 +292,9 @@ class Step:
 
     async def _keep_errored_state(self) -> None:
         """Keep the state that the CLI could not write where it belongs, as it does on a full disk."""
-        errored = self._folder.module / "errored.tfstate"
-        if errored.exists():
-            await self._keep_state(errored.read_bytes())
+        errored = self._read_module("errored.tfstate")
+        if errored is not None:
+            await self._keep_state(errored)
 
     async def _renew(self, done: asyncio.Event) -> None:
         """Prolong the lease, and with it the guard's deadline, until the step is done."""

@@ -3,12 +3,12 @@
 import asyncio
 import hashlib
 import json
-import os
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
 from domain.redaction import Redactor
+from workers.runner.files import read_regular
 from workers.runner.keeping import wait_within
 
 FLUSH_BYTES: Final = 64 * 1024
@@ -56,9 +56,7 @@ class LogTail:
 
     async def _take(self) -> int:
         try:
-            with self._path.open("rb") as file:
-                file.seek(self._position)
-                data = file.read(FLUSH_BYTES)
+            data = read_regular(self._path.parent, self._path.name, offset=self._position, count=FLUSH_BYTES)
         except FileNotFoundError:
             return 0
         self._position += len(data)
@@ -121,7 +119,7 @@ class StateTail:
     def _read(self) -> tuple[tuple[int, int], bytes, int] | None:
         stamp = _stamp(self._path)
         try:
-            content = self._path.read_bytes()
+            content = read_regular(self._path.parent, self._path.name)
             serial = json.loads(content)["serial"]
         except (OSError, ValueError, KeyError, TypeError, RecursionError):
             return None
@@ -130,7 +128,7 @@ class StateTail:
 
 def _stamp(path: Path) -> tuple[int, int] | None:
     try:
-        found = os.stat(path)  # noqa: PTH116  four times a second for as long as a step takes
+        found = path.lstat()
     except FileNotFoundError:
         return None
     return found.st_mtime_ns, found.st_size

@@ -6,9 +6,11 @@ from typing import Final
 import pytest
 
 from domain.run_failures import ErrorClass
-from domain.run_steps import ExitClass, StepOperation, StepStage
+from domain.run_steps import ExitClass, Sandbox, StepOperation, StepStage
+from integrations.engines.engine import StepFolder
 from tests.fixtures.archives import a_zip
 from tests.workers.runner.conftest import Steps
+from workers.runner.workspace import remove_folder
 
 pytestmark = pytest.mark.servers
 
@@ -210,3 +212,68 @@ class TestALog:
         log = steps.record(apply).log
         assert len(log) == outcome.log_end
         assert log.count(b"line-") >= 2 * 200_000  # each in a message and in its event
+
+
+class TestARefusal:
+    async def test_of_a_worker_without_the_sandbox_runs_nothing(self, steps: Steps) -> None:
+        job = steps.job(SIMPLE, sandbox=Sandbox.BUBBLEWRAP)
+        outcome = await steps.run(job)
+        assert outcome.failure is not None
+        assert "no bubblewrap sandbox" in outcome.failure.message
+        assert steps.record(job).log == b""
+
+    async def test_of_a_worker_without_the_cli_is_recorded(self, steps: Steps) -> None:
+        job = steps.job(SIMPLE, engine_path=steps.folder / "nothing")
+        outcome = await steps.run(job)
+        assert outcome.failure is not None
+        assert outcome.failure.error_class is ErrorClass.TRANSIENT_INFRA
+        assert steps.result(job).outcome() == outcome
+
+    async def test_of_an_archive_that_is_none_is_the_modules_fault(self, steps: Steps) -> None:
+        job = steps.job(b"no archive")
+        outcome = await steps.run(job)
+        assert outcome.failure is not None
+        assert outcome.failure.error_class is ErrorClass.CONFIG
+        assert not job.folder.exists()
+
+    async def test_of_a_secret_that_no_environment_can_hold(self, steps: Steps) -> None:
+        outcome = await steps.run(steps.job(SIMPLE, secret_inputs={"long": "x" * 200_000}))
+        assert outcome.failure is not None
+        assert outcome.failure.message == "a secret input is too long for an environment"
+
+    async def test_of_a_folder_that_another_attempt_left_touches_nothing_in_it(self, steps: Steps) -> None:
+        job = steps.job(SIMPLE)
+        job.folder.mkdir(parents=True)
+        (job.folder / "terraform.tfstate").write_text("of another attempt")
+        outcome = await steps.run(job)
+        assert outcome.exit_class is ExitClass.FAILED
+        assert (job.folder / "terraform.tfstate").read_text() == "of another attempt"
+
+
+def spoiling(command: str) -> dict[str, str]:
+    """Make a module whose code does something to the step's folder."""
+    return {
+        "main.tf": f'resource "terraform_data" "spoiler" {{\n  provisioner "local-exec" {{\n'
+        f"    command = <<-EOT\n      {command}\n    EOT\n  }}\n}}\n"
+    }
+
+
+class TestAModuleThatSpoilsItsFolder:
+    async def test_with_a_state_where_the_cli_puts_one_it_could_not_write_has_it_kept(self, steps: Steps) -> None:
+        plan = steps.job(spoiling("""printf '{"serial":9}' > errored.tfstate"""))
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        await steps.run(apply)
+        assert json.loads(steps.record(apply).states[-1]) == {"serial": 9}
+
+    @pytest.mark.parametrize("name", ["errored.tfstate", "../log", "../terraform.tfstate"])
+    async def test_with_links_gets_nothing_read_through_them(self, steps: Steps, name: str) -> None:
+        outside = steps.folder / "outside"
+        outside.write_text('{"serial": 1, "lineage": "of somebody else"}')
+        plan = steps.job(spoiling(f"ln -sf {outside} {name}"))
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        await steps.run(apply)
+        record = steps.record(apply)
+        assert b"of somebody else" not in b"".join([record.log, *record.states])
+        remove_folder(StepFolder(apply.folder))
