@@ -10,6 +10,7 @@ from asgi_lifespan import LifespanManager
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from api.app import create_app
+from config.exit import end_process
 from domain.ids import new_id
 from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL
@@ -23,6 +24,30 @@ from tests.factories.organizations import Caller
 from workers.composition import Secrets, compose
 
 pytest_plugins = ["tests.fixtures.walls", "tests.fixtures.https", "tests.fixtures.platform"]
+
+
+SERVERS = frozenset({"postgresql", "temporal"})
+STATUS = pytest.StashKey[int]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for a server, so that `make test-fast` starts none, whoever forgets the marker."""
+    for item in items:
+        if SERVERS & set(getattr(item, "fixturenames", ())):
+            item.add_marker(pytest.mark.servers)
+
+
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Keep the status for the end."""
+    session.config.stash[STATUS] = int(exitstatus)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """End as every process does that held a Temporal client; a worker of xdist is ended by its parent."""
+    if STATUS in config.stash and not hasattr(config, "workerinput"):
+        end_process(config.stash[STATUS])
 
 
 @pytest.fixture(scope="session")
