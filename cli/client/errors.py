@@ -63,6 +63,7 @@ def refused(response: httpx2.Response) -> RequestRefused:
             detail = "; ".join([str(document.get("detail", "")), *_field_errors(errors)])
         case _:
             detail = str(document.get("detail", ""))
+    detail += _facts(document.get("facts"), detail)
     if not detail:
         url = f"{response.url.scheme}://{response.url.netloc.decode()}"
         detail = (
@@ -105,6 +106,15 @@ def _field_errors(errors: list[Any]) -> Iterator[str]:
         if isinstance(error, dict):
             where = str(error.get("at", "")).removeprefix("body/").removeprefix("query/").replace("/", ".")
             yield f"{where}: {error.get('detail', '')}"
+
+
+def _facts(facts: Any, said: str) -> str:  # noqa: ANN401  of somebody else's JSON
+    """Give what the error is about, as far as the sentence does not say it."""
+    if not isinstance(facts, dict):
+        return ""
+    plain = {name: str(value) for name, value in facts.items() if isinstance(value, str | int)}
+    new = [f"{name}: {value}" for name, value in plain.items() if value and value not in said]
+    return f" ({', '.join(new)})" if new else ""
 
 
 def _caused_by_certificate(error: BaseException | None) -> bool:

@@ -18,7 +18,7 @@ def in_words(run: Document) -> str:
         "operation": run["operation"],
         "state": run["state"],
         "changes": changes(run),
-        "progress": progress(run),
+        "progress": progress(run) if run["finished_at"] is None else None,
         "in line": run["queue_position"],
         "reason": run["decision_reason"],
         "error": run["error_message"],
@@ -60,11 +60,11 @@ def _output_value(output: Document) -> str:
 RUN_COLUMNS: Final = (
     Column("ID", "id"),
     Column("DEPLOYMENT", "deployment_name"),
-    Column("ENVIRONMENT", "environment"),
-    Column("OPERATION", "operation"),
+    Column("ENVIRONMENT", "environment", extra=True),
+    Column("OPERATION", "operation", extra=True),
     Column("STATE", "state"),
     Column("CHANGES", changes),
-    Column("MODULE", lambda run: f"{run['module_source']} {run['module_version']}"),
-    Column("SUBMITTED", moment("created_at")),
+    Column("MODULE", lambda run: f"{run['module_source']} {run['module_version']}", extra=True),
+    Column("SUBMITTED", moment("created_at"), extra=True),
 )
 OUTPUT_COLUMNS: Final = (Column("NAME", "name"), Column("VALUE", _output_value))

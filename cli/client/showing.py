@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
@@ -11,10 +11,14 @@ from cyclopts import Parameter
 from cli.client.api import Document
 from cli.output import Output, colours_wanted
 
+WIDE: Final = 120
+"""Characters from which on a terminal gets every column."""
 STATE_COLOURS: Final = {
     "applied": "green",
     "planned": "green",
     "failed": "red",
+    "revoked": "red",
+    "expired": "yellow",
     "timed_out": "red",
     "needs_attention": "red",
     "canceled": "yellow",
@@ -26,10 +30,14 @@ CONTROLS: Final = {code: None for code in (*range(32), *range(127, 160)) if code
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table: its title, and the field it shows or how to make it."""
+    """A column of a table: its title, and the field it shows or how to make it.
+
+    A narrow terminal is spared the columns that are `extra`; pipes get all of them.
+    """
 
     title: str
     value: str | Callable[[Document], Any]
+    extra: bool = False
 
     def of(self, document: Document) -> str:
         """Give one cell."""
@@ -109,6 +117,14 @@ def moment(field: str) -> Callable[[Document], str | None]:
     return value
 
 
+def key_state(document: Document) -> str:
+    """Say whether a key still works."""
+    if document["revoked_at"] is not None:
+        return "revoked"
+    expiry = document["expires_at"]
+    return "expired" if expiry is not None and datetime.fromisoformat(expiry) <= datetime.now(UTC) else "active"
+
+
 def coloured(state: str) -> str:
     """Give the state of a run, in its colour where the terminal takes it."""
     codes = {"green": "32", "red": "31", "yellow": "33"}
@@ -123,10 +139,12 @@ def _table(items: Sequence[Document], columns: Sequence[Column]) -> None:
     from rich.table import Table  # noqa: PLC0415  the same
     from rich.text import Text  # noqa: PLC0415  the same
 
+    console = Console(no_color=not colours_wanted(), highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in columns:
-        table.add_column(column.title, overflow="fold")
+    fitting = [column for column in columns if not column.extra or console.width >= WIDE]
+    for column in fitting:
+        table.add_column(column.title, overflow="fold", no_wrap=column.title == "ID")
     for item in items:
-        cells = [Text(column.of(item), style=STATE_COLOURS.get(column.of(item), "")) for column in columns]
-        table.add_row(*cells)
-    Console(no_color=not colours_wanted(), highlight=False).print(table)
+        cells = [column.of(item) for column in fitting]
+        table.add_row(*(Text(cell, style=STATE_COLOURS.get(cell, "")) for cell in cells))
+    console.print(table)

@@ -8,16 +8,16 @@ from cyclopts import App, Parameter
 
 from cli.client.api import Api
 from cli.client.files import read_text, segment
-from cli.client.showing import PEOPLE, ClientOutput, Column, moment, shown
+from cli.client.showing import PEOPLE, ClientOutput, Column, key_state, moment, shown
 from cli.output import examples
 
 COLUMNS: Final = (
     Column("ID", "id"),
     Column("KEY", "key_id"),
-    Column("FOR", "user_ids"),
-    Column("ADDED", moment("created_at")),
-    Column("EXPIRES", moment("expires_at")),
-    Column("REVOKED", moment("revoked_at")),
+    Column("STATE", key_state),
+    Column("FOR", "user_ids", extra=True),
+    Column("ADDED", moment("created_at"), extra=True),
+    Column("EXPIRES", moment("expires_at"), extra=True),
 )
 Namespace = Annotated[str, Parameter(help="Namespace that the key signs for.")]
 

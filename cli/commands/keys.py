@@ -9,19 +9,19 @@ from cyclopts.validators import Number
 from pydantic import JsonValue
 
 from cli.client.api import Api
-from cli.client.showing import PEOPLE, ClientOutput, Column, moment
+from cli.client.showing import PEOPLE, ClientOutput, Column, key_state, moment
 from cli.output import examples
 
 PATH: Final = "/api/v1/api-keys"
 COLUMNS: Final = (
     Column("ID", "id"),
-    Column("KEY", lambda key: f"gwk_{key['kind']}_{key['kid']}_..."),
+    Column("KEY", lambda key: f"gwk_{key['kind']}_{key['kid']}_...", extra=True),
     Column("NAME", "name"),
+    Column("STATE", key_state),
     Column("SCOPES", "scopes"),
-    Column("CREATED", moment("created_at")),
-    Column("LAST USED", moment("last_used_at")),
-    Column("EXPIRES", moment("expires_at")),
-    Column("REVOKED", moment("revoked_at")),
+    Column("CREATED", moment("created_at"), extra=True),
+    Column("LAST USED", moment("last_used_at"), extra=True),
+    Column("EXPIRES", moment("expires_at"), extra=True),
 )
 KINDS: Final = {"personal": "pat", "service": "svc"}
 

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 from cli.client.api import Api
 from cli.client.errors import usage
 from cli.client.run_inputs import read_inputs, read_secrets, split_pair
-from cli.client.run_log import LogText, follow
+from cli.client.run_log import StateSeen, follow
 from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
 from cli.output import examples
@@ -184,17 +184,18 @@ def _decide(run_id: UUID, verb: str, body: JsonValue, said: str, output: ClientO
 def _watch(api: Api, run_id: str, output: ClientOutput) -> int:
     """Show a run's log until it ends; give 0 if it came to what it was for, else 1."""
     state = ""
-    for news in follow(api, run_id):
-        if isinstance(news, LogText):
-            if not (output.json or output.quiet):
+    try:
+        for news in follow(api, run_id):
+            if isinstance(news, StateSeen):
+                state = news.state
+                output.progress(f"{run_id} is {state}")
+                if state == AWAITING_APPROVAL:
+                    output.progress(f"see `groundwork run plan {run_id}`, then `groundwork run approve {run_id}`")
+            elif not (output.json or output.quiet):
                 print(without_controls(news.text), flush=True)
-            continue
-        state = news.state
-        output.progress(f"{run_id} is {state}")
-        if state == AWAITING_APPROVAL:
-            output.progress(
-                f"look at it with `groundwork run plan {run_id}`, then `groundwork run approve {run_id}`"
-            )
+    except KeyboardInterrupt:
+        output.progress(f"the run goes on: `groundwork run cancel {run_id}` stops it")
+        raise
     found = api.get(f"{PATH}/{run_id}")
     if output.json or output.quiet:
         output.noun(found, "")

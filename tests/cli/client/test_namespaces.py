@@ -37,7 +37,7 @@ class TestNamespaces:
     async def test_are_refused_in_one_line(self, administrator: Commands) -> None:
         done = await administrator("namespaces", "claim", "terraform")
         assert done.code == 1
-        assert done.err == "groundwork: this namespace is reserved; choose another\n"
+        assert done.err == "groundwork: this namespace is reserved; choose another (namespace: terraform)\n"
 
 
 class TestGpgKeys:
