@@ -2,7 +2,7 @@
 
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
-.PHONY: help demo test test-fast up down reset check generate migration bench tools clean requirements
+.PHONY: help demo test test-fast up down reset check generate histories migration bench tools clean requirements
 
 export GROUNDWORK_CACHE ?= $(HOME)/.cache/groundwork
 export UV_CACHE_DIR ?= $(GROUNDWORK_CACHE)/uv-cache
@@ -53,6 +53,9 @@ check: $(READY) ## Hold the code to its rules: style, types, imports, sizes, gen
 
 generate: $(READY) ## Write the generated files anew: reference pages, OpenAPI document
 	@$(PYTHON) -m tools.generate
+
+histories: $(READY) ## Record the workflows' histories anew, after a release
+	@$(PYTHON) -m tests.workflows.record_histories
 
 migration: $(READY) ## Write a new migration from the tables' changes (M="add a column")
 	@$(PYTHON) -m tools.migration "$(M)"

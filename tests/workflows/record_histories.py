@@ -1,0 +1,219 @@
+"""Records a history of every way through the workflows: `python -m tests.workflows.record_histories`.
+
+Real servers and use cases; only the CLI is played, by what a run's input says. Histories of a release stay:
+workflow code that can't replay them would break the runs that are under way during an upgrade.
+"""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Final
+
+from sqlalchemy import text
+from temporalio import activity
+from temporalio.client import Client
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.worker import Worker
+
+from domain.ids import new_id
+from domain.long_work import TERRAFORM_QUEUE
+from domain.provisioning.messages import StepOrder, StepReport
+from domain.provisioning.runs import Run
+from domain.provisioning.states import FINAL, RunState
+from domain.run_steps import ExitClass, StepPhase
+from domain.scope import PLATFORM, Scope
+from integrations.embedded.postgresql import PostgreSQL
+from integrations.embedded.temporal import TemporalServer
+from services.all import Services
+from services.tenants.organizations import MakeOrganization
+from storage.blobs.local import LocalBlobStore
+from storage.database import Database
+from storage.migrations.upgrade import upgrade
+from storage.roles import ensure_roles
+from tests.factories.modules import publish_module
+from tests.factories.organizations import Caller
+from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
+from workers.composition import Secrets, compose
+from workers.control import build_control_worker
+from workers.dispatcher import TICK, Dispatcher
+
+FOLDER: Final = Path(__file__).parent / "histories"
+PLAYED: Final = "played"
+"""Name of the input that says how the steps of a run go."""
+
+
+class PlayedSteps:
+    """Stands in for the CLI: admits steps as the real activity does, and then does what the run's input says."""
+
+    def __init__(self, services: Services, database: Database) -> None:
+        self._services = services
+        self._database = database
+
+    @activity.defn(name="provisioning.run_step")
+    async def run_step(self, order: StepOrder) -> StepReport:
+        scope, steps = Scope(order.organization_id, PLATFORM), self._services.steps
+        step = await steps.admit(scope, order, WORKER)
+        play = step.inputs.get(PLAYED)
+        if play == "give back once" and order.attempt == 1:
+            await steps.give_back(scope, step.step_id)
+            raise RuntimeError("nothing has begun")
+        await steps.cli_started(scope, step.step_id)
+        exit_class = ExitClass.SUCCEEDED
+        if order.phase is StepPhase.APPLY and play == "wait to be canceled":
+            try:
+                while True:
+                    activity.heartbeat()
+                    await asyncio.sleep(0.1)
+            except asyncio.CancelledError:
+                exit_class = ExitClass.INTERRUPTED
+        if order.phase is StepPhase.APPLY and play == "lose the apply":
+            async with self._database.transaction(scope) as session:
+                await session.execute(text("UPDATE run_step SET lease_expires_at = now() - interval '1 second'"))
+            raise RuntimeError("the worker is gone")
+        plan = A_PLAN if order.phase is StepPhase.PLAN else None
+        await steps.record_outcome(scope, an_outcome(step.step_id, exit_class), outputs={}, plan=plan)
+        return StepReport(exit_class=exit_class)
+
+
+class Recorder:
+    """Makes runs, waits for them, and writes their histories down."""
+
+    def __init__(self, driver: Driver, client: Client) -> None:
+        self.driver = driver
+        self.client = client
+
+    async def reaches(self, run: Run, state: RunState) -> None:
+        while (await self.driver.look(run)).state is not state:  # noqa: ASYNC110  a worker moves it on
+            await asyncio.sleep(0.02)
+
+    async def ends(self, run: Run) -> None:
+        while (await self.driver.look(run)).state not in FINAL:  # noqa: ASYNC110  a worker moves it on
+            await asyncio.sleep(0.02)
+
+    async def write(self, name: str, workflow_id: str) -> None:
+        handle = self.client.get_workflow_handle(workflow_id)
+        await handle.result()
+        said = json.loads((await handle.fetch_history()).to_json())
+        (FOLDER / f"{name}.json").write_text(json.dumps(_without_places(said), indent=1) + "\n")
+
+    async def approved(self) -> Run:
+        run = await self.driver.submit()
+        await self.reaches(run, RunState.AWAITING_APPROVAL)
+        await self.driver.services.runs.approve(self.driver.scope, run.id, None)
+        return run
+
+    async def applied_at_once(self) -> Run:
+        return await self.driver.submit(auto_apply=True)
+
+    async def rejected(self) -> Run:
+        run = await self.driver.submit()
+        await self.reaches(run, RunState.AWAITING_APPROVAL)
+        await self.driver.services.runs.reject(self.driver.scope, run.id, None)
+        return run
+
+    async def canceled_while_it_waits(self) -> Run:
+        run = await self.driver.submit()
+        await self.reaches(run, RunState.AWAITING_APPROVAL)
+        await self.driver.services.runs.cancel(self.driver.scope, run.id)
+        return run
+
+    async def canceled_while_it_applies(self) -> Run:
+        run = await self.driver.submit(auto_apply=True, inputs={PLAYED: "wait to be canceled"})
+        await self.reaches(run, RunState.APPLYING)
+        await self.driver.services.runs.cancel(self.driver.scope, run.id)
+        return run
+
+    async def waits_in_line(self) -> Run:
+        first = await self.driver.submit(deployment="one")
+        second = await self.driver.submit(deployment="one", auto_apply=True)
+        await self.reaches(first, RunState.AWAITING_APPROVAL)
+        await self.reaches(second, RunState.QUEUED)
+        await self.driver.services.runs.reject(self.driver.scope, first.id, None)
+        return second
+
+    async def planned_again(self) -> Run:
+        return await self.driver.submit(auto_apply=True, inputs={PLAYED: "give back once"})
+
+    async def apply_lost(self) -> Run:
+        return await self.driver.submit(auto_apply=True, inputs={PLAYED: "lose the apply"})
+
+    def ways(self) -> tuple[Callable[[], Awaitable[Run]], ...]:
+        return (
+            self.approved,
+            self.applied_at_once,
+            self.rejected,
+            self.canceled_while_it_waits,
+            self.canceled_while_it_applies,
+            self.waits_in_line,
+            self.planned_again,
+            self.apply_lost,
+        )
+
+
+async def record(folder: Path) -> None:
+    """Start everything, go every way, and write what Temporal kept."""
+    async with (
+        PostgreSQL(folder / "postgresql", durable=False) as server,
+        TemporalServer(folder / "t") as temporal,
+    ):
+        ensure_roles(server.owner_url, server.app_url, server.platform_url)
+        upgrade(server.owner_url)
+        database = Database(server.app_url, server.platform_url)
+        keys = Secrets(key_encryption_key=os.urandom(32), pepper=os.urandom(32), signing_key=os.urandom(32))
+        services = compose(database, keys, LocalBlobStore(folder / "blobs"))
+        client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
+        dispatcher = Dispatcher(database, client, listen_url=server.platform_url)
+        played = PlayedSteps(services, database)
+        async with (
+            build_control_worker(client, services),
+            Worker(client, task_queue=TERRAFORM_QUEUE, activities=[played.run_step]),
+            asyncio.TaskGroup() as tasks,
+        ):
+            dispatching = tasks.create_task(dispatcher.run())
+            recorder = Recorder(await _driver(services), client)
+            for way in recorder.ways():
+                run = await way()
+                await recorder.ends(run)
+                await recorder.write(f"provisioning.run-{way.__name__}", f"run:{run.id}")
+            await client.get_schedule_handle(TICK).trigger()
+            ticks = [tick async for tick in client.list_workflows('WorkflowType = "control.tick"')]
+            while not ticks:
+                await asyncio.sleep(0.1)
+                ticks = [tick async for tick in client.list_workflows('WorkflowType = "control.tick"')]
+            await recorder.write("control.tick", ticks[0].id)
+            dispatching.cancel()
+        await database.close()
+
+
+def _without_places(said: object) -> object:
+    """Leave out where it was recorded: no replay reads it."""
+    match said:
+        case {"kind": "TASK_QUEUE_KIND_STICKY"}:
+            return {**said, "name": "sticky"}  # a host and a process id otherwise
+        case dict():
+            return {
+                key: _without_places(value) for key, value in said.items() if key not in {"identity", "stackTrace"}
+            }
+        case list():
+            return [_without_places(value) for value in said]
+        case _:
+            return said
+
+
+async def _driver(services: Services) -> Driver:
+    request = MakeOrganization("recorded", "Recorded", "admin@recorded.example")
+    organization, key = await services.organizations.make(Scope(new_id(), PLATFORM), request)
+    caller = Caller(organization, await services.authentication.authenticate(key), key)
+    files = {"main.tf": 'output "greeting" {\n  value = "hello"\n}\n'}
+    return Driver(services, caller.scope, await publish_module(services, caller, files))
+
+
+if __name__ == "__main__":
+    with TemporaryDirectory() as name:
+        asyncio.run(record(Path(name)))
+    sys.stdout.flush()
+    os._exit(0)  # a process that held a Temporal client may die in the interpreter's own end
