@@ -36,7 +36,7 @@ def read_regular(root: Path, name: str, *, offset: int = 0, count: int = -1) -> 
         os.close(folder)
     try:
         _check_regular(handle, name)
-        with open(handle, "rb", closefd=False) as file:  # noqa: PTH123  an open file
+        with open(handle, "rb", closefd=False) as file:
             file.seek(offset)
             return file.read(count)
     finally:

@@ -31,6 +31,7 @@ class RunnerPool:
         self._slots = slots
         self._free = asyncio.Semaphore(slots)
         self._idle: list[_Runner] = []
+        self._waiting: dict[UUID, InterruptReason | None] = {}
         self._busy: dict[UUID, _Runner] = {}
         self._driving: set[asyncio.Task[StepOutcome]] = set()
         self._is_closing = False
@@ -61,16 +62,23 @@ class RunnerPool:
         Raises:
             RunnerDied: the runner ended without an answer. It says nothing about the CLI: see the step's row.
         """
-        await self._free.acquire()
+        self._waiting[job.step_id] = None
+        try:
+            await self._free.acquire()
+        except BaseException:
+            del self._waiting[job.step_id]
+            raise
         driving = asyncio.create_task(self._drive(job, on_progress))
         self._driving.add(driving)
         driving.add_done_callback(self._let_go)
         return await asyncio.shield(driving)
 
     def interrupt(self, step_id: UUID, reason: InterruptReason) -> None:
-        """Stop a running step; nothing happens if it has ended."""
+        """Stop a step, also one that still waits for a slot; nothing happens if it has ended."""
         if step_id in self._busy:
             self._busy[step_id].send(Interrupt(reason=reason))
+        elif step_id in self._waiting:
+            self._waiting[step_id] = reason
 
     def _let_go(self, driving: asyncio.Task[StepOutcome]) -> None:
         self._driving.discard(driving)
@@ -79,10 +87,13 @@ class RunnerPool:
             driving.exception()  # somebody who is cancelled does not fetch it, and that is no defect
 
     async def _drive(self, job: StepJob, on_progress: Callable[[StepProgress], None]) -> StepOutcome:
-        runner = await self._take()
+        try:
+            runner = await self._take()
+        finally:
+            reason = self._waiting.pop(job.step_id)
         self._busy[job.step_id] = runner
         try:
-            outcome = await runner.do(job, on_progress)
+            outcome = await runner.do(job, reason, on_progress)
         except RunnerDied:
             log.exception("runner_died", step_id=str(job.step_id), run_id=str(job.run_id))
             await runner.wait()
@@ -134,13 +145,17 @@ class _Runner:
         """Its process id."""
         return self._process.pid
 
-    async def do(self, job: StepJob, on_progress: Callable[[StepProgress], None]) -> StepOutcome:
-        """Do a job to its end.
+    async def do(
+        self, job: StepJob, reason: InterruptReason | None, on_progress: Callable[[StepProgress], None]
+    ) -> StepOutcome:
+        """Do a job to its end; with a reason, interrupt it at once, so that it is recorded as any other.
 
         Raises:
             RunnerDied: the child ended without an answer.
         """
         self.send(Start(job=job))
+        if reason is not None:
+            self.send(Interrupt(reason=reason))
         while True:
             answer = await self._hear()
             match answer:

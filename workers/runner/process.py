@@ -74,7 +74,9 @@ class Runner:
                 break
             match order:
                 case Start(job=job) if self._working is None or self._working.done():
-                    self._working = asyncio.create_task(self._work(job))
+                    # Here and not in the task: an interrupt may follow at once.
+                    self._step = Step(job, self._engines.get, self._recorders.for_step(job), self._tell)
+                    self._working = asyncio.create_task(self._work(job, self._step))
                 case Start():
                     log.critical("busy")
                     break
@@ -88,13 +90,12 @@ class Runner:
         if self._step is not None:
             self._step.interrupt(reason)
 
-    async def _work(self, job: StepJob) -> None:
+    async def _work(self, job: StepJob, step: Step) -> None:
         with structlog.contextvars.bound_contextvars(
             organization_id=str(job.organization_id), run_id=str(job.run_id)
         ):
-            self._step = Step(job, self._engines.get, self._recorders.for_step(job), self._tell)
             try:
-                outcome = await self._step.run()
+                outcome = await step.run()
             finally:
                 self._step = None
             self._answer(Ended(outcome=outcome))

@@ -132,6 +132,16 @@ class TestCancel:
         assert (outcome.exit_class, outcome.exit_code) == (ExitClass.INTERRUPTED, None)
         assert steps.record(plan).log == b""
 
+    async def test_of_a_step_that_waits_for_a_slot_is_not_lost(self, steps: Steps, own_pool: RunnerPool) -> None:
+        mine = replace(steps, pool=own_pool)
+        first, second = mine.job(LONG), mine.job(LONG)
+        running = [asyncio.create_task(mine.run(job)) for job in (first, second)]
+        await until(first.folder.exists)
+        own_pool.interrupt(second.step_id, InterruptReason.CANCELED)
+        outcomes = await asyncio.gather(*running)
+        assert [outcome.exit_class for outcome in outcomes] == [ExitClass.SUCCEEDED, ExitClass.INTERRUPTED]
+        assert mine.record(second).log == b""
+
     async def test_of_a_cli_that_does_not_stop_kills_it_after_the_grace(self, steps: Steps) -> None:
         running = await Running.begin(steps, DEAF, b"deaf: Provisioning with", limits=SHORT_GRACE)
         cli = running.cli
