@@ -17,6 +17,8 @@ import structlog
 from pydantic import BaseModel, ValidationError
 
 from config.exit import end_process
+from config.logging import configure_logging
+from config.settings import LoggingSettings
 from domain.run_steps import EngineName, InterruptReason, StepJob, StepProgress
 from integrations.engines.engine import Engine
 from integrations.engines.terraform import open_engine
@@ -123,7 +125,7 @@ async def serve(factory: RecorderFactory) -> None:
 
 
 def main(factory_path: str) -> NoReturn:
-    """Run until the worker closes its end. Logs go to standard error, in the form that the factory sets up.
+    """Run until the worker closes its end. Logs go to standard error; the factory may set up another form.
 
     Args:
         factory_path: `module:name` of a RecorderFactory.
@@ -132,6 +134,7 @@ def main(factory_path: str) -> NoReturn:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    configure_logging(LoggingSettings())
     module, _, name = factory_path.partition(":")
     factory: RecorderFactory = getattr(importlib.import_module(module), name)
     asyncio.run(serve(factory))

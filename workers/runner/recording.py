@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from config.loading import load_settings
+from config.logging import configure_logging
 from domain.provisioning.errors import StepSuperseded
 from domain.run_steps import StepJob, StepResult
 from domain.scope import Actor, ActorKind, Scope
@@ -77,7 +78,9 @@ class ServiceRecorders:
 @asynccontextmanager
 async def open_recorders() -> AsyncIterator[ServiceRecorders]:
     """Open them as long as the runner lives, by the settings of this process's environment."""
-    async with open_services(load_settings()) as services:
+    settings = load_settings()
+    configure_logging(settings.logging)
+    async with open_services(settings) as services:
         yield ServiceRecorders(services)
 
 

@@ -1,6 +1,7 @@
 """Steps through real runners and real CLIs: plan, apply, destroy, and what they refuse."""
 
 import json
+from dataclasses import replace
 from typing import Final
 
 import pytest
@@ -9,7 +10,8 @@ from domain.run_failures import ErrorClass
 from domain.run_steps import ExitClass, Sandbox, StepOperation, StepStage
 from integrations.engines.engine import StepFolder
 from tests.fixtures.archives import a_zip
-from tests.workers.runner.conftest import Steps
+from tests.workers.runner.conftest import FACTORY, Steps
+from workers.runner.pool import RunnerPool
 from workers.runner.workspace import remove_folder
 
 pytestmark = pytest.mark.servers
@@ -256,6 +258,19 @@ def spoiling(command: str) -> dict[str, str]:
         "main.tf": f'resource "terraform_data" "spoiler" {{\n  provisioner "local-exec" {{\n'
         f"    command = <<-EOT\n      {command}\n    EOT\n  }}\n}}\n"
     }
+
+
+class TestTheLogOfARunner:
+    async def test_shows_no_secret_when_a_step_breaks(
+        self, steps: Steps, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        async with RunnerPool(FACTORY, slots=1) as pool:
+            mine = replace(steps, pool=pool)
+            await mine.run(mine.job(SIMPLE, secret_inputs={"long": "secret-value " * 20_000}))
+        said = capfd.readouterr().err
+        assert "step_failed" in said
+        assert "Argument list too long" in said
+        assert "secret-value" not in said
 
 
 class TestAModuleThatSpoilsItsFolder:
