@@ -1,0 +1,98 @@
+"""The command line itself: help, exit codes, one line per error, and nothing imported that is not used."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from cli.main import COMMANDS, run
+
+HEAVY = ("sqlalchemy", "temporalio", "fastapi", "pydantic", "httpx2", "asyncio", "alembic")
+
+
+class TestHelp:
+    def test_it_lists_every_command(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(["--help"]) == 0
+        said = capsys.readouterr().out
+        assert all(f" {command.target.partition(':')[2].replace('_', '-')} " in said for command in COMMANDS)
+
+    def test_it_imports_nothing_that_only_commands_use(self) -> None:
+        program = f"import sys; from cli.main import run; run(['--help']); print({HEAVY} & sys.modules.keys())"
+        program = program.replace(f"{HEAVY} &", f"set({HEAVY}) &")
+        done = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+        assert done.stdout.splitlines()[-1] == "set()"
+
+    @pytest.mark.parametrize(
+        "name", ["dev", "api", "worker", "migrate", "doctor", "openapi", "settings", "bootstrap"]
+    )
+    def test_every_command_shows_an_example(self, name: str, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run([name, "--help"]) == 0
+        assert f"groundwork {name}" in capsys.readouterr().out.partition("Examples:")[2]
+
+
+class TestExitCodes:
+    @pytest.mark.parametrize(
+        ("arguments", "said"),
+        [
+            (["dve"], 'Unknown command "dve". Did you mean "dev"?'),
+            (["dev", "--hom", "x"], 'Unknown option: "--hom"'),
+            (["worker", "--ready-fd", "many"], "many"),
+        ],
+    )
+    def test_a_wrong_command_line_is_2_with_one_line(
+        self, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        assert run(arguments) == 2
+        error = capsys.readouterr().err
+        assert error.startswith("groundwork: ")
+        assert said.replace('"', "") in error.replace('"', "")
+        assert len(error.splitlines()) == 1
+
+    def test_what_can_not_be_done_is_1_with_one_line(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("GROUNDWORK_CONFIG_FILE", "/nowhere.toml")
+        assert run(["doctor"]) == 1
+        assert capsys.readouterr().err == (
+            "groundwork: GROUNDWORK_CONFIG_FILE: /nowhere.toml can't be read (No such file or directory)\n"
+        )
+
+    def test_the_process_ends_with_the_code(self) -> None:
+        command = [sys.executable, "-m", "cli", "worker", "--queue", "unheard-of"]
+        done = subprocess.run(command, check=False, capture_output=True, text=True)
+        assert done.returncode == 1
+        assert "there is no queue unheard-of: choose from control, terraform" in done.stderr
+
+
+class TestOpenapi:
+    def test_it_needs_no_server_and_no_settings(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(["openapi"]) == 0
+        document = json.loads(capsys.readouterr().out)
+        assert document["openapi"].startswith("3.1")
+        assert "/api/v1/organizations" in document["paths"]
+
+
+class TestSettings:
+    def test_the_reference_needs_no_settings(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert run(["settings", "--markdown"]) == 0
+        assert capsys.readouterr().out.startswith("# Settings\n")
+
+    @pytest.mark.parametrize("form", [[], ["--json"]])
+    def test_secrets_in_use_are_hidden(
+        self, form: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for name, value in {
+            "DATABASE__APP_URL": "postgresql://app:canary@db/groundwork",
+            "DATABASE__PLATFORM_URL": "postgresql://platform:canary@db/groundwork",
+            "REGISTRY__HOSTNAME": "registry.acme.example",
+            "REGISTRY__PUBLIC_URL": "https://registry.acme.example",
+            "SECRETS__KEY_ENCRYPTION_KEY_FILE": "/run/kek",
+            "SECRETS__PEPPER_FILE": "/run/pepper",
+            "SECRETS__SIGNING_KEY_FILE": "/run/signing",
+        }.items():
+            monkeypatch.setenv(f"GROUNDWORK_{name}", value)
+        assert run(["settings", *form]) == 0
+        said = capsys.readouterr().out
+        assert "registry.acme.example" in said
+        assert "canary" not in said

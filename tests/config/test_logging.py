@@ -1,0 +1,94 @@
+"""Logs: one form for our lines and the libraries', with what is bound, and without what is secret."""
+
+import io
+import json
+import logging
+import sys
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from config.logging import configure_logging
+from config.settings import LoggingSettings
+
+SECRET = "gwk_p_canary0123456789abcdef"
+
+
+@pytest.fixture
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+    """Log as JSON; give what is written, and put back what was there."""
+    written = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", written)
+    root = logging.getLogger()
+    before = root.handlers, root.level, structlog.get_config()
+    structlog.reset_defaults()
+    configure_logging(LoggingSettings(format="json"))
+    yield written
+    structlog.contextvars.clear_contextvars()
+    root.handlers, level, config = before
+    root.setLevel(level)
+    structlog.configure(**config)
+
+
+def lines(logged: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in logged.getvalue().splitlines()]
+
+
+class TestForm:
+    def test_a_line_has_time_level_logger_message_and_facts(self, logged: io.StringIO) -> None:
+        structlog.get_logger("services.runs").info("run_admitted", run_id="r-1")
+        (line,) = lines(logged)
+        assert line.pop("timestamp")
+        assert line == {"level": "info", "logger": "services.runs", "message": "run_admitted", "run_id": "r-1"}
+
+    def test_what_is_bound_is_in_the_lines_of_libraries_too(self, logged: io.StringIO) -> None:
+        structlog.contextvars.bind_contextvars(request_id="q-1", organization_id="o-1")
+        structlog.get_logger("api").info("ours")
+        logging.getLogger("sqlalchemy.pool").warning("theirs %s", 1)
+        ours, theirs = lines(logged)
+        assert [line["message"] for line in (ours, theirs)] == ["ours", "theirs 1"]
+        assert {(line["request_id"], line["organization_id"]) for line in (ours, theirs)} == {("q-1", "o-1")}
+
+    def test_less_than_the_level_is_not_written(self, logged: io.StringIO) -> None:
+        structlog.get_logger("api").debug("small_talk")
+        assert lines(logged) == []
+
+
+class TestSecrets:
+    @pytest.mark.parametrize("name", ["password", "api_key", "Authorization", "access_token", "client_secret"])
+    def test_what_is_named_like_one_is_hidden(self, logged: io.StringIO, name: str) -> None:
+        structlog.get_logger("api").info("seen", **{name: "canary"}, nested={name: "canary"})
+        assert "canary" not in logged.getvalue()
+
+    @pytest.mark.parametrize("name", ["api_key_id", "organization_id", "kid"])
+    def test_an_id_is_no_secret(self, logged: io.StringIO, name: str) -> None:
+        structlog.get_logger("api").info("seen", **{name: "shown"})
+        assert lines(logged)[0][name] == "shown"
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            f"key {SECRET} was used",
+            "Authorization: Bearer canary0123456789",
+            "postgresql://app:canary-password@db/groundwork refused",
+        ],
+    )
+    def test_what_looks_like_one_is_hidden_inside_any_text(self, logged: io.StringIO, text: str) -> None:
+        structlog.get_logger("api").info(text, detail=text, many=[text])
+        logging.getLogger("library").error(text)
+        said = logged.getvalue()
+        assert "canary" not in said
+        assert said.count("[hidden]") == 4
+
+    def test_a_traceback_shows_no_value_of_a_variable_and_no_secret(self, logged: io.StringIO) -> None:
+        def fail(local: str) -> None:
+            raise ValueError(f"{len(local)} {SECRET}")
+
+        try:
+            fail(chr(65) * 20)
+        except ValueError:
+            structlog.get_logger("api").exception("failed")
+        said = logged.getvalue()
+        assert "ValueError: 20 [hidden]" in said
+        assert "A" * 20 not in said
