@@ -7,7 +7,7 @@ from typing import Final
 import pytest
 
 from domain.run_failures import ErrorClass
-from domain.run_steps import ExitClass, Sandbox, StepOperation, StepStage
+from domain.run_steps import EngineName, ExitClass, Sandbox, StepOperation, StepStage
 from integrations.engines.engine import StepFolder
 from tests.fixtures.archives import a_zip
 from tests.workers.runner.conftest import FACTORY, Steps
@@ -53,6 +53,16 @@ resource "time_sleep" "short" {
 }
 """
 }
+ENCRYPTION: Final = """
+terraform {
+  encryption {
+    key_provider "pbkdf2" "key" { passphrase = "a passphrase of some length" }
+    method "aes_gcm" "new" { keys = key_provider.pbkdf2.key }
+    state { method = method.aes_gcm.new }
+    plan { method = method.aes_gcm.new }
+  }
+}
+"""
 SIMPLE: Final = {"main.tf": 'output "greeting" {\n  value = "hello"\n}\n'}
 
 
@@ -142,6 +152,26 @@ class TestARun:
         steps.progress.clear()
         await steps.run(steps.apply_of(plan))
         assert {(p.stage, p.done, p.total) for p in steps.progress} >= {(StepStage.APPLYING, 0, 2)}
+
+    async def test_refreshes(self, steps: Steps) -> None:
+        first = steps.job(WITH_PROVIDER)
+        await steps.run(first)
+        made = steps.apply_of(first)
+        await steps.run(made)
+        state = steps.folder / "state"
+        state.write_bytes(steps.record(made).states[-1])
+        plan = steps.job(WITH_PROVIDER, operation=StepOperation.REFRESH, state=state)
+        assert (await steps.run(plan)).exit_class is ExitClass.NO_CHANGES
+        assert (await steps.run(steps.apply_of(plan))).exit_class is ExitClass.SUCCEEDED
+
+    @pytest.mark.parametrize("steps", [EngineName.OPENTOFU], indirect=True)
+    async def test_finds_outputs_in_a_state_that_the_module_has_encrypted(self, steps: Steps) -> None:
+        plan = steps.job({"main.tf": SIMPLE["main.tf"], "encryption.tf": ENCRYPTION})
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        await steps.run(apply)
+        assert b"hello" not in steps.record(apply).states[-1]
+        assert steps.result(apply).outputs["greeting"].value == "hello"
 
     async def test_takes_a_zip_as_well(self, steps: Steps) -> None:
         outcome = await steps.run(steps.job(a_zip(SIMPLE)))
