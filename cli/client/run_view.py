@@ -7,6 +7,11 @@ from cli.client.api import Document
 from cli.client.showing import Column, coloured, moment, shown
 
 AWAITING_APPROVAL: Final = "awaiting_approval"
+NEXT: Final = {
+    AWAITING_APPROVAL: "groundwork run plan {0}, then `run approve` or `run reject`",
+    "needs_attention": "groundwork run logs {0}, set things right, then `run acknowledge`",
+}
+"""What somebody has to do about a run, by its state."""
 
 
 def in_words(run: Document) -> str:
@@ -25,8 +30,8 @@ def in_words(run: Document) -> str:
         "submitted": moment("created_at")(run),
         "ended": moment("finished_at")(run),
     }
-    if run["state"] == AWAITING_APPROVAL:
-        lines["next"] = f"groundwork run plan {run['id']}, then approve or reject"
+    if run["state"] in NEXT:
+        lines["next"] = NEXT[run["state"]].format(run["id"])
     return "\n".join(
         f"{name:<11} {coloured(value) if name == 'state' else shown(value)}"
         for name, value in lines.items()

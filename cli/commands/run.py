@@ -175,6 +175,12 @@ def reject(run_id: UUID, /, *, reason: Reason = None, output: ClientOutput = PEO
     _decide(run_id, "reject", {"reason": reason}, f"rejected {run_id}", output)
 
 
+@run.command(help_epilogue=examples(f"groundwork run acknowledge {EXAMPLE_ID}"))
+def acknowledge(run_id: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
+    """Say that what a run in need of attention left was looked after: its deployment may be changed again."""
+    _decide(run_id, "acknowledge", None, f"acknowledged {run_id}", output)
+
+
 def _decide(run_id: UUID, verb: str, body: JsonValue, said: str, output: ClientOutput) -> None:
     with Api.of_caller() as api:
         found = api.post(f"{PATH}/{run_id}/{verb}", body)

@@ -91,14 +91,15 @@ class Home:
     def in_words(self) -> str:
         """Write the facts for people, with what to try first."""
         facts = self.facts()
-        authority, key = facts["certificate authority"], facts["administrator's key"]
         return "\n".join(
             [
                 *(f"  {name:<22} {value}" for name, value in facts.items()),
                 "",
                 "Try:",
-                f'  curl --cacert {authority} -H "Authorization: Bearer $(cat {key})" \\',
-                f"    {facts['api']}/api/v1/organizations",
+                f"  groundwork login {facts['api']} --ca {facts['certificate authority']} < {self.admin_key_file}",
+                "  groundwork namespaces claim NAMESPACE",
+                "  groundwork publish module DIR --namespace NAMESPACE --name NAME --system aws --version 1.0.0",
+                "  groundwork run submit NAMESPACE/NAME/aws 1.0.0 --name first --follow",
                 f"  GROUNDWORK_CONFIG_FILE={self.settings_file} groundwork doctor",
             ]
         )
