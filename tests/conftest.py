@@ -125,6 +125,15 @@ async def make_caller(services: Services) -> Callable[[], Awaitable[Caller]]:
     return make
 
 
+@pytest.fixture(scope="session")
+async def operator(services: Services) -> dict[str, str]:
+    """Give the headers of the installation's operator, whose key is made once."""
+    key = await services.organizations.bootstrap("operator@example.com")
+    assert key is not None
+    assert await services.organizations.bootstrap("operator@example.com") is None
+    return {"Authorization": f"Bearer {key}"}
+
+
 @pytest.fixture
 async def caller(make_caller: Callable[[], Awaitable[Caller]]) -> Caller:
     """Make an organization of the test's own; its administrator calls."""

@@ -192,8 +192,8 @@ async def record(folder: Path) -> None:
 def _without_places(said: object) -> object:
     """Leave out where it was recorded: no replay reads it."""
     match said:
-        case {"kind": "TASK_QUEUE_KIND_STICKY"}:
-            return {**said, "name": "sticky"}  # a host and a process id otherwise
+        case {"kind": "TASK_QUEUE_KIND_STICKY", **rest}:
+            return {**rest, "kind": "TASK_QUEUE_KIND_STICKY", "name": "sticky"}  # a host and a process id otherwise
         case dict():
             return {
                 key: _without_places(value) for key, value in said.items() if key not in {"identity", "stackTrace"}

@@ -6,20 +6,10 @@ import httpx2
 import pytest
 
 from domain.ids import new_id
-from services.all import Services
 from tests.factories.organizations import Caller
 
 pytestmark = pytest.mark.servers
 PATH = "/api/v1/organizations"
-
-
-@pytest.fixture(scope="module")
-async def operator(services: Services) -> dict[str, str]:
-    """Give the headers of the installation's operator, whose key is made once."""
-    key = await services.organizations.bootstrap("operator@example.com")
-    assert key is not None
-    assert await services.organizations.bootstrap("operator@example.com") is None
-    return {"Authorization": f"Bearer {key}"}
 
 
 def an_organization() -> dict[str, str]:

@@ -1,0 +1,117 @@
+"""Probes, health and metrics."""
+
+from collections.abc import AsyncIterator
+
+import httpx2
+import pytest
+from asgi_lifespan import LifespanManager
+from sqlalchemy import text
+
+from api.app import create_app
+from domain.ids import new_id
+from services.all import Services
+from storage.blobs.local import LocalBlobStore
+from storage.database import Database
+from tests.factories.modules import publish_module
+from tests.factories.organizations import Caller
+from workers.composition import Secrets, compose
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def client_without_database(secrets: Secrets, blobs: LocalBlobStore) -> AsyncIterator[httpx2.AsyncClient]:
+    nowhere = "postgresql+psycopg://nobody@127.0.0.1:1/none"
+    app = create_app(compose(Database(nowhere, nowhere), secrets, blobs))
+    async with LifespanManager(app) as running:
+        transport = httpx2.ASGITransport(app=running.app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
+            yield made
+
+
+class TestProbes:
+    async def test_need_no_key(self, client: httpx2.AsyncClient) -> None:
+        for path in ("/livez", "/readyz", "/healthz", "/version", "/api/v1/health"):
+            assert (await client.get(path)).status_code == 200, path
+
+    async def test_without_a_database_the_process_lives_and_is_not_ready(
+        self, client_without_database: httpx2.AsyncClient
+    ) -> None:
+        answers = {
+            path: await client_without_database.get(path)
+            for path in ("/livez", "/readyz", "/healthz", "/api/v1/health")
+        }
+        assert {path: answer.status_code for path, answer in answers.items()} == {
+            "/livez": 200,
+            "/readyz": 503,
+            "/healthz": 503,
+            "/api/v1/health": 503,
+        }
+        assert answers["/readyz"].json()["database"] == "unavailable"
+        assert answers["/api/v1/health"].json()["status"] == "unhealthy"
+
+
+class TestHealth:
+    async def test_has_the_shape_of_the_provisioning_engines_document(self, client: httpx2.AsyncClient) -> None:
+        health = (await client.get("/api/v1/health")).json()
+        assert set(health) == {"status", "database", "queue", "workers", "version", "timestamp"}
+        assert health["database"] == "connected"
+
+    async def test_counts_workers_that_gave_a_sign_of_life(
+        self, client: httpx2.AsyncClient, services: Services, database: Database
+    ) -> None:
+        before = (await client.get("/api/v1/health")).json()["workers"]
+        worker_id = new_id()
+        await services.workers.beat(worker_id, "a-host", ["terraform"], 5)
+        assert (await client.get("/api/v1/health")).json()["workers"] == before + 1
+        async with database.platform("age a worker") as session:
+            await session.execute(
+                text("UPDATE worker SET seen_at = now() - interval '31 seconds' WHERE id = :id"), {"id": worker_id}
+            )
+        assert (await client.get("/api/v1/health")).json()["workers"] == before
+        await services.workers.leave(worker_id)
+
+    async def test_says_when_what_was_accepted_is_not_delivered(
+        self, client: httpx2.AsyncClient, services: Services, caller: Caller, database: Database
+    ) -> None:
+        module = await publish_module(services, caller, {"main.tf": ""})
+        body = {"deployment": "one", "module": module.as_json()}
+        await client.post("/api/v1/runs", json=body, headers=caller.headers)
+        async with database.platform("age a wake") as session:
+            await session.execute(
+                text("UPDATE outbox SET created_at = now() - interval '2 minutes' WHERE organization_id = :id"),
+                {"id": caller.organization.id},
+            )
+        assert (await client.get("/api/v1/health")).json()["queue"] == "degraded"
+        ready = await client.get("/readyz")
+        assert (ready.status_code, ready.json()["temporal"]) == (200, "degraded")
+        async with database.platform("deliver it") as session:
+            await session.execute(
+                text("DELETE FROM outbox WHERE organization_id = :id"), {"id": caller.organization.id}
+            )
+
+
+class TestMetrics:
+    async def test_count_requests_by_route_and_runs_by_tier_and_state(
+        self, client: httpx2.AsyncClient, services: Services, caller: Caller, operator: dict[str, str]
+    ) -> None:
+        module = await publish_module(services, caller, {"main.tf": ""})
+        name = f"tier-{new_id().hex}"
+        tier = {"name": name, "module": module.as_json()}
+        await client.post("/api/v1/provisioning/tiers", json=tier, headers=caller.headers)
+        body = {"tenant_id": str(caller.organization.id), "tenant_slug": "a", "poc_config": {"poc_tier": name}}
+        job = (await client.post("/api/v1/provisioning/provision", json=body, headers=caller.headers)).json()
+        await client.get(job["progress_tracking_url"], headers=caller.headers)
+        answer = await client.get("/metrics", headers=operator)
+        assert answer.headers["content-type"].startswith("text/plain")
+        assert f'groundwork_runs{{state="accepted",tier="{name}"}} 1.0' in answer.text
+        assert 'route="/api/v1/provisioning/status/{job_id}"' in answer.text
+        assert job["job_id"] not in answer.text
+        for family in ("run_queue_depth", "outbox_age_seconds", "outbox_waiting", "workers"):
+            assert f"\ngroundwork_{family} " in answer.text
+        again = await client.get("/api/v1/metrics", headers=operator)
+        assert again.status_code == 200
+
+    async def test_are_for_operators_alone(self, client: httpx2.AsyncClient, caller: Caller) -> None:
+        assert (await client.get("/metrics")).status_code == 401
+        assert (await client.get("/metrics", headers=caller.headers)).status_code == 403
