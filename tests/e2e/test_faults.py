@@ -25,7 +25,7 @@ from tests.factories.organizations import Caller
 from tests.factories.people import A_LONG_MODULE, A_MODULE, LONGEST, People
 from tests.fixtures.platform import Installation, connect, working
 
-pytestmark = pytest.mark.servers
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("no_other_runs")]
 
 A_SHORT_WAIT = {
     "main.tf": """

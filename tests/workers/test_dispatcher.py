@@ -1,0 +1,133 @@
+"""The dispatcher: every committed wake arrives, in spite of bad rows and an absent Temporal."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import text
+from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.contrib.pydantic import pydantic_data_converter
+from temporalio.service import RPCError
+
+from integrations.embedded.ports import free_port
+from integrations.embedded.postgresql import PostgreSQL
+from services.all import Services
+from storage.database import Database
+from tests.factories.modules import publish_module
+from tests.factories.organizations import Caller
+from tests.factories.runs import Driver
+from workers.dispatcher import TICK, Dispatcher
+
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("no_other_runs")]
+
+LONGEST = 30
+
+
+@pytest.fixture
+def dispatcher(database: Database, postgresql: PostgreSQL, temporal_client: Client) -> Dispatcher:
+    return Dispatcher(database, temporal_client, listen_url=postgresql.platform_url)
+
+
+@pytest.fixture
+async def driver(services: Services, caller: Caller) -> Driver:
+    return Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
+
+
+async def workflow(client: Client, workflow_id: str) -> WorkflowExecutionDescription:
+    """Return the workflow once it is there."""
+    async with asyncio.timeout(LONGEST):
+        while True:
+            try:
+                return await client.get_workflow_handle(workflow_id).describe()
+            except RPCError:
+                await asyncio.sleep(0.05)
+
+
+async def left(database: Database, driver: Driver) -> list[tuple[int, str | None]]:
+    async with database.transaction(driver.scope) as session:
+        rows = await session.execute(text("SELECT attempts, last_error FROM outbox ORDER BY id"))
+        return [(row.attempts, row.last_error) for row in rows]
+
+
+class TestSweep:
+    async def test_starts_a_workflow_that_operators_can_find(
+        self, dispatcher: Dispatcher, driver: Driver, temporal_client: Client
+    ) -> None:
+        run = await driver.submit(environment="staging")
+        await dispatcher.sweep()
+        found = await workflow(temporal_client, f"run:{run.id}")
+        assert {pair.key.name: pair.value for pair in found.typed_search_attributes} == {
+            "Area": "provisioning",
+            "Environment": "staging",
+            "OrganizationId": str(driver.scope.organization_id),
+            "ResourceId": str(run.id),
+            "RunState": "accepted",
+        }
+        assert await found.static_summary() == "apply in staging"
+        assert found.raw_description.workflow_execution_info.priority.fairness_key == str(
+            driver.scope.organization_id
+        )
+
+    async def test_a_bad_row_delays_no_other_and_keeps_its_error(
+        self, dispatcher: Dispatcher, driver: Driver, database: Database
+    ) -> None:
+        await driver.submit()
+        async with database.platform("spoil a row") as session:
+            await session.execute(text("UPDATE outbox SET workflow_id = repeat('x', 2000)"))
+        await driver.submit()
+        assert await dispatcher.sweep() == 1
+        [(attempts, error)] = await left(database, driver)
+        assert attempts == 1
+        assert "length" in (error or "")
+        async with database.platform("age the bad row") as session:
+            await session.execute(text("UPDATE outbox SET attempts = 1000, next_attempt_at = now()"))
+        await driver.submit()
+        assert await dispatcher.sweep() == 1
+        async with database.platform("forget the bad row") as session:
+            await session.execute(text("DELETE FROM outbox"))
+
+    async def test_without_temporal_wakes_stay_and_are_not_blamed(
+        self, driver: Driver, database: Database, postgresql: PostgreSQL
+    ) -> None:
+        nowhere = await Client.connect(
+            f"127.0.0.1:{free_port()}", data_converter=pydantic_data_converter, lazy=True
+        )
+        await driver.submit()
+        assert await Dispatcher(database, nowhere, listen_url=postgresql.platform_url).sweep() == 0
+        [(attempts, error)] = await left(database, driver)
+        assert attempts == 0
+        assert error is not None
+
+    async def test_of_two_at_once_each_wake_is_taken_by_one(
+        self, dispatcher: Dispatcher, driver: Driver, database: Database
+    ) -> None:
+        for _ in range(20):
+            await driver.submit()
+        before = len(await left(database, driver))
+        delivered = await asyncio.gather(*(dispatcher.sweep() for _ in range(3)))
+        assert sum(delivered) >= before
+        assert await left(database, driver) == []
+
+
+class TestRun:
+    async def test_hears_of_a_commit(
+        self, dispatcher: Dispatcher, driver: Driver, temporal_client: Client, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("workers.dispatcher.SWEEP_SECONDS", 3600)  # only by hearing, then
+        running = asyncio.create_task(dispatcher.run())
+        try:
+            run = await driver.submit()
+            await workflow(temporal_client, f"run:{run.id}")
+        finally:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def test_makes_the_tick_whenever_it_is_missing(
+        self, dispatcher: Dispatcher, temporal_client: Client
+    ) -> None:
+        await dispatcher.make_tick()
+        await dispatcher.make_tick()
+        await temporal_client.get_schedule_handle(TICK).delete()
+        await dispatcher.make_tick()
+        described = await temporal_client.get_schedule_handle(TICK).describe()
+        assert described.schedule.spec.intervals[0].every.total_seconds() == 30
+        await temporal_client.get_schedule_handle(TICK).delete()
