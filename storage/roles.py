@@ -1,9 +1,14 @@
 """The two roles that servers log in as: made by the owner, before the first migration names them."""
 
+from typing import Final
+
 from psycopg import sql
+from psycopg.pq.abc import PGconn
 from sqlalchemy import Connection, create_engine, make_url, pool, text
 
 from storage.database import APP_ROLE, PLATFORM_ROLE
+
+ADVISORY_LOCK: Final = 0x6777726F6C65  # any number that nobody else takes
 
 
 def ensure_roles(owner_url: str, *server_urls: str) -> None:
@@ -18,6 +23,8 @@ def ensure_roles(owner_url: str, *server_urls: str) -> None:
     engine = create_engine(owner_url, poolclass=pool.NullPool, hide_parameters=True, isolation_level="AUTOCOMMIT")
     urls = {url.username: url.password for url in map(make_url, server_urls)}
     with engine.connect() as connection:
+        # Two at once would change the same rows of the catalog; the lock is let go with the connection.
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
         may = connection.execute(
             text("SELECT rolcreaterole OR rolsuper FROM pg_roles WHERE rolname = current_user")
         ).scalar_one()
@@ -35,6 +42,8 @@ def ensure_roles(owner_url: str, *server_urls: str) -> None:
 
 
 def _set_password(connection: Connection, role: str, password: object) -> None:
-    # ALTER ROLE takes no parameters; psycopg quotes the literal.
-    statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(str(password)))
-    connection.execute(text(statement.as_string().replace(":", "\\:")))
+    """Set it as a verifier, so that neither an error nor the server's log ever shows it."""
+    driver: PGconn = connection.connection.driver_connection.pgconn  # type: ignore[union-attr]
+    verifier = driver.encrypt_password(str(password).encode(), role.encode(), b"scram-sha-256").decode()
+    statement = sql.SQL("ALTER ROLE {} PASSWORD {}").format(sql.Identifier(role), sql.Literal(verifier))
+    connection.execute(text(statement.as_string().replace(":", "\\:")))  # ALTER ROLE takes no parameters

@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import psycopg
 import pytest
 
 from cli.main import run
@@ -16,21 +15,20 @@ NAME = "bootstrap"  # it goes with its server
 
 
 @pytest.fixture
-def installation(postgresql: PostgreSQL, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def installation(
+    postgresql: PostgreSQL, empty_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Migrate a fresh database, and point the settings at it."""
-    with psycopg.connect(postgresql.owner_url.replace("+psycopg", ""), autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {NAME}")
-        upgrade(postgresql.url(OWNER, NAME))
-        for key in ("key_encryption_key", "pepper", "signing_key"):
-            make_key_file(tmp_path / key)
-            monkeypatch.setenv(f"GROUNDWORK_SECRETS__{key.upper()}_FILE", str(tmp_path / key))
-        for role in ("app", "platform"):
-            monkeypatch.setenv(
-                f"GROUNDWORK_DATABASE__{role.upper()}_URL", postgresql.url(f"groundwork_{role}", NAME)
-            )
-        monkeypatch.setenv("GROUNDWORK_REGISTRY__HOSTNAME", "registry.groundwork.test")
-        monkeypatch.setenv("GROUNDWORK_REGISTRY__PUBLIC_URL", "https://registry.groundwork.test")
-        monkeypatch.setenv("GROUNDWORK_BLOBS__PATH", str(tmp_path / "blobs"))
+    upgrade(postgresql.url(OWNER, empty_database))
+    for key in ("key_encryption_key", "pepper", "signing_key"):
+        make_key_file(tmp_path / key)
+        monkeypatch.setenv(f"GROUNDWORK_SECRETS__{key.upper()}_FILE", str(tmp_path / key))
+    for role in ("app", "platform"):
+        url = postgresql.url(f"groundwork_{role}", empty_database)
+        monkeypatch.setenv(f"GROUNDWORK_DATABASE__{role.upper()}_URL", url)
+    monkeypatch.setenv("GROUNDWORK_REGISTRY__HOSTNAME", "registry.groundwork.test")
+    monkeypatch.setenv("GROUNDWORK_REGISTRY__PUBLIC_URL", "https://registry.groundwork.test")
+    monkeypatch.setenv("GROUNDWORK_BLOBS__PATH", str(tmp_path / "blobs"))
 
 
 class TestBootstrap:

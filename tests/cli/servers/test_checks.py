@@ -1,0 +1,171 @@
+"""What doctor finds: each thing that can be wrong is made wrong, and the finding says what to do."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import psycopg
+import pytest
+from pydantic import SecretStr
+
+from cli.servers import checks
+from cli.servers.checks import Finding
+from config.settings import (
+    BlobSettings,
+    DatabaseSettings,
+    RegistrySettings,
+    RunnerSettings,
+    SecretSettings,
+    Settings,
+    TemporalSettings,
+)
+from integrations.embedded.ports import LOOPBACK, free_port
+from integrations.embedded.postgresql import APP, OWNER, PLATFORM, PostgreSQL
+from integrations.embedded.temporal import TemporalServer
+from integrations.tools import ToolMissing
+from storage.migrations.upgrade import upgrade
+from workers.composition import make_key_file
+
+pytestmark = pytest.mark.servers
+Given = Callable[..., Settings]
+
+
+@pytest.fixture
+def given(postgresql: PostgreSQL, tmp_path: Path) -> Given:
+    """Give the settings of an installation with nothing wrong, changed where a test says so."""
+    keys = {name: tmp_path / name for name in ("key_encryption_key", "pepper", "signing_key")}
+    for path in keys.values():
+        make_key_file(path)
+
+    def _given(database: str | None = None, **changes: object) -> Settings:
+        urls = (
+            postgresql.url(role) if database is None else postgresql.url(role, database)
+            for role in (APP, PLATFORM)
+        )
+        app, platform = map(SecretStr, urls)
+        settings = Settings(
+            environment="development",
+            database=DatabaseSettings(app_url=app, platform_url=platform),
+            registry=RegistrySettings(
+                hostname="registry.acme.example", public_url="https://registry.acme.example"
+            ),
+            secrets=SecretSettings(
+                key_encryption_key_file=keys["key_encryption_key"],
+                pepper_file=keys["pepper"],
+                signing_key_file=keys["signing_key"],
+            ),
+            blobs=BlobSettings(path=tmp_path / "blobs"),
+            runner=RunnerSettings(work_path=tmp_path / "runs", sandbox="none"),
+        )
+        return settings.model_copy(update=changes)
+
+    return _given
+
+
+def by_name(findings: list[Finding]) -> dict[str, Finding]:
+    return {finding.name: finding for finding in findings}
+
+
+class TestRoles:
+    def test_the_products_own_are_fine(self, given: Given) -> None:
+        assert all(finding.ok for finding in checks.roles(given()))
+
+    def test_a_server_that_logs_in_as_owner_is_told(self, given: Given, postgresql: PostgreSQL) -> None:
+        owner = SecretStr(postgresql.owner_url)
+        as_owner = given().model_copy(update={"database": DatabaseSettings(app_url=owner, platform_url=owner)})
+        findings = checks.roles(as_owner)
+        finding = by_name(findings)[f"role {OWNER}"]
+        assert (finding.ok, finding.state) == (False, "owns tables")
+
+
+class TestDatabase:
+    def test_a_migrated_one_is_fine(self, given: Given, empty_database: str, postgresql: PostgreSQL) -> None:
+        upgrade(postgresql.url(OWNER, empty_database))
+        findings = checks.database(given(empty_database))
+        assert [finding for finding in findings if not finding.ok] == []
+
+    def test_one_that_was_not_migrated_is_told_the_command(self, given: Given, empty_database: str) -> None:
+        finding = by_name(checks.database(given(empty_database)))["migrations"]
+        assert (finding.ok, finding.state) == (False, "at nothing")
+        assert finding.advice.startswith("`groundwork migrate` brings it to ")
+
+    def test_rows_in_the_default_partition_are_found(
+        self, given: Given, empty_database: str, postgresql: PostgreSQL
+    ) -> None:
+        upgrade(postgresql.url(OWNER, empty_database))
+        with psycopg.connect(postgresql.url(OWNER, empty_database).replace("+psycopg", "")) as connection:
+            connection.execute(
+                """
+                INSERT INTO audit_event_default
+                    (organization_id, occurred_at, id, actor, action, target, outcome, changes, canonical)
+                SELECT gen_random_uuid(), '2001-01-01', gen_random_uuid(), '{}', 'a', '{}', 'success', '{}', ''
+                """
+            )
+        finding = by_name(checks.database(given(empty_database)))["audit partitions"]
+        assert (finding.ok, finding.state) == (False, "the default partition holds rows")
+
+
+class TestTemporal:
+    def test_one_with_everything_is_fine(self, given: Given, temporal: TemporalServer) -> None:
+        (finding,) = checks.temporal(given(temporal=TemporalSettings(address=temporal.address)))
+        assert finding.ok
+
+    def test_one_that_does_not_answer_is_said_with_its_address(self, given: Given) -> None:
+        address = f"{LOOPBACK}:{free_port()}"
+        (finding,) = checks.temporal(given(temporal=TemporalSettings(address=address)))
+        assert not finding.ok
+        assert finding.state.startswith(address)
+
+
+class TestFiles:
+    def test_folders_that_can_be_made_are_fine(self, given: Given) -> None:
+        assert all(finding.ok for finding in (*checks.blobs(given()), *checks.work(given())))
+
+    def test_a_folder_that_can_not_be_written_is_found(self, given: Given, tmp_path: Path) -> None:
+        (tmp_path / "file").touch()
+        (finding,) = checks.blobs(given(blobs=BlobSettings(path=tmp_path / "file" / "blobs")))
+        assert not finding.ok
+        assert str(tmp_path / "file") in finding.advice
+
+
+class TestSecrets:
+    def test_keys_of_their_user_alone_are_fine(self, given: Given) -> None:
+        assert all(finding.ok for finding in checks.secrets(given()))
+
+    def test_a_key_that_others_can_read_is_told_the_command(self, given: Given, tmp_path: Path) -> None:
+        (tmp_path / "pepper").chmod(0o644)
+        finding = by_name(checks.secrets(given()))["secret pepper"]
+        assert (finding.ok, finding.advice) == (False, f"chmod 600 {tmp_path / 'pepper'}")
+
+    def test_a_file_that_holds_no_key_is_found(self, given: Given, tmp_path: Path) -> None:
+        (tmp_path / "pepper").write_text("changeme")
+        finding = by_name(checks.secrets(given()))["secrets"]
+        assert not finding.ok
+        assert str(tmp_path / "pepper") in finding.state
+
+
+class TestSandbox:
+    def test_bubblewrap_that_is_missing_is_found(self, given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(shutil, "which", lambda _: None)
+        (finding,) = checks.sandbox(given(runner=RunnerSettings(sandbox="bubblewrap")))
+        assert (finding.ok, finding.advice) == (False, "install the package bubblewrap")
+
+
+class TestTools:
+    def test_one_engine_is_enough(self, given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+        def only_tofu(name: str) -> Path:
+            if name == "terraform":
+                raise ToolMissing("terraform was not found")
+            return Path(name)
+
+        monkeypatch.setattr(checks, "find_tool", only_tofu)
+        monkeypatch.setattr(checks, "version_of", lambda *_: (1, 12, 6))
+        assert all(finding.ok for finding in checks.tools(given()))
+
+    def test_none_at_all_is_told_how_to_get_one(self, given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+        def nothing(name: str) -> Path:
+            raise ToolMissing(f"{name} was not found")
+
+        monkeypatch.setattr(checks, "find_tool", nothing)
+        advice = by_name(checks.tools(given()))["tofu"].advice
+        assert "`make tools NAMES=tofu`" in advice
