@@ -23,10 +23,11 @@ from services.registry.changes import Changes
 TTL_SECONDS: Final = 30.0
 LARGEST_ANSWER: Final = 256 * 1024
 MOST_BYTES: Final = 64 * 1024 * 1024
+KEPT_METHODS: Final = frozenset({"GET", "HEAD"})
 OF_AN_ORGANIZATION: Final = ("/v1/modules/", "/v1/providers/")
 OF_EVERYBODY: Final = ("/v1/files/", "/.well-known/terraform.json")
 
-Key = tuple[UUID | None, str, int]
+Key = tuple[UUID | None, str, str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class _Kept:
 
 
 class ByteCache:
-    """Answers by organization, path and window, the least recently used given up first."""
+    """Answers by organization, request and window, the least recently used given up first."""
 
     def __init__(self, changes: Changes, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin empty, and drop an organization's answers whenever something of it changes."""
@@ -110,7 +111,7 @@ class ByteCacheLayer:
             await send({"type": "http.response.body"})
             return
         await send(kept.start)
-        await send({"type": "http.response.body", "body": kept.body if scope["method"] == "GET" else b""})
+        await send({"type": "http.response.body", "body": kept.body})
 
     async def _build(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
         since, started, body = self._cache.begin(), None, bytearray()
@@ -124,20 +125,19 @@ class ByteCacheLayer:
             await send(message)
 
         await self._app(scope, receive, watched)
-        if started is not None and started["status"] == 200 and scope["method"] == "GET":  # noqa: PLR2004  OK
+        if started is not None and started["status"] == 200:  # noqa: PLR2004  OK
             self._cache.keep(key, started, bytes(body), route=scope.get("route"), since=since)
 
 
 def _key(scope: Scope) -> Key | None:
     """Tell what is asked for; None for what is not kept."""
-    if scope["type"] != "http" or scope["method"] not in {"GET", "HEAD"} or scope["query_string"]:
+    if scope["type"] != "http" or scope["method"] not in KEPT_METHODS or scope["query_string"]:
         return None
-    path: str = scope["path"]
-    now = datetime.now(UTC)
+    path, method, window = scope["path"], scope["method"], window_of(datetime.now(UTC))
     if path.startswith(OF_EVERYBODY):
         # About parts of a file the route decides.
-        return None if "range" in Headers(scope=scope) else (None, path, window_of(now))
+        return None if "range" in Headers(scope=scope) else (None, method, path, window)
     principal: Principal | None = scope["state"]["principal"]
     if principal is None or Permission.REGISTRY_READ not in principal.permissions:
         return None
-    return (principal.organization_id, path, window_of(now)) if path.startswith(OF_AN_ORGANIZATION) else None
+    return (principal.organization_id, method, path, window) if path.startswith(OF_AN_ORGANIZATION) else None

@@ -73,7 +73,11 @@ class TestByteCacheLayer:
     ) -> None:
         download = path.replace("versions", "0.1.0/download")
         first = await client.get(download, headers=caller.headers)
-        await client.get(first.json()["location"])
+        whole = await client.get(first.json()["location"])
+        for _ in range(2):
+            head = await client.head(first.json()["location"])
+            assert (head.status_code, head.content) == (200, b"")
+            assert head.headers["content-length"] == str(len(whole.content))
         with counted(database) as statements:
             for where in (path, download, first.json()["location"]):
                 answer = await client.get(where, headers=caller.headers)
@@ -216,18 +220,18 @@ START: Final[Message] = {"type": "http.response.start", "status": 200, "headers"
 
 
 class TestByteCache:
-    def key(self, organization_id: UUID | None = None) -> tuple[UUID | None, str, int]:
-        return organization_id or new_id(), "/v1/modules/a/b/c/versions", 7
+    def key(self, organization_id: UUID | None = None) -> tuple[UUID | None, str, str, int]:
+        return organization_id or new_id(), "GET", "/v1/modules/a/b/c/versions", 7
 
     def test_drops_what_changed_and_nothing_else(self) -> None:
         changes = Changes()
         cache, mine, theirs = ByteCache(changes), self.key(), self.key()
-        for key in (mine, theirs, (None, "/v1/files/x", 7)):
+        for key in (mine, theirs, (None, "GET", "/v1/files/x", 7)):
             cache.keep(key, START, b"x", since=cache.begin())
         changes.tell(mine[0])
         assert cache.find(mine) is None
         assert cache.find(theirs) is not None
-        assert cache.find((None, "/v1/files/x", 7)) is not None
+        assert cache.find((None, "GET", "/v1/files/x", 7)) is not None
 
     def test_keeps_nothing_that_was_built_while_something_changed(self) -> None:
         changes = Changes()
@@ -257,7 +261,7 @@ class TestByteCache:
 
     def test_gives_up_what_was_not_asked_for_longest(self) -> None:
         cache, body = ByteCache(Changes()), bytes(256 * 1024)
-        keys = [(None, f"/v1/files/{number}", 7) for number in range(MOST_BYTES // len(body) + 1)]
+        keys = [(None, "GET", f"/v1/files/{number}", 7) for number in range(MOST_BYTES // len(body) + 1)]
         for key in keys[:-1]:
             cache.keep(key, START, body, since=cache.begin())
         assert cache.find(keys[0]) is not None
