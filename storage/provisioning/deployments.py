@@ -45,7 +45,7 @@ async def get_or_add(session: AsyncSession, wanted: DeploymentRow) -> tuple[Depl
     query = select(DeploymentRow).where(
         DeploymentRow.organization_id == wanted.organization_id, DeploymentRow.name == wanted.name
     )
-    row = (await session.scalars(query.with_for_update())).one()
+    row = (await session.scalars(query.with_for_update(key_share=True))).one()
     return row, made is not None
 
 
@@ -69,7 +69,7 @@ async def get(
         DeploymentRow.organization_id == organization_id, DeploymentRow.id == deployment_id
     )
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     row = await session.scalar(query)
     if row is None:
         raise DeploymentNotFound("there is no such deployment", deployment_id=str(deployment_id))

@@ -30,7 +30,7 @@ async def lock_permits(session: AsyncSession, organization_id: UUID) -> dict[str
         select(PermitRow)
         .where(PermitRow.organization_id == organization_id)
         .order_by(PermitRow.environment)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     rows = list(await session.scalars(query))
     if not rows:
@@ -98,10 +98,10 @@ async def lock_runs(
         select(DeploymentRow.id)
         .where(DeploymentRow.organization_id == organization_id, DeploymentRow.id.in_(deployment_ids))
         .order_by(DeploymentRow.id)
-        .with_for_update()
+        .with_for_update(key_share=True)
     )
     query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.id.in_(run_ids))
-    query = query.order_by(RunRow.id).with_for_update().execution_options(populate_existing=True)
+    query = query.order_by(RunRow.id).with_for_update(key_share=True).execution_options(populate_existing=True)
     return list(await session.scalars(query))
 
 

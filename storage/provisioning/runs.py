@@ -21,7 +21,7 @@ async def get(session: AsyncSession, organization_id: UUID, run_id: UUID, *, loc
     """
     query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.id == run_id)
     if lock:
-        query = query.with_for_update().execution_options(populate_existing=True)
+        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
     row = await session.scalar(query)
     if row is None:
         raise RunNotFound("there is no such run", run_id=str(run_id))
@@ -98,7 +98,7 @@ async def set_progress(
     free = (
         select(RunRow.id)
         .where(RunRow.organization_id == organization_id, RunRow.id == run_id, RunRow.finished_at.is_(None))
-        .with_for_update(skip_locked=True)
+        .with_for_update(key_share=True, skip_locked=True)
         .scalar_subquery()
     )
     await session.execute(

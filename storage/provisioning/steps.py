@@ -18,7 +18,7 @@ async def get(session: AsyncSession, organization_id: UUID, step_id: UUID, *, lo
         StepSuperseded: no step ever had this token in this organization.
     """
     query = select(RunStepRow).where(RunStepRow.organization_id == organization_id, RunStepRow.id == step_id)
-    row = await session.scalar(query.with_for_update() if lock else query)
+    row = await session.scalar(query.with_for_update(key_share=True) if lock else query)
     if row is None:
         raise StepSuperseded("no step has this token", step_id=str(step_id))
     return row

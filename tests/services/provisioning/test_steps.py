@@ -211,6 +211,25 @@ class TestOutcome:
         assert (seen.stage, seen.progress_done, seen.progress_total) == (StepStage.PLANNING, 1, 3)
 
 
+class TestOneStepsWrites:
+    async def test_at_once_hinder_each_other_not_at_all(self, driver: Driver) -> None:
+        run = await driver.submit(auto_apply=True)
+        await driver.plan(run)
+        step_id = (await driver.admit(run)).step_id
+        steps, scope = driver.services.steps, driver.scope
+        news = StepProgress(stage=StepStage.APPLYING, done=1, total=3, message="")
+        for serial in range(1, 21):
+            # A deadlock would be seen as an outage, one of them after a second.
+            await asyncio.gather(
+                driver.services.states.store(scope, step_id, a_state(serial)),
+                steps.renew(scope, step_id),
+                steps.store_log(scope, step_id, serial, b"x"),
+                steps.report_progress(scope, run.id, news),
+                driver.advance(run),
+                driver.services.runs.get(scope, run.id),
+            )
+
+
 class TestStates:
     async def test_each_new_serial_is_the_newest_and_the_next_step_gets_it(self, driver: Driver) -> None:
         run = await driver.submit(deployment="one", auto_apply=True)
