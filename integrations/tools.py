@@ -64,7 +64,7 @@ TOOLS: Final = {
             minimum="1.5.1",
             folder="temporal",
             package="github.com/temporalio/cli/cmd/temporal",
-            linker_flags="-s -w",
+            linker_flags="-s -w -X github.com/temporalio/cli/temporalcli.Version=1.5.1",
             build_minutes=4.5,
             ask=("--version",),
         ),
