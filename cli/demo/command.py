@@ -61,7 +61,7 @@ def demo(
 
 def _tell(teller: Teller, directory: Path, files: Path, servers: ExitStack) -> None:
     with teller.step("Start PostgreSQL, Temporal, the API and a worker in an empty folder"):
-        installation = servers.enter_context(running_installation(directory / "home"))
+        installation = servers.enter_context(running_installation(directory / "home", teller))
         operator = servers.enter_context(_operator(installation))
         operator.get("/readyz")
         hostname = operator.get("/version")["registry_hostname"]

@@ -6,7 +6,9 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import tomllib
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,12 +17,14 @@ from typing import Final
 
 import psutil
 
-from cli.demo.telling import CheckFailed
+from cli.demo.telling import CheckFailed, Teller
+from domain.errors import PlatformError
 from integrations.embedded.process import dying_with_parent
 
 READY_SECONDS: Final = 90
 STOP_SECONDS: Final = 60
 LINES_SHOWN: Final = 25
+SUPERVISOR: Final = "groundwork"
 PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "GROUNDWORK_CACHE", "NO_COLOR")
 
 
@@ -41,34 +45,67 @@ def clean_environment() -> dict[str, str]:
 
 
 @contextmanager
-def running_installation(home: Path) -> Iterator[Installation]:
+def running_installation(home: Path, teller: Teller) -> Iterator[Installation]:
     """Run an installation in a folder, and stop it at the end, whatever it was.
 
+    What its servers said last is told when something fails meanwhile.
+
     Raises:
-        CheckFailed: it did not start, or did not stop in good order; its last words are in the sentence.
+        CheckFailed: it did not start, or did not stop in good order.
     """
-    log = home.parent / "dev.log"
     reader, writer = os.pipe()
     command = [sys.executable, "-P", "-m", "cli", "dev", "--home", str(home), "--ready-fd", str(writer)]
-    with log.open("wb") as output:
-        process = subprocess.Popen(
-            dying_with_parent(command, signal.SIGTERM),
-            env=clean_environment(),
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            pass_fds=(writer,),
-            start_new_session=True,  # a Ctrl-C ends the demo, which then stops this in order
-        )
-    os.close(writer)
-    try:
-        with os.fdopen(reader, "rb") as ready:
-            _wait_until_ready(process, ready.fileno(), log)
-        yield _read(home)
-    finally:
-        status = _stop(process)
+    with subprocess.Popen(
+        dying_with_parent(command, signal.SIGTERM),
+        env=clean_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        pass_fds=(writer,),
+        start_new_session=True,  # a Ctrl-C ends the demo, which then stops this in order
+    ) as process:
+        os.close(writer)
+        log = _Log(process, teller)
+        log.start()
+        try:
+            with os.fdopen(reader, "rb") as ready:
+                _wait_until_ready(process, ready.fileno())
+            log.is_told = False
+            yield _read(home)
+        except PlatformError:
+            if process.poll() is not None:
+                log.join()  # all of what it said is worth telling
+            log.tell_last_words()
+            raise
+        finally:
+            status = _stop(process)
+            log.join()
     if status != 0:
-        raise CheckFailed(f"the servers ended with status {status}: {_last_words(log)}")
+        log.tell_last_words()
+        raise CheckFailed(f"the servers ended with status {status}")
+
+
+class _Log(threading.Thread):
+    """Reads what the servers write, tells what the supervisor says while they start, keeps the last lines."""
+
+    def __init__(self, process: subprocess.Popen[str], teller: Teller) -> None:
+        super().__init__(daemon=True)
+        self._process = process
+        self._teller = teller
+        self._last: deque[str] = deque(maxlen=LINES_SHOWN)
+        self.is_told = True
+
+    def run(self) -> None:
+        for line in self._process.stdout or ():
+            self._last.append(line)
+            name, _, said = line.partition("|")
+            if self.is_told and name.strip() == SUPERVISOR:
+                self._teller.say(said.strip())
+
+    def tell_last_words(self) -> None:
+        self._teller.say("the servers' last words:\n" + "".join(self._last))
 
 
 def processes_in(directory: Path) -> list[str]:
@@ -84,13 +121,13 @@ def processes_in(directory: Path) -> list[str]:
     return found
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], ready: int, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[str], ready: int) -> None:
     # The pipe ends without a byte when the child ends, so this waits no longer than it has to.
     readable, _, _ = select.select([ready], [], [], READY_SECONDS)
     if not readable:
-        raise CheckFailed(f"the servers were not ready in {READY_SECONDS} s: {_last_words(log)}")
+        raise CheckFailed(f"the servers were not ready in {READY_SECONDS} s")
     if os.read(ready, 1) == b"":
-        raise CheckFailed(f"the servers did not start (status {process.wait()}): {_last_words(log)}")
+        raise CheckFailed(f"the servers did not start (status {process.wait()})")
 
 
 def _read(home: Path) -> Installation:
@@ -103,14 +140,10 @@ def _read(home: Path) -> Installation:
     )
 
 
-def _stop(process: subprocess.Popen[bytes]) -> int:
+def _stop(process: subprocess.Popen[str]) -> int:
     process.terminate()
     try:
         return process.wait(STOP_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         return process.wait()
-
-
-def _last_words(log: Path) -> str:
-    return "\n" + "\n".join(log.read_text(errors="replace").splitlines()[-LINES_SHOWN:])

@@ -17,7 +17,6 @@ from integrations.tools import ToolMissing, find_tool
 
 GROUNDWORK: Final = (sys.executable, "-P", "-m", "cli")
 EVERYTHING: Final = re.compile("")
-SHOWN_OF_A_FAILURE: Final = 800
 
 
 class Member:
@@ -93,7 +92,8 @@ class Member:
                     self.teller.say(self._short(line))
         text = "".join(said)
         if (process.returncode != 0) is not fails:
-            raise CheckFailed(f"`{typed}` ended with status {process.returncode}: {text[-SHOWN_OF_A_FAILURE:]}")
+            self.teller.say(text)
+            raise CheckFailed(f"`{typed}` ended with status {process.returncode}")
         return text
 
     def _short(self, text: str) -> str:

@@ -75,7 +75,9 @@ def cancel_half_way(member: Member) -> None:
             member.teller.say("\n".join(filter(HAPPENING.search, news.text.splitlines())))
             if "time_sleep" in news.text and "Creating" in news.text:
                 break
-        elif news.final:
+            continue
+        member.teller.say(f"run {run} is {news.state}")
+        if news.final:
             raise CheckFailed(f"the run ended as {news.state} before it could be canceled")
     member.groundwork("run", "cancel", run)
     _wait_for(member, run, "canceled")
@@ -121,8 +123,8 @@ def _wait_for(member: Member, run: str, state: str) -> None:
     """
     for news in follow(member.api, run):
         if isinstance(news, StateSeen):
+            member.teller.say(f"run {run} is {news.state}")
             if news.state == state:
-                member.teller.say(f"run {run} is {state}")
                 return
             if news.final:
                 error = member.api.get(f"{RUNS}/{run}")["error_message"]
