@@ -166,6 +166,7 @@ class TestAKilledGuard:
         async with guarding() as cli:
             running = asyncio.create_task(cli.run(shell(OBEDIENT, folder), folder.log))
             await until(lambda: lines(folder) == ["ready"])
+            await until(lambda: text_of(folder.report).endswith("\n"))
             command = int(text_of(folder.report).split()[-1])
             os.kill(cli._process.pid, signal.SIGKILL)
             assert (await running).guard_lost
