@@ -3,6 +3,7 @@
 import importlib
 import json
 import pkgutil
+import re
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,20 +19,33 @@ from integrations.temporal_configuration import temporal_configuration
 from tools import temporal_dynamic
 
 ROOT: Final = Path(__file__).parents[1]
-PACKAGES: Final = ("api", "cli", "config", "domain", "integrations", "services", "storage", "workers")
+PACKAGES: Final = (
+    "activities",
+    "api",
+    "cli",
+    "config",
+    "domain",
+    "integrations",
+    "services",
+    "storage",
+    "workers",
+    "workflows",
+)
+RUNS_WHEN_IMPORTED: Final = re.compile(r"\.__main__$|\.migrations\.")
 
 
 def main(arguments: list[str]) -> int:
     """Write what differs, or with --check only say so; exit status 1 if something is not current."""
     check = arguments == ["--check"]
-    stale = [path for path, render in FILES.items() if not _is_current(ROOT / path, render())]
+    rendered = {path: render() for path, render in FILES.items()}
+    stale = [path for path, text in rendered.items() if not _is_current(ROOT / path, text)]
     for path in stale:
         if check:
             print(f"{path} is not current: `make generate` and commit it")
         else:
             target = ROOT / path
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(FILES[path]())
+            target.write_text(rendered[path])
             print(f"wrote {path}")
     if check and not stale:
         print("generated files: current")
@@ -47,9 +61,7 @@ def error_codes() -> str:
     """Write the reference of everything that the product raises on purpose, from the classes themselves."""
     for package in PACKAGES:
         for module in pkgutil.walk_packages([str(ROOT / package)], prefix=f"{package}."):
-            if (
-                not module.name.endswith("__main__") and ".migrations." not in module.name
-            ):  # those run when imported
+            if not RUNS_WHEN_IMPORTED.search(module.name):
                 importlib.import_module(module.name)
     lines = [
         "# Error codes",

@@ -27,7 +27,7 @@ RULES: Final = (
     ),
 )
 HERE: Final = Path("tools/checks/stubs.py")
-ITS_TEST: Final = Path("tests/tools/checks/test_stubs.py")
+ITS_TEST: Final = Path("tests/tools/checks/test_rules.py")
 
 
 def find(root: Path, files: Sequence[Path]) -> Iterator[Problem]:

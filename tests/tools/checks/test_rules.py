@@ -83,7 +83,7 @@ class TestAddresses:
         "text",
         [
             "https://pypi" + ".org/simple",
-            "pip install --index-url " + "https://mirror.example/simple x",
+            "pip install --index" + "-url https://mirror.example/simple x",
             '"resolved": "' + 'https://mirror.example/x.tgz"',
             "see /" + "work/main/api",
             "cd /" + "root/.cache",
