@@ -180,6 +180,44 @@ class TestWorkflowTerminated:
             await people.run(submitted["id"], "applied")
 
 
+class TestTemporalWiped:
+    async def test_every_run_still_comes_to_its_end(
+        self,
+        make_installation: Callable[[], Installation],
+        tmp_path: Path,
+        temporal_client: Client,
+        settings_file: Path,
+        services: Services,
+        database: Database,
+        people: People,
+    ) -> None:
+        module = await publish_module(services, people.caller, A_MODULE)
+        body = {"module": module.as_json(), "inputs": {"name": "anna", "password": "p"}}
+        async with working(settings_file, temporal_client):
+            waiting = await people.post("/api/v1/runs", body | {"deployment": "one"})
+            changed = {"deployment": "one", "inputs": {"name": "otto", "password": "p"}}
+            next_in_line = await people.post("/api/v1/runs", body | changed)
+            other = await people.post("/api/v1/runs", body | {"deployment": "other"})
+            await people.run(waiting["id"], "awaiting_approval")
+            await people.run(other["id"], "awaiting_approval")
+            await people.run(next_in_line["id"], "queued")
+        async with database.transaction(people.caller.scope) as session:
+            # As if the wakes of these had been delivered to the server that is no more.
+            await session.execute(
+                text(
+                    "UPDATE run SET decision = 'approved', decided_at = now(), "
+                    "due_at = now() - interval '2 minutes' WHERE state = 'awaiting_approval'"
+                )
+            )
+        async with TemporalServer(tmp_path) as another:
+            file = make_installation().settings_file(another.address)
+            async with working(file, await connect(another)):
+                await services.moves.wake_overdue()
+                await people.run(waiting["id"], "applied")
+                await people.run(other["id"], "applied")
+                await people.run(next_in_line["id"], "awaiting_approval")
+
+
 class TestWorkerKilled:
     @pytest.mark.parametrize("engine", ["terraform", "opentofu"])
     async def test_during_an_apply_its_runner_keeps_what_was_made_and_the_lock_is_free(

@@ -31,6 +31,24 @@ async def long_module(services: Services, caller: Caller) -> Published:
     return await publish_module(services, caller, A_LONG_MODULE)
 
 
+A_TELLING_MODULE = {
+    "main.tf": """
+variable "password" {
+  type      = string
+  sensitive = true
+}
+resource "terraform_data" "a" {
+  lifecycle {
+    precondition {
+      condition     = nonsensitive(var.password) == "another"
+      error_message = "the password ${nonsensitive(var.password)} is not the right one"
+    }
+  }
+}
+"""
+}
+
+
 def a_run(module: Published, **changes: object) -> dict[str, object]:
     return {
         "deployment": "one",
@@ -130,6 +148,23 @@ class TestApply:
             "/api/v1/runs", {"deployment": "one", "module": broken.as_json(), "operation": "plan"}
         )
         await people.run(following["id"], "failed")
+
+    async def test_a_failure_tells_nobody_a_secret(
+        self, people: People, services: Services, caller: Caller, engine: str, temporal_client: Client
+    ) -> None:
+        telling = await publish_module(services, caller, A_TELLING_MODULE)
+        body = {
+            "deployment": "one",
+            "module": telling.as_json(),
+            "engine": engine,
+            "secret_inputs": {"password": "hunter2-canary"},
+        }
+        submitted = await people.post("/api/v1/runs", body)
+        failed = await people.run(submitted["id"], "failed")
+        assert "the password" in failed["error_message"]
+        history = (await temporal_client.get_workflow_handle(f"run:{submitted['id']}").fetch_history()).to_json()
+        for told in (json.dumps(failed), history, await people.log(submitted["id"])):
+            assert "hunter2-canary" not in told
 
     async def test_an_undeclared_input_is_refused(self, people: People, module: Published, engine: str) -> None:
         body = a_run(module, engine=engine, inputs={"name": "anna", "nmae": "a slip"})

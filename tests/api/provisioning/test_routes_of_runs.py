@@ -1,0 +1,142 @@
+"""Runs, deployments and tiers over HTTP, as far as no worker is needed."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from sqlalchemy import event
+
+from services.all import Services
+from storage.database import Database
+from tests.factories.modules import Published, publish_module
+from tests.factories.organizations import Caller
+
+pytestmark = pytest.mark.servers
+PATH = "/api/v1/runs"
+
+
+@pytest.fixture
+async def module(services: Services, caller: Caller) -> Published:
+    return await publish_module(services, caller, {"main.tf": ""})
+
+
+@contextmanager
+def counted_queries(database: Database) -> Iterator[list[str]]:
+    """Give the statements that the application sends meanwhile."""
+    statements: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        statements.append(statement)
+
+    engine = database._app.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+class TestSubmit:
+    async def test_answers_with_the_run_and_where_it_is(
+        self, client: httpx2.AsyncClient, caller: Caller, module: Published
+    ) -> None:
+        body = {"deployment": "one", "module": module.as_json(), "secret_inputs": {"password": "hunter2-canary"}}
+        answer = await client.post(PATH, json=body, headers=caller.headers)
+        run = answer.json()
+        assert (answer.status_code, answer.headers["location"]) == (202, f"{PATH}/{run['id']}")
+        assert (run["state"], run["operation"], run["environment"]) == ("accepted", "apply", "development")
+        assert run["secret_input_names"] == ["password"]
+        assert "hunter2-canary" not in answer.text
+
+    async def test_applying_without_asking_needs_the_right_to_approve(
+        self, client: httpx2.AsyncClient, caller: Caller, module: Published
+    ) -> None:
+        key = {"name": "ci", "kind": "svc", "scopes": ["run:submit", "run:read"]}
+        made = (await client.post("/api/v1/api-keys", json=key, headers=caller.headers)).json()
+        headers = {"Authorization": f"Bearer {made['key']}"}
+        body = {"deployment": "one", "module": module.as_json()}
+        refused = await client.post(PATH, json=body | {"auto_apply": True}, headers=headers)
+        assert (refused.status_code, refused.json()["facts"]) == (403, {"permission": "run:approve"})
+        accepted = await client.post(PATH, json=body, headers=headers)
+        assert accepted.status_code == 202
+        approved = await client.post(f"{PATH}/{accepted.json()['id']}/approve", json={}, headers=headers)
+        assert approved.status_code == 403
+
+    @pytest.mark.parametrize(
+        ("changes", "at"),
+        [
+            ({"deployment": "One"}, "body/deployment"),
+            ({"deployment": "a" * 64}, "body/deployment"),
+            ({"module": {"source": "a/b", "version": "1.0.0"}}, "body/module/source"),
+            ({"operation": "import"}, "body/operation"),
+            ({"inputs": {"no name": 1}}, "body/inputs/no name"),
+            ({"inputs": {"a": "\0"}}, "body/inputs/a"),
+            ({"inputs": {"a": [0] * 10_001}}, "body/inputs/a"),
+            ({"tags": {"": "x"}}, "body/tags/"),
+            ({"state": "applied"}, "body/state"),
+            ({"environment": "Production"}, "body/environment"),
+        ],
+        ids=lambda value: str(value)[:30],
+    )
+    async def test_says_which_field_is_wrong(
+        self, client: httpx2.AsyncClient, caller: Caller, module: Published, changes: dict[str, Any], at: str
+    ) -> None:
+        body = {"deployment": "one", "module": module.as_json()} | changes
+        answer = await client.post(PATH, json=body, headers=caller.headers)
+        assert answer.status_code == 422, answer.text
+        assert {error["at"].removesuffix("/[key]") for error in answer.json()["errors"]} == {at}
+
+
+class TestList:
+    async def test_pages_follow_each_other_and_hold_to_their_filter(
+        self, client: httpx2.AsyncClient, caller: Caller, module: Published
+    ) -> None:
+        made = []
+        for number in range(5):
+            body = {"deployment": f"d{number}", "module": module.as_json(), "tags": {"team": "a"}}
+            made.append((await client.post(PATH, json=body, headers=caller.headers)).json()["id"])
+        seen: list[str] = []
+        params: dict[str, Any] = {"limit": 2, "tag": "team=a"}
+        while True:
+            page = (await client.get(PATH, params=params, headers=caller.headers)).json()
+            seen += [item["id"] for item in page["items"]]
+            if page["next_cursor"] is None:
+                break
+            params["cursor"] = page["next_cursor"]
+        assert seen == made[::-1]
+        other = await client.get(PATH, params=params | {"tag": "team=b"}, headers=caller.headers)
+        assert (other.status_code, other.json()["code"]) == (422, "platform.cursor_invalid")
+
+    async def test_deployments_are_found_by_environment_and_tag(
+        self, client: httpx2.AsyncClient, caller: Caller, module: Published
+    ) -> None:
+        for name, environment in (("one", "staging"), ("two", "production")):
+            body = {"deployment": name, "module": module.as_json(), "environment": environment}
+            await client.post(PATH, json=body | {"tags": {"name": name}}, headers=caller.headers)
+        for query in ("environment=staging", "tag=name%3Done"):
+            found = (await client.get(f"/api/v1/deployments?{query}", headers=caller.headers)).json()
+            assert [item["name"] for item in found["items"]] == ["one"], query
+
+    async def test_a_list_of_many_takes_no_more_queries_than_one_of_few(
+        self, client: httpx2.AsyncClient, caller: Caller, module: Published, database: Database
+    ) -> None:
+        counted = []
+        for number in range(12):
+            body = {"deployment": f"d{number}", "module": module.as_json()}
+            await client.post(PATH, json=body, headers=caller.headers)
+            with counted_queries(database) as queries:
+                await client.get(PATH, headers=caller.headers)
+            counted.append(len(queries))
+        assert counted[-1] <= counted[1]
+
+
+class TestGet:
+    async def test_shows_the_place_in_line(
+        self, client: httpx2.AsyncClient, caller: Caller, module: Published
+    ) -> None:
+        body = {"deployment": "one", "module": module.as_json()}
+        made = [(await client.post(PATH, json=body, headers=caller.headers)).json()["id"] for _ in range(3)]
+        shown = [(await client.get(f"{PATH}/{run_id}", headers=caller.headers)).json() for run_id in made]
+        assert [run["queue_position"] for run in shown] == [None, 1, 2]
