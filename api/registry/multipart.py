@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from domain.registry.errors import UploadInvalid
 
 MOST_PARTS: Final = 500
-LONGEST_FIELD: Final = 64 * 1024
+LONGEST_FIELD: Final = 16 * 1024
 MULTIPART: Final = b"multipart/form-data"
 
 

@@ -11,6 +11,7 @@ from domain.registry.errors import UploadInvalid
 from services.registry.releases import ReleaseFile
 
 MULTIPART: Final = "multipart/form-data"
+LONGEST_VALUE: Final = 2_000
 RAW: Final = frozenset({"application/gzip", "application/x-gzip", "application/zip", "application/octet-stream"})
 
 
@@ -83,6 +84,8 @@ class Upload:
     def _take(self, given: dict[str, str], name: str, value: str) -> None:
         if name not in self._known or name in given:
             raise UploadInvalid(f"the field {name[:64]} is unknown or there twice", known=sorted(self._known))
+        if "\0" in value or len(value) > LONGEST_VALUE:
+            raise UploadInvalid(f"the field {name} has at most {LONGEST_VALUE} characters, and no NUL")
         given[name] = value
 
     def _kind(self) -> str:

@@ -6,11 +6,12 @@ from typing import Final
 
 from domain.registry.errors import ArchiveUnreadable, NotAModule
 from domain.registry.modules import ArchiveFormat
-from integrations.archives.members import ArchiveLimits, Member
+from integrations.archives.members import ArchiveLimits, Member, shown
 from integrations.archives.tarball import iterate_tarball
 from integrations.archives.zipball import iterate_zipball
 
 CONFIGURATION: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
+SUBMODULES: Final = frozenset({"modules"})
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 
@@ -49,5 +50,9 @@ def check_module(path: Path, limits: ArchiveLimits) -> ArchiveFormat:
     """
     files = [member.path for member in iterate_module(path, limits)]
     if not any(file.endswith(CONFIGURATION) for file in files):
-        raise NotAModule("the archive has no .tf or .tofu file; pack the module's folder (`tar -C FOLDER -czf …`)")
+        raise NotAModule("the archive has no .tf or .tofu file; pack what is in the module's folder")
+    tops = {file.partition("/")[0] for file in files}
+    # As archives of git hosts are: the tools would look for the module beside that folder.
+    if len(tops) == 1 and not tops & SUBMODULES and not any("/" not in file for file in files):
+        raise NotAModule(f"all files are inside the folder {shown(*tops)}; pack what is in it")
     return archive_format(path)

@@ -120,6 +120,8 @@ class TestRefusedModules:
             ({"namespace": "\u0430cme"}, 422, "registry.name_invalid"),
             ({"namespace": "nobody-has-claimed-this"}, 404, "registry.namespace_not_found"),
             ({"colour": "blue"}, 422, "registry.upload_invalid"),
+            ({"description": "a\0b"}, 422, "registry.upload_invalid"),
+            ({"description": "a" * 2_001}, 422, "registry.upload_invalid"),
         ],
     )
     async def test_fields_are_refused_before_the_archive_is_asked_for(

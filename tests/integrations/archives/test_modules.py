@@ -93,6 +93,14 @@ class TestNoModule:
         with pytest.raises(NotAModule):
             check(tmp_path, a_tar_gz({"README.md": "hello"}))
 
+    def test_a_folder_around_the_module_hides_it(self, tmp_path: Path) -> None:
+        with pytest.raises(NotAModule, match="inside the folder repo-1234"):
+            check(tmp_path, a_tar_gz({f"repo-1234/{name}": text for name, text in A_MODULE.items()}))
+
+    def test_submodules_alone_are_enough(self, tmp_path: Path) -> None:
+        assert check(tmp_path, a_tar_gz({"modules/a/main.tf": "", "modules/b/main.tf": ""}))
+        assert check(tmp_path, a_tar_gz({"a/main.tf": "", "b/main.tf": ""}))
+
     @pytest.mark.parametrize(
         "content", [b"", b"main.tf", bytes(512), a_tar(A_MODULE), b"\xfd7zXZ\0rest", b"BZh9rest"]
     )
