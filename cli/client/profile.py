@@ -5,7 +5,7 @@ import os
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Annotated, Final
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from pydantic import AfterValidator, BaseModel, SecretStr, ValidationError
 
@@ -24,8 +24,15 @@ def checked_url(url: str) -> str:
         ValueError: with the rule.
     """
     parts = urlsplit(url)
-    if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+    if (
+        not _is_plain(url)
+        or parts.scheme not in {"http", "https"}
+        or not parts.hostname
+        or not _has_good_port(parts)
+    ):
         raise ValueError("is an address like https://registry.example.com")
+    if parts.query or parts.fragment:
+        raise ValueError("is the address of a server, without anything behind ? or #")
     if parts.username or parts.password:
         raise ValueError("holds no user or password; the key is asked for")
     if parts.scheme == "http" and not is_loopback(url):
@@ -40,6 +47,18 @@ def is_loopback(url: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost"
+
+
+def _is_plain(text: str) -> bool:
+    """Tell whether a text is what can stand in a request's first line or a header."""
+    return text.isascii() and text.isprintable() and " " not in text
+
+
+def _has_good_port(parts: SplitResult) -> bool:
+    try:
+        return parts.port is None or parts.port > 0
+    except ValueError:
+        return False
 
 
 class Profile(BaseModel, frozen=True):
@@ -102,8 +121,10 @@ def current_profile() -> Profile:
     except ValueError as error:
         raise FileUnusable(f"{URL} {error}") from None
     same = kept if kept is not None and kept.url == url else None
-    key = os.environ.get(KEY) or (same.key.get_secret_value() if same else None)
+    key = os.environ.get(KEY, "").strip() or (same.key.get_secret_value() if same else None)
     if key is None:
         raise NotLoggedIn(f"no key for {url} is known: run `groundwork login {url}`, or set {KEY}")
+    if not _is_plain(key):
+        raise FileUnusable(f"{KEY} is no API key (gwk_...)")
     ca = os.environ.get(CA)
     return Profile(url=url, key=SecretStr(key), ca=Path(ca) if ca else (same.ca if same else None))

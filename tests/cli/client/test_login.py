@@ -1,7 +1,11 @@
 """Who commands talk to."""
 
+import asyncio
 import json
+import os
+import pty
 import stat
+import sys
 from pathlib import Path
 
 import pytest
@@ -35,6 +39,30 @@ class TestLogin:
         assert stat.S_IMODE(file.parent.stat().st_mode) == 0o700
         assert json.loads(file.read_text()) == {"url": https.url, "key": caller.key, "ca": str(https.ca)}
         assert caller.key not in done.out + done.err
+
+    async def test_asks_for_the_key_on_a_terminal_and_does_not_show_it(
+        self, commands: Commands, https: HttpsServer, caller: Caller, repository: Path, tmp_path: Path
+    ) -> None:
+        commands.environment(XDG_CONFIG_HOME=tmp_path / "config")
+        terminal, other_end = pty.openpty()
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-P", "-m", "cli", "login", https.url, "--ca", str(https.ca)),
+            cwd=repository,
+            stdin=other_end,
+            stdout=other_end,
+            stderr=other_end,
+            preexec_fn=lambda: os.login_tty(other_end),
+        )
+        os.close(other_end)
+        shown = await asyncio.to_thread(os.read, terminal, 1 << 16)
+        assert shown.decode().endswith(f"API key for {https.url}: ")
+        os.write(terminal, f"{caller.key}\n".encode())
+        assert await process.wait() == 0
+        shown = os.read(terminal, 1 << 16)
+        os.close(terminal)
+        assert b"logged in to" in shown
+        assert caller.key.encode() not in shown
+        assert profile_of(tmp_path).exists()
 
     async def test_stores_nothing_when_the_server_does_not_know_the_key(
         self, commands: Commands, https: HttpsServer, caller: Caller, tmp_path: Path
@@ -89,7 +117,10 @@ class TestLogin:
             ("http://registry.example.com", "begins with https:// because the key is sent there"),
             ("registry.example.com", "is an address like https://registry.example.com"),
             ("https://me:secret@registry.example.com", "holds no user or password"),
-            ("https://registry.example.com/?x=1", "is an address like"),
+            ("https://registry.example.com/?x=1", "without anything behind ?"),
+            ("https://registry.example.com:99999", "is an address like"),
+            ("https://registry example.com", "is an address like"),
+            ("https://[::1", "URL"),
         ],
     )
     async def test_refuses_addresses_that_a_key_must_not_be_sent_to(
@@ -136,6 +167,20 @@ class TestCurrentProfile:
         done = await commands("keys", "list")
         assert done.code == 1
         assert "no key for https://elsewhere.example.com is known" in done.err
+
+    @pytest.mark.parametrize("key", ["gwk_a b", "gwk_\u00fc", "gwk_a\nX-Other: b"])
+    async def test_refuses_a_key_that_is_none_without_repeating_it(
+        self, commands: Commands, https: HttpsServer, key: str
+    ) -> None:
+        commands.environment(GROUNDWORK_URL=https.url, GROUNDWORK_CA=https.ca, GROUNDWORK_KEY=key)
+        done = await commands("keys", "list")
+        assert (done.code, done.err) == (1, "groundwork: GROUNDWORK_KEY is no API key (gwk_...)\n")
+
+    async def test_forgives_the_line_s_end_of_a_key_that_was_read_from_a_file(
+        self, commands: Commands, https: HttpsServer, caller: Caller
+    ) -> None:
+        commands.environment(GROUNDWORK_URL=https.url, GROUNDWORK_CA=https.ca, GROUNDWORK_KEY=f"{caller.key}\n")
+        assert (await commands("keys", "list")).code == 0
 
     async def test_says_so_when_what_was_stored_is_damaged(self, commands: Commands, tmp_path: Path) -> None:
         file = profile_of(tmp_path)

@@ -105,6 +105,15 @@ class TestPublishModule:
         assert done.code == 1
         assert "has not claimed this namespace" in done.err
 
+    async def test_hears_the_refusal_of_a_large_archive_that_the_server_did_not_read(
+        self, administrator: Commands, source: Path
+    ) -> None:
+        (source / "large.bin").write_bytes(os.urandom(8 << 20))
+        address = ("--namespace", "nobodys", "--name", "network", "--system", "aws", "--version", "1.0.0")
+        done = await administrator("publish", "module", source, *address)
+        assert (done.code, done.out) == (1, "")
+        assert "has not claimed this namespace" in done.err
+
     async def test_says_which_folder_does_not_exist(
         self, administrator: Commands, words: Callable[..., Words], tmp_path: Path
     ) -> None:
