@@ -4,12 +4,15 @@ from collections.abc import Awaitable, Callable
 from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
+import structlog
 from temporalio.exceptions import ApplicationError
 
 from domain.errors import ErrorKind, PlatformError
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
 
 RETRYABLE: Final = frozenset({ErrorKind.UNAVAILABLE})
 
@@ -31,6 +34,7 @@ def maps_errors(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
             ) from None
         except Exception as error:
             name = type(error).__name__
+            log.exception("activity_failed")
             raise ApplicationError(f"unexpected {name}; see the worker's log", type=name) from None
 
     return mapped

@@ -123,8 +123,12 @@ class StepActivities:
         if assignment.engine not in self._settings.engines:
             raise EngineMissing(f"there is no {assignment.engine} on {self._settings.worker}")
         folder = await stack.enter_async_context(self._folder(assignment.step_id))
-        key = await stack.enter_async_context(self._key(scope, assignment))
-        materials = await self._materials.fetch(scope, assignment)
+        fetching = asyncio.create_task(self._materials.fetch(scope, assignment))
+        try:
+            key = await stack.enter_async_context(self._key(scope, assignment))
+            materials = await fetching
+        finally:
+            fetching.cancel()
         given = await asyncio.to_thread(_write, folder, materials)
         return self._job(scope, assignment, given, key, lease_started)
 

@@ -80,6 +80,8 @@ class RunLogs:
                 await self._serve(ready)
             except Unavailable:
                 log.warning("logs_unavailable")  # whoever follows waits with us
+            except Exception:
+                log.exception("following_failed")  # one that ends here would leave all of them waiting for ever
             await asyncio.sleep(EVERY)
 
     async def _serve(self, followers: Sequence[_Follower]) -> None:

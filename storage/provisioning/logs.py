@@ -12,6 +12,8 @@ from storage.provisioning.tables import LogChunkRow
 
 MOST_CHUNKS = 100
 """Read in one query; who is far behind asks again at once."""
+LARGEST_CHUNK = 1024 * 1024
+"""Bytes of log in one row at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +30,18 @@ async def add(
     session: AsyncSession, organization_id: UUID, run_id: UUID, step_number: int, *, offset: int, data: bytes
 ) -> None:
     """Store a piece of a step's log; the same piece again changes nothing."""
-    await session.execute(
-        insert(LogChunkRow)
-        .values(organization_id=organization_id, run_id=run_id, step_number=step_number, offset=offset, data=data)
-        .on_conflict_do_nothing()
-    )
+    for start in range(0, len(data), LARGEST_CHUNK):
+        await session.execute(
+            insert(LogChunkRow)
+            .values(
+                organization_id=organization_id,
+                run_id=run_id,
+                step_number=step_number,
+                offset=offset + start,
+                data=data[start : start + LARGEST_CHUNK],
+            )
+            .on_conflict_do_nothing()
+        )
 
 
 async def after(session: AsyncSession, watched: Iterable[Watched]) -> list[LogChunkRow]:
@@ -51,8 +60,11 @@ async def after(session: AsyncSession, watched: Iterable[Watched]) -> list[LogCh
             (LogChunkRow.organization_id == wanted.c.organization_id) & (LogChunkRow.run_id == wanted.c.run_id),
         )
         .where(
+            # By the index to about the place, and from there exactly.
+            tuple_(LogChunkRow.step_number, LogChunkRow.offset)
+            >= tuple_(wanted.c.step_number, wanted.c.after - LARGEST_CHUNK),
             tuple_(LogChunkRow.step_number, LogChunkRow.offset + func.length(LogChunkRow.data))
-            > tuple_(wanted.c.step_number, wanted.c.after)
+            > tuple_(wanted.c.step_number, wanted.c.after),
         )
         .order_by(LogChunkRow.run_id, LogChunkRow.step_number, LogChunkRow.offset)
         .limit(MOST_CHUNKS)

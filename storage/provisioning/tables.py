@@ -248,6 +248,7 @@ class RunStepRow(Base):
     in_flight: Mapped[list[str]] = mapped_column(ARRAY(String), default=list)
     last_serial: Mapped[int | None] = mapped_column(BigInteger)
     log_end: Mapped[int | None] = mapped_column(BigInteger)
+    log_blob: Mapped[str | None]
     engine_version: Mapped[str | None]
     plan_sha256: Mapped[str | None]
     plan_blob: Mapped[str | None]

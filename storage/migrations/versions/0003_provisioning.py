@@ -276,6 +276,7 @@ def upgrade() -> None:
         sa.Column("in_flight", sa.ARRAY(sa.String()), nullable=False),
         sa.Column("last_serial", sa.BigInteger(), nullable=True),
         sa.Column("log_end", sa.BigInteger(), nullable=True),
+        sa.Column("log_blob", sa.String(), nullable=True),
         sa.Column("engine_version", sa.String(), nullable=True),
         sa.Column("plan_sha256", sa.String(), nullable=True),
         sa.Column("plan_blob", sa.String(), nullable=True),

@@ -329,6 +329,16 @@ class TestLogs:
         pieces = await driver.services.run_logs.read(driver.scope, run.id, LogPosition(1, 6))
         assert [(piece.offset, piece.data) for piece in pieces] == [(6, b"o\n"), (8, b"three\n")]
 
+    async def test_however_large_a_piece_is_any_byte_of_it_is_found(self, driver: Driver) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        whole = bytes(range(256)) * 10_000
+        await driver.services.steps.store_log(driver.scope, step.step_id, 0, whole)
+        await driver.services.steps.store_log(driver.scope, step.step_id, len(whole), b"end")
+        for start in (0, 1, 1024 * 1024, 2_000_000, len(whole) - 1, len(whole), len(whole) + 2):
+            pieces = await driver.services.run_logs.read(driver.scope, run.id, LogPosition(1, start))
+            assert b"".join(piece.data for piece in pieces) == (whole + b"end")[start:]
+
     async def test_followers_see_all_of_it_and_how_the_run_ended(self, driver: Driver) -> None:
         run = await driver.submit(auto_apply=True)
         step = await driver.admit(run)
