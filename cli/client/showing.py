@@ -25,7 +25,9 @@ STATE_COLOURS: Final = {
     "rejected": "yellow",
     "awaiting_approval": "yellow",
 }
-CONTROLS: Final = {code: None for code in (*range(32), *range(127, 160)) if code not in b"\t\n"}
+STEERING: Final = (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Control characters, and those that turn the direction of reading."""
+CONTROLS: Final = {code: None for code in STEERING if chr(code) not in "\t\n"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +42,9 @@ class Column:
     extra: bool = False
 
     def of(self, document: Document) -> str:
-        """Give one cell."""
-        return shown(document.get(self.value) if isinstance(self.value, str) else self.value(document))
+        """Give one cell, on one line."""
+        cell = shown(document.get(self.value) if isinstance(self.value, str) else self.value(document))
+        return " ".join(cell.split())
 
 
 @Parameter(name="*")

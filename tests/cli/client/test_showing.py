@@ -60,6 +60,10 @@ class TestListing:
         ClientOutput().listing(ITEMS, COLUMNS, empty="nothing")
         assert capsys.readouterr().out == "1\tone\tfailed\n2\ttwo]0;title\tapplied\n"
 
+    def test_keeps_each_thing_on_one_line_whatever_it_is_called(self, capsys: pytest.CaptureFixture[str]) -> None:
+        ClientOutput().listing([{"id": "1", "name": "one\n2\ttwo", "state": "s"}], COLUMNS, empty="nothing")
+        assert capsys.readouterr().out == "1\tone 2 two\ts\n"
+
     def test_is_ids_when_quiet_and_documents_as_json(self, capsys: pytest.CaptureFixture[str]) -> None:
         ClientOutput(quiet=True).listing(ITEMS, COLUMNS, empty="nothing")
         assert capsys.readouterr().out == "1\n2\n"
@@ -81,7 +85,7 @@ class TestShown:
         assert shown(value) == text
 
     def test_steers_no_terminal(self) -> None:
-        assert without_controls("\x1b[31mred\x9b2J\r\x07\x00") == "[31mred2J"
+        assert without_controls("\x1b[31mred\x9b2J\r\x07\x00\u202e\u2066") == "[31mred2J"
 
     def test_gives_times_to_the_minute(self) -> None:
         written = moment("at")({"at": "2026-01-02T03:04:05.678901Z"})

@@ -19,7 +19,9 @@ pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 
 
 @asynccontextmanager
-async def running_demo(directory: Path, **variables: str) -> AsyncIterator[asyncio.subprocess.Process]:
+async def running_demo(
+    directory: Path, *words: str, **variables: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the demo; everything it makes goes to `tmp` in the folder."""
     home, scratch = directory / "home", directory / "tmp"
     home.mkdir()
@@ -39,6 +41,7 @@ async def running_demo(directory: Path, **variables: str) -> AsyncIterator[async
         "-m",
         "cli",
         "demo",
+        *words,
         cwd=directory,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -88,3 +91,10 @@ class TestDemo:
         assert "groundwork: temporal was not found: run `make tools NAMES=temporal`" in said
         assert said.splitlines()[-1] == "groundwork: the servers did not start (status 1)"
         assert left_behind(tmp_path) == []
+
+    async def test_keeps_its_folder_when_asked_to(self, tmp_path: Path) -> None:
+        async with running_demo(tmp_path, "--keep", PATH="/nowhere", GROUNDWORK_CACHE=str(tmp_path)) as process:
+            said = (await process.communicate())[0].decode()
+        [kept] = left_behind(tmp_path)
+        assert f"kept {kept}" in said
+        assert (Path(kept) / "home").is_dir()
