@@ -1,6 +1,7 @@
 """What came of a step: from how the CLI ended, why it was stopped and what it said."""
 
 import errno
+import hashlib
 import json
 import signal
 from pathlib import Path
@@ -11,7 +12,8 @@ from pydantic import TypeAdapter, ValidationError
 from domain.errors import ErrorKind, PlatformError
 from domain.run_events import RunTally
 from domain.run_failures import ErrorClass, classify
-from domain.run_steps import ExitClass, InterruptReason, StepFailure, StepOutput, StepPhase
+from domain.run_steps import ExitClass, InterruptReason, SavedPlan, StepFailure, StepOutput, StepPhase
+from integrations.engines.engine import LOCK_FILE, StepFolder
 from workers.runner.files import read_regular
 from workers.runner.guarded import CliExit
 
@@ -118,4 +120,28 @@ def outputs_in(state: Path) -> dict[str, StepOutput] | None:
     try:
         return _OUTPUTS.validate_python({name: {"sensitive": False} | about for name, about in found.items()})
     except (AttributeError, TypeError, ValidationError):
+        return None
+
+
+def saved_plan(folder: StepFolder, text: str | None) -> SavedPlan:
+    """Describe the plan that the CLI has saved.
+
+    Raises:
+        OSError: it isn't there, or something else is in its place.
+    """
+    content = read_regular(folder.root, folder.plan.name)
+    return SavedPlan(
+        path=folder.plan,
+        sha256=hashlib.sha256(content).hexdigest(),
+        size=len(content),
+        lock_file=None if left_in_module(folder, LOCK_FILE) is None else folder.lock_file,
+        text=text,
+    )
+
+
+def left_in_module(folder: StepFolder, name: str) -> bytes | None:
+    """Read a file that the CLI left beside the module's; None if it left none, or something else."""
+    try:
+        return read_regular(folder.root, f"{folder.module.name}/{name}")
+    except OSError:
         return None

@@ -1,7 +1,6 @@
 """One step from job to outcome: lay out, init, plan or apply, keep, record, clean."""
 
 import asyncio
-import hashlib
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -13,7 +12,6 @@ from domain.run_steps import (
     PROGRESS_EVERY,
     ExitClass,
     InterruptReason,
-    SavedPlan,
     StepFailure,
     StepJob,
     StepOutcome,
@@ -23,11 +21,12 @@ from domain.run_steps import (
     StepStage,
 )
 from integrations.archives.members import ArchiveLimits
-from integrations.engines.engine import LOCK_FILE, Engine, StepFolder
+from integrations.engines.engine import Engine, StepFolder
 from workers.runner import outcomes, workspace
 from workers.runner.files import read_regular
 from workers.runner.guarded import CliExit, GuardedCli, boot_time
 from workers.runner.keeping import Keeping, NotKept, wait_within
+from workers.runner.lease import Lease
 from workers.runner.recorder import LeaseLost, StepRecorder
 from workers.runner.sandbox import sandbox_arguments
 from workers.runner.tailer import LogTail, StateTail
@@ -54,7 +53,7 @@ class Step:
         self._on_progress = on_progress
         self._folder = StepFolder(job.folder)
         self._grace = job.limits.grace.total_seconds()
-        self._deadline = job.lease_started + job.limits.deadline.total_seconds()
+        self._lease = Lease(job, recorder)
         self._keeping = Keeping()
         self._said = RunTally()
         self._stage = StepStage.PREPARING
@@ -78,7 +77,7 @@ class Step:
     async def run(self) -> StepOutcome:
         """Do the step and record its outcome."""
         done = asyncio.Event()
-        beside = [asyncio.create_task(self._renew(done)), asyncio.create_task(self._tell(done))]
+        beside = asyncio.gather(self._lease.hold(done, self._move_deadline, self.interrupt), self._tell(done))
         timeout = asyncio.get_running_loop().call_later(
             self._job.limits.timeout.total_seconds(), self.interrupt, InterruptReason.TIMEOUT
         )
@@ -89,7 +88,7 @@ class Step:
         finally:
             timeout.cancel()
             done.set()
-            await asyncio.gather(*beside)
+            await beside
 
     async def _do(self) -> StepResult:
         try:
@@ -113,7 +112,7 @@ class Step:
             NotKept: the database did not answer before the lease's deadline.
         """
         starting = Keeping()
-        starting.end_in(self._deadline - boot_time())
+        starting.end_in(self._lease.deadline - boot_time())
         committed, laid_out, cli = await asyncio.gather(
             starting.keep("start", self._recorder.cli_started),
             asyncio.to_thread(workspace.lay_out, self._job, self._folder, ArchiveLimits()),
@@ -122,6 +121,7 @@ class Step:
         )
         if isinstance(cli, GuardedCli):
             self._cli = cli
+            cli.renew(self._lease.deadline)  # it may have moved while the guard started
         for result in (committed, laid_out):
             if isinstance(result, BaseException):
                 raise result
@@ -139,10 +139,14 @@ class Step:
         return await GuardedCli.start(
             self._folder,
             environment,
-            deadline=self._deadline,
+            deadline=self._lease.deadline,
             grace=self._grace,
             sandbox=sandbox_arguments(self._job.sandbox),
         )
+
+    def _move_deadline(self, deadline: float) -> None:
+        if self._cli is not None:
+            self._cli.renew(deadline)
 
     async def _close_guard(self) -> None:
         if self._cli is not None:
@@ -222,27 +226,12 @@ class Step:
         if self._job.show_plan:
             said = await self._ask(cli, engine.show_plan(self._folder))
             text = self._redactor.redact(said[:_LONGEST_PLAN_TEXT].decode(errors="replace"))
-        content = read_regular(self._folder.root, self._folder.plan.name)
-        plan = SavedPlan(
-            path=self._folder.plan,
-            sha256=hashlib.sha256(content).hexdigest(),
-            size=len(content),
-            lock_file=self._folder.lock_file if self._read_module(LOCK_FILE) is not None else None,
-            text=text,
-        )
-        return result.model_copy(update={"plan": plan})
+        return result.model_copy(update={"plan": outcomes.saved_plan(self._folder, text)})
 
     async def _ask(self, cli: GuardedCli, command: Sequence[str]) -> bytes:
         """Run a command for its answer; empty if it has none."""
         ended = await cli.run(command, self._folder.answer)
         return read_regular(self._folder.root, self._folder.answer.name) if ended.code == 0 else b""
-
-    def _read_module(self, name: str) -> bytes | None:
-        """Read a file that the CLI left beside the module's; None if it left none, or something else."""
-        try:
-            return read_regular(self._folder.root, f"{self._folder.module.name}/{name}")
-        except OSError:
-            return None
 
     async def _record(self, result: StepResult) -> StepOutcome:
         """Record the outcome; remove the folder if nothing in it is needed any more."""
@@ -292,29 +281,9 @@ class Step:
 
     async def _keep_errored_state(self) -> None:
         """Keep the state that the CLI could not write where it belongs, as it does on a full disk."""
-        errored = self._read_module("errored.tfstate")
+        errored = outcomes.left_in_module(self._folder, "errored.tfstate")
         if errored is not None:
             await self._keep_state(errored)
-
-    async def _renew(self, done: asyncio.Event) -> None:
-        """Prolong the lease, and with it the guard's deadline, until the step is done."""
-        while not await wait_within(done, self._job.limits.renewal.total_seconds()):
-            sent = boot_time()
-            try:
-                renewal = await self._recorder.renew()
-            except LeaseLost:
-                self.interrupt(InterruptReason.LEASE_LOST)
-                return
-            except Exception as error:
-                log.warning("lease_not_renewed", step_id=str(self._job.step_id), error=str(error))
-                if boot_time() >= self._deadline:
-                    self.interrupt(InterruptReason.LEASE_LOST)
-                continue
-            self._deadline = sent + self._job.limits.deadline.total_seconds()
-            if self._cli is not None:
-                self._cli.renew(self._deadline)
-            if renewal.cancel_requested:
-                self.interrupt(InterruptReason.CANCELED)
 
     async def _tell(self, done: asyncio.Event) -> None:
         """Pass on how far the step is, when that has changed."""
