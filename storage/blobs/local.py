@@ -6,16 +6,22 @@ import hashlib
 import os
 import tempfile
 import time
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO, Final, ParamSpec, TypeVar
 
+import structlog
+
+from domain.errors import Unavailable
 from storage.blobs.store import BlobNotFound, BlobTooLarge, Received
 
 PIECE: Final = 1024 * 1024
 STALE_SECONDS: Final = 60
 DIGITS: Final = frozenset("0123456789abcdef")
+P = ParamSpec("P")
+T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 class LocalBlobStore:
@@ -32,22 +38,22 @@ class LocalBlobStore:
     @asynccontextmanager
     async def receive(self, data: AsyncIterable[bytes], *, limit: int) -> AsyncIterator[Received]:
         """See BlobStore."""
-        file, path = await asyncio.to_thread(self._new_file)
+        file, path = await _on_disk(self._new_file)
         try:
             digest, size = hashlib.sha256(), 0
             async for piece in data:
                 size += len(piece)
                 if size > limit:
                     raise BlobTooLarge(f"more than {limit} bytes came in, which is the most that is taken")
-                await asyncio.to_thread(_write, file, digest, piece)
-            await asyncio.to_thread(_flush, file)
+                await _on_disk(_write, file, digest, piece)
+            await _on_disk(_flush, file)
             yield Received(path, digest.hexdigest(), size)
         finally:
             await asyncio.to_thread(_discard, file, path)
 
     async def keep(self, received: Received) -> None:
         """See BlobStore."""
-        await asyncio.to_thread(_link, received.path, self._path(received.sha256))
+        await _on_disk(_link, received.path, self._path(received.sha256))
 
     async def put(self, data: AsyncIterable[bytes], *, limit: int) -> tuple[str, int]:
         """See BlobStore."""
@@ -104,6 +110,15 @@ class LocalBlobStore:
                 except BlockingIOError:
                     continue
                 path.unlink(missing_ok=True)
+
+
+async def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Do work that waits for the disk, off the event loop; a disk that is full or broken may do better later."""
+    try:
+        return await asyncio.to_thread(work, *args, **kwargs)
+    except OSError as error:
+        log.exception("blob_not_written")
+        raise Unavailable("the blob store takes no bytes now; try again later") from error
 
 
 def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:

@@ -43,11 +43,16 @@ class BlobStore(Protocol):
 
         Raises:
             BlobTooLarge: they are more than the limit, noticed at the first byte too many.
+            Unavailable: the store takes none now.
         """
         ...
 
     async def keep(self, received: Received) -> None:
-        """Make received bytes a blob, whole and durable or not at all; harmless if there is one."""
+        """Make received bytes a blob, whole and durable or not at all; harmless if there is one.
+
+        Raises:
+            Unavailable: the store takes none now.
+        """
         ...
 
     async def put(self, data: AsyncIterable[bytes], *, limit: int) -> tuple[str, int]:

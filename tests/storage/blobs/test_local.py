@@ -1,5 +1,6 @@
 """The local folder as a store of blobs."""
 
+import errno
 import os
 import signal
 import stat
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.errors import Unavailable
 from storage.blobs.local import STALE_SECONDS, LocalBlobStore
 from storage.blobs.store import BlobStore
 from tests.storage.blobs.contract import BlobStoreContract, pieces
@@ -33,6 +35,18 @@ class TestLocalBlobStore(BlobStoreContract):
         name, _ = await store.put(pieces(b"x"), limit=1)
         await store.put(pieces(b"x"), limit=1)
         assert [path.name for path in files_in(tmp_path)] == [name]
+
+    @pytest.mark.parametrize("call", ["fsync", "replace"])
+    async def test_a_full_disk_is_unavailable_and_leaves_nothing(
+        self, store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        monkeypatch.setattr(*((os, "fsync") if call == "fsync" else (Path, "replace")), full)
+        with pytest.raises(Unavailable):
+            await store.put(pieces(b"x"), limit=1)
+        assert files_in(tmp_path) == []
 
 
 class TestAWriterThatWasKilled:
