@@ -43,7 +43,8 @@ class TestLocalBlobStore(BlobStoreContract):
         def full(*_: object) -> None:
             raise OSError(errno.ENOSPC, "No space left on device")
 
-        monkeypatch.setattr(*((os, "fsync") if call == "fsync" else (Path, "replace")), full)
+        owner: object = os if call == "fsync" else Path
+        monkeypatch.setattr(owner, call, full)
         with pytest.raises(Unavailable):
             await store.put(pieces(b"x"), limit=1)
         assert files_in(tmp_path) == []
