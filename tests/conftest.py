@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx2
+import hypothesis
 import pytest
 from asgi_lifespan import LifespanManager
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
@@ -22,6 +23,10 @@ from storage.migrations.upgrade import upgrade
 from storage.roles import ensure_roles
 from tests.factories.organizations import Caller
 from workers.composition import Secrets, compose
+
+# How long an example takes says nothing on a machine that others share.
+hypothesis.settings.register_profile("shared machine", deadline=None)
+hypothesis.settings.load_profile("shared machine")
 
 pytest_plugins = ["tests.fixtures.walls", "tests.fixtures.https", "tests.fixtures.platform"]
 
