@@ -35,24 +35,26 @@ class GpgKeys:
         key = read_public_key(ascii_armor)
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, namespace)
-            row = await gpg_keys.find_by_fingerprint(session, scope.organization_id, namespace, key.fingerprint)
-            if row is not None and row.revoked_at is not None:
-                raise GpgKeyRevoked("this key was revoked here; sign with another", fingerprint=key.fingerprint)
-            is_new = row is None
-            if row is None:
-                row = GpgKeyRow(
+            row, is_new = await gpg_keys.add_or_lock(
+                session,
+                GpgKeyRow(
                     organization_id=scope.organization_id,
                     id=new_id(),
                     namespace=namespace,
                     fingerprint=key.fingerprint,
                     key_id=key.key_id,
-                )
-                session.add(row)
+                    subkeys=sorted(key.subkeys),
+                    user_ids=key.user_ids,
+                    ascii_armor=key.ascii_armor,
+                    expires_at=key.expires_at,
+                ),
+            )
+            if row.revoked_at is not None:
+                raise GpgKeyRevoked("this key was revoked here; sign with another", fingerprint=key.fingerprint)
             row.subkeys = sorted(key.subkeys)
             row.user_ids = key.user_ids
             row.ascii_armor = key.ascii_armor
             row.expires_at = key.expires_at
-            await session.flush()  # created_at is the database's
             audit.record(
                 session,
                 scope,

@@ -3,6 +3,7 @@
 from uuid import UUID
 
 from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import GpgKeyNotFound
@@ -13,6 +14,25 @@ async def of_namespace(session: AsyncSession, organization_id: UUID, namespace: 
     """List a namespace's keys in order of adding, revoked ones included."""
     query = select(GpgKeyRow).where(GpgKeyRow.organization_id == organization_id, GpgKeyRow.namespace == namespace)
     return list(await session.scalars(query.order_by(GpgKeyRow.id)))
+
+
+async def add_or_lock(session: AsyncSession, key: GpgKeyRow) -> tuple[GpgKeyRow, bool]:
+    """Store a key unless its fingerprint is there; give the row, locked, and whether it is new.
+
+    Raises:
+        GpgKeyNotFound: somebody removed it at the same moment.
+    """
+    values = {
+        column.name: getattr(key, column.name)
+        for column in GpgKeyRow.__table__.columns
+        if column.name not in {"created_at", "revoked_at"}
+    }
+    statement = insert(GpgKeyRow).values(values).on_conflict_do_nothing().returning(GpgKeyRow.id)
+    is_new = (await session.execute(statement)).first() is not None
+    found = await find_by_fingerprint(session, key.organization_id, key.namespace, key.fingerprint)
+    if found is None:
+        raise GpgKeyNotFound("the key was removed while it was added; add it again")
+    return found, is_new
 
 
 async def find_by_fingerprint(

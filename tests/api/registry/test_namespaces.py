@@ -88,6 +88,13 @@ class TestAddGpgKey:
         assert first == again
         assert str(first["fingerprint"]).endswith(str(first["key_id"]).lower())
 
+    async def test_of_twenty_at_once_one_is_new(self, client: httpx2.AsyncClient, caller: Caller) -> None:
+        path = f"{NAMESPACES}/{await claim_namespace(client, caller)}/gpg-keys"
+        body = {"ascii_armor": Signer().public}
+        answers = await asyncio.gather(*(client.post(path, json=body, headers=caller.headers) for _ in range(20)))
+        assert sorted(answer.status_code for answer in answers) == [200] * 19 + [201]
+        assert len({answer.json()["id"] for answer in answers}) == 1
+
     async def test_brings_a_prolonged_key_up_to_date(self, client: httpx2.AsyncClient, caller: Caller) -> None:
         namespace = await claim_namespace(client, caller)
         path = f"{NAMESPACES}/{namespace}/gpg-keys"
