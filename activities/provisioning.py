@@ -83,9 +83,17 @@ class StepActivities:
     """Does one phase of a run on this worker; one instance per worker process."""
 
     def __init__(
-        self, steps: Steps, materials: Materials, keys: RunKeys, *, runners: Runners, settings: StepSettings
+        self,
+        moves: RunMoves,
+        steps: Steps,
+        materials: Materials,
+        keys: RunKeys,
+        *,
+        runners: Runners,
+        settings: StepSettings,
     ) -> None:
         """Take the use cases, and what runs the CLIs."""
+        self._moves = moves
         self._steps = steps
         self._materials = materials
         self._keys = keys
@@ -114,7 +122,8 @@ class StepActivities:
                 await asyncio.shield(self._steps.give_back(scope, assignment.step_id))
                 raise
             outcome = await self._run(scope, job)
-        return StepReport(exit_class=outcome.exit_class)
+            _, move = await asyncio.gather(stack.aclose(), self._following(order))
+        return StepReport(exit_class=outcome.exit_class, move=move)
 
     async def _prepare(
         self, stack: contextlib.AsyncExitStack, scope: Scope, assignment: Assignment, lease_started: float
@@ -151,6 +160,16 @@ class StepActivities:
                 return running.result()
             finally:
                 beating.cancel()
+
+    async def _following(self, order: StepOrder) -> RunMove | None:
+        """Ask what is next, so that the workflow need not; it will, if nobody answers here."""
+        try:
+            return await self._moves.advance(
+                RunReference(organization_id=order.organization_id, run_id=order.run_id)
+            )
+        except PlatformError as error:
+            log.warning("nobody_says_what_is_next", run_id=str(order.run_id), error=error.code)
+            return None
 
     @contextlib.asynccontextmanager
     async def _folder(self, step_id: UUID) -> AsyncIterator[Path]:

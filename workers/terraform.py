@@ -23,7 +23,7 @@ def build_terraform_worker(
     it waits for as long as their grace and the storing of what they made takes.
     """
     steps = StepActivities(
-        services.steps, services.materials, services.run_keys, runners=runners, settings=settings
+        services.moves, services.steps, services.materials, services.run_keys, runners=runners, settings=settings
     )
     return Worker(
         client,

@@ -43,10 +43,14 @@ class RunMove(BaseModel, frozen=True):
 
 
 class StepReport(BaseModel, frozen=True):
-    """What an activity has to say of a step, for people who read the history: the row decides, not this."""
+    """What an activity has to say of a step: how it ended, for people who read the history, and what is next.
+
+    The rows decided that, as for anybody who asks; None if nobody could be asked.
+    """
 
     exit_class: ExitClass | None = None
     refused: str | None = None
+    move: RunMove | None = None
 
 
 class TickReport(BaseModel, frozen=True):

@@ -21,7 +21,7 @@ from temporalio.worker import Worker
 
 from domain.ids import new_id
 from domain.long_work import TERRAFORM_QUEUE
-from domain.provisioning.messages import StepOrder, StepReport
+from domain.provisioning.messages import RunReference, StepOrder, StepReport
 from domain.provisioning.runs import Run
 from domain.provisioning.states import FINAL, RunState
 from domain.run_steps import ExitClass, StepPhase
@@ -76,7 +76,8 @@ class PlayedSteps:
             raise RuntimeError("the worker is gone")
         plan = A_PLAN if order.phase is StepPhase.PLAN else None
         await steps.record_outcome(scope, an_outcome(step.step_id, exit_class), outputs={}, plan=plan)
-        return StepReport(exit_class=exit_class)
+        reference = RunReference(organization_id=order.organization_id, run_id=order.run_id)
+        return StepReport(exit_class=exit_class, move=await self._services.moves.advance(reference))
 
 
 class Recorder:
@@ -193,7 +194,11 @@ def _without_places(said: object) -> object:
     """Leave out where it was recorded: no replay reads it."""
     match said:
         case {"kind": "TASK_QUEUE_KIND_STICKY", **rest}:
-            return {**rest, "kind": "TASK_QUEUE_KIND_STICKY", "name": "sticky"}  # a host and a process id otherwise
+            return {
+                **rest,
+                "kind": "TASK_QUEUE_KIND_STICKY",
+                "name": "sticky",
+            }  # a host and a process id otherwise
         case dict():
             return {
                 key: _without_places(value) for key, value in said.items() if key not in {"identity", "stackTrace"}

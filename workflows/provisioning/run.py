@@ -39,18 +39,19 @@ class ProvisionRun:
     @workflow.run
     async def run(self, reference: RunReference) -> None:
         """Return when the run has ended."""
+        move = await self._ask(reference)
         while True:
-            self._news = False  # before asking: what comes while asking is asked about again
-            move = await workflow.execute_activity_method(
-                RunActivities.advance, reference, **options.DATABASE_STEP
-            )
             self._show(move)
             if move.ended:
                 return
             wait = self._act(move)
             if self._step is None and workflow.info().is_continue_as_new_suggested():
                 workflow.continue_as_new(reference)
-            await self._wait(wait)
+            move = await self._wait(wait) or await self._ask(reference)
+
+    async def _ask(self, reference: RunReference) -> RunMove:
+        self._news = False  # before asking: what comes while asking is asked about again
+        return await workflow.execute_activity_method(RunActivities.advance, reference, **options.DATABASE_STEP)
 
     def _act(self, move: RunMove) -> timedelta:
         """Order the step that is due, or tell the one that runs to stop; say how long to wait for news then."""
@@ -75,19 +76,24 @@ class ProvisionRun:
         )
         return move.wait
 
-    async def _wait(self, wait: timedelta) -> None:
-        """Return when there is news, the running step has ended, or the time is over."""
+    async def _wait(self, wait: timedelta) -> RunMove | None:
+        """Return when there is news, the running step has ended, or the time is over.
+
+        A step that ended brings with it what is next; None where that has to be asked.
+        """
         step = self._step
         try:
             await workflow.wait_condition(
                 lambda: self._news or (step is not None and step.done()), timeout=wait, timeout_summary="for news"
             )
         except TimeoutError:
-            return
-        if step is not None and step.done():
-            # However it ended: the row says what became of it.
-            step.exception() if not step.cancelled() else None
-            self._step = None
+            return None
+        if step is None or not step.done():
+            return None
+        self._step = None
+        # However an activity failed: the row says what became of the step.
+        failed = step.cancelled() or step.exception() is not None
+        return None if failed or self._news else step.result().move
 
     def _show(self, move: RunMove) -> None:
         """Tell operators where the run is."""
