@@ -192,10 +192,10 @@ class TestTemporalWiped:
         people: People,
     ) -> None:
         module = await publish_module(services, people.caller, A_MODULE)
-        body = {"module": module.as_json(), "inputs": {"name": "anna", "password": "p"}}
+        body: dict[str, object] = {"module": module.as_json(), "inputs": {"name": "anna", "password": "p"}}
         async with working(settings_file, temporal_client):
             waiting = await people.post("/api/v1/runs", body | {"deployment": "one"})
-            changed = {"deployment": "one", "inputs": {"name": "otto", "password": "p"}}
+            changed: dict[str, object] = {"deployment": "one", "inputs": {"name": "otto", "password": "p"}}
             next_in_line = await people.post("/api/v1/runs", body | changed)
             other = await people.post("/api/v1/runs", body | {"deployment": "other"})
             await people.run(waiting["id"], "awaiting_approval")
