@@ -10,6 +10,7 @@ from services.provisioning.deployments import Deployments
 from services.provisioning.logs import RunLogs
 from services.provisioning.materials import Materials
 from services.provisioning.moves import RunMoves
+from services.provisioning.outcomes import Outcomes
 from services.provisioning.outputs import Outputs
 from services.provisioning.run_keys import RunKeys
 from services.provisioning.runs import Runs
@@ -47,6 +48,7 @@ class Services:
     runs: Runs
     moves: RunMoves
     steps: Steps
+    outcomes: Outcomes
     states: States
     materials: Materials
     run_keys: RunKeys

@@ -25,6 +25,7 @@ from services.provisioning.logs import RunLogs
 from services.provisioning.materials import Materials
 from services.provisioning.modules import ModuleVersions
 from services.provisioning.moves import RunMoves
+from services.provisioning.outcomes import Outcomes
 from services.provisioning.outputs import Outputs
 from services.provisioning.run_keys import RunKeys
 from services.provisioning.runs import Runs
@@ -159,7 +160,8 @@ def compose(
         deployments=Deployments(database),
         runs=Runs(database, modules, envelope),
         moves=RunMoves(database),
-        steps=Steps(database, envelope, sealed, lease=lease),
+        steps=Steps(database, lease=lease),
+        outcomes=Outcomes(database, envelope, sealed),
         states=States(database, sealed),
         materials=Materials(database, envelope, sealed),
         run_keys=RunKeys(database, hasher),

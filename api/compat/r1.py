@@ -15,7 +15,7 @@ from domain.provisioning.states import R1Status, RunPriority, RunState, r1_statu
 from domain.run_steps import StepOperation
 from domain.scope import Scope
 from domain.tenants import OrganizationNotFound
-from services.provisioning.runs import SubmitRun
+from services.provisioning.submission import SubmitRun
 
 router = APIRouter(prefix="/api/v1/provisioning", tags=["provisioning"])
 

@@ -22,7 +22,7 @@ from domain.provisioning.inputs import EnvironmentName
 from domain.provisioning.runs import Deployment, Output, Run, RunDetail, RunFilter, StateVersion, Tier
 from domain.provisioning.states import RunState
 from domain.scope import Scope
-from services.provisioning.runs import SubmitRun
+from services.provisioning.submission import SubmitRun
 from services.provisioning.tiers import DefineTier
 
 router = APIRouter(prefix="/api/v1", tags=["provisioning"])

@@ -8,8 +8,8 @@ from pydantic import JsonValue
 from domain.provisioning.errors import OutputsShown, PlanNotReady
 from domain.provisioning.runs import Output
 from domain.scope import Scope
+from services.provisioning.outcomes import OUTPUT, PLAN_TEXT
 from services.provisioning.sealed_blobs import SealedBlobs
-from services.provisioning.steps import OUTPUT, PLAN_TEXT
 from services.secrets import Envelope
 from storage import audit
 from storage.database import Database, now

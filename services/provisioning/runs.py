@@ -5,65 +5,34 @@ run's state. So a command works while no worker and no Temporal is there.
 """
 
 import json
-from dataclasses import dataclass, field
-from datetime import datetime
 from uuid import UUID
-
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.idempotency import Claim
 from domain.ids import new_id
 from domain.long_work import Priority
 from domain.provisioning.errors import (
-    EnvironmentFixed,
     InputGivenTwice,
-    ModuleMissing,
-    ModuleUnknown,
     NoAttentionNeeded,
     NoDecisionAwaited,
     RunEnded,
 )
-from domain.provisioning.inputs import Inputs, Tags
 from domain.provisioning.runs import (
-    DEVELOPMENT,
-    ModuleVersionReference,
     Run,
     RunDetail,
     RunFilter,
     RunStep,
 )
-from domain.provisioning.states import FINAL, Decision, RunPriority, RunState
-from domain.run_steps import EngineName, StepOperation
+from domain.provisioning.states import FINAL, Decision, RunState
 from domain.scope import Scope
 from services.provisioning.admission import admit_next
 from services.provisioning.modules import ModuleVersions
+from services.provisioning.submission import SECRET_INPUT, SubmitRun, deployment_of, find_module, new_run
 from services.provisioning.wakes import wake_of
 from services.secrets import Envelope
 from storage import audit, idempotency, outbox
 from storage.database import Database, now
 from storage.provisioning import deployments, queue, runs, steps
-from storage.provisioning.tables import DeploymentRow, RunRow, RunSecretInputRow
-
-SECRET_INPUT = "run_secret_input"  # noqa: S105  the kind of what is sealed, no secret
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SubmitRun:
-    """What it takes to submit a run. What is left out of module and inputs is as in the deployment's last run."""
-
-    deployment: str
-    operation: StepOperation = StepOperation.APPLY
-    module_source: str | None = None
-    module_version: str | None = None
-    engine: EngineName | None = None
-    environment: str | None = None
-    inputs: Inputs | None = None
-    secret_inputs: Inputs | None = field(default=None, repr=False)
-    tags: Tags | None = None
-    priority: RunPriority = RunPriority.STANDARD
-    auto_apply: bool = False
-    tier_id: UUID | None = None
-    expires_at: datetime | None = None
+from storage.provisioning.tables import RunSecretInputRow
 
 
 class Runs:
@@ -85,7 +54,7 @@ class Runs:
         """
         if twice := sorted(set(request.inputs or {}) & set(request.secret_inputs or {})):
             raise InputGivenTwice("give each variable once, secret or not", variables=twice)
-        module = await self._module(scope, request)
+        module = await find_module(self._database, self._modules, scope, request)
         run_id = new_id()
         sealed = {
             name: await self._envelope.seal(scope, SECRET_INPUT, f"{run_id}/{name}", json.dumps(value).encode())
@@ -96,8 +65,8 @@ class Runs:
             if claimed != run_id:
                 return Run.model_validate(await runs.get(session, scope.organization_id, claimed))
             capacity = await queue.lock_permits(session, scope.organization_id)
-            deployment = await self._deployment(session, scope, request, module)
-            run = await self._run(session, scope, request, module, deployment=deployment, run_id=run_id)
+            deployment = await deployment_of(session, scope, request, module)
+            run = await new_run(session, scope, request, module, deployment=deployment, run_id=run_id)
             session.add(run)
             await session.flush()  # what hangs on it and the line below must see it
             session.add_all(
@@ -225,80 +194,3 @@ class Runs:
                 reason=reason,
             )
             return Run.model_validate(row)
-
-    async def _module(self, scope: Scope, request: SubmitRun) -> ModuleVersionReference:
-        source, version = request.module_source, request.module_version
-        if source is None or version is None:
-            async with self._database.transaction(scope) as session:
-                known = await deployments.find(session, scope.organization_id, request.deployment)
-            if known is None:
-                raise ModuleMissing("name the module that the new deployment is made from")
-            source, version = known.module_source, known.module_version
-        module = await self._modules.find_version(scope, source, version)
-        if module is None:
-            raise ModuleUnknown("the registry has no such module version", source=source, version=version)
-        return module
-
-    async def _deployment(
-        self, session: AsyncSession, scope: Scope, request: SubmitRun, module: ModuleVersionReference
-    ) -> DeploymentRow:
-        wanted = DeploymentRow(
-            organization_id=scope.organization_id,
-            id=new_id(),
-            name=request.deployment,
-            environment=request.environment or DEVELOPMENT,
-            tags=request.tags or {},
-            engine=request.engine or EngineName.TERRAFORM,
-            module_source=module.source,
-            module_version=module.version,
-            tier_id=request.tier_id,
-            expires_at=request.expires_at,
-        )
-        row, new = await deployments.get_or_add(session, wanted)
-        if not new and request.environment not in {None, row.environment}:
-            raise EnvironmentFixed(
-                f"the deployment is in {row.environment}", deployment=row.name, environment=row.environment
-            )
-        return row
-
-    async def _run(
-        self,
-        session: AsyncSession,
-        scope: Scope,
-        request: SubmitRun,
-        module: ModuleVersionReference,
-        *,
-        deployment: DeploymentRow,
-        run_id: UUID,
-    ) -> RunRow:
-        before = await runs.latest_changing(session, scope.organization_id, deployment.id)
-        inputs, names, secrets_run_id = request.inputs, sorted(request.secret_inputs or {}), run_id
-        if inputs is None:
-            inputs = before.inputs if before else {}
-        if request.secret_inputs is None and before is not None:
-            names = [name for name in before.secret_input_names if name not in inputs]
-            secrets_run_id = before.secrets_run_id or before.id
-        return RunRow(
-            organization_id=scope.organization_id,
-            id=run_id,
-            deployment_id=deployment.id,
-            deployment_name=deployment.name,
-            environment=deployment.environment,
-            operation=request.operation,
-            state=RunState.ACCEPTED,
-            engine=request.engine or deployment.engine,
-            module_source=module.source,
-            module_version=module.version,
-            module_digest=module.digest,
-            inputs=inputs,
-            secret_input_names=names,
-            secrets_run_id=secrets_run_id if names else None,
-            tags=deployment.tags if request.tags is None else request.tags,
-            priority=request.priority,
-            auto_apply=request.auto_apply,
-            tier_id=request.tier_id,
-            requested_by=scope.actor.as_json(),
-            request_id=scope.request_id,
-            expires_at=request.expires_at,
-            due_at=await now(session),
-        )

@@ -1,51 +1,38 @@
 """Use cases on the steps of runs: admitted on a worker, and from then on the runner's alone to write.
 
-A step is admitted under its deployment's row lock and gets a token and a lease by the database's clock. What
-its runner says of how it ended, and its states, count only while the token is the deployment's; what comes too
-late is kept aside. Logs are taken from any step that ever had a lease.
+A step is admitted under its deployment's row lock and gets a token and a lease by the database's clock. How it
+ended (services.provisioning.outcomes) and its states (services.provisioning.states) count only while the token is
+the deployment's. Logs are taken from any step that ever had a lease.
 """
 
-import hashlib
-import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import null, update
+from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.sql import func
 
 from domain.ids import new_id
-from domain.provisioning.errors import StepRefused, StepSuperseded
+from domain.provisioning.errors import StepRefused
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.messages import StepOrder
 from domain.provisioning.states import RunState
 from domain.run_steps import (
     EngineName,
-    ExitClass,
-    InterruptReason,
     StepOperation,
-    StepOutcome,
-    StepOutput,
     StepPhase,
     StepProgress,
     StepStage,
 )
 from domain.scope import Scope
-from services.provisioning.sealed_blobs import SealedBlobs
-from services.provisioning.wakes import wake_of
-from services.secrets import Envelope
-from storage import audit, outbox
+from services.provisioning.fencing import hold_step
 from storage.database import Database, now
 from storage.provisioning import deployments, logs, queue, runs, steps
-from storage.provisioning.tables import RunOutputRow, RunRow, RunStepRow
+from storage.provisioning.tables import RunRow, RunStepRow
 
 STATE_OF: Final = {StepPhase.PLAN: RunState.PLANNING, StepPhase.APPLY: RunState.APPLYING}
-OUTPUT: Final = "run_output"
-PLAN: Final = "plan"
-LOCK_FILE: Final = "lock_file"
-PLAN_TEXT: Final = "plan_text"
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,24 +76,12 @@ class Assignment:
     """The person whose rights bound those of the run."""
 
 
-@dataclass(frozen=True, slots=True)
-class PlanFiles:
-    """A saved plan as it came out of a step."""
-
-    sha256: str
-    plan: bytes
-    lock_file: bytes | None
-    text: str | None
-
-
 class Steps:
-    """Admits steps and keeps what their runners say."""
+    """Admits steps, and keeps their leases, progress and logs."""
 
-    def __init__(self, database: Database, envelope: Envelope, blobs: SealedBlobs, *, lease: timedelta) -> None:
+    def __init__(self, database: Database, *, lease: timedelta) -> None:
         """Take what the use cases need, and how long a lease lasts without a renewal."""
         self._database = database
-        self._envelope = envelope
-        self._blobs = blobs
         self._lease = lease
 
     async def admit(self, scope: Scope, order: StepOrder, worker: str) -> Assignment:
@@ -185,7 +160,7 @@ class Steps:
             StepSuperseded: the step has lost its lease or its deployment.
         """
         async with self._database.transaction(scope) as session:
-            step = await _hold(session, scope, step_id)
+            step = await hold_step(session, scope, step_id)
             if step.cli_started_at is None:
                 step.cli_started_at = await now(session)
 
@@ -196,7 +171,7 @@ class Steps:
             StepSuperseded: the step has lost its lease or its deployment.
         """
         async with self._database.transaction(scope) as session:
-            step = await _hold(session, scope, step_id)
+            step = await hold_step(session, scope, step_id)
             step.lease_expires_at = await now(session) + self._lease
             run = await runs.get(session, scope.organization_id, step.run_id, lock=True)
             if run.finished_at is None:
@@ -226,82 +201,6 @@ class Steps:
             step = await steps.get(session, scope.organization_id, step_id)
             await logs.add(session, scope.organization_id, step.run_id, step.number, offset=offset, data=data)
 
-    async def record_outcome(
-        self,
-        scope: Scope,
-        outcome: StepOutcome,
-        *,
-        outputs: dict[str, StepOutput],
-        plan: PlanFiles | None,
-    ) -> None:
-        """Record how a step ended, once; the workflow of its run reads it there. Again is harmless.
-
-        Raises:
-            StepSuperseded: the step has lost its deployment; nothing is recorded.
-        """
-        step_id = outcome.step_id
-        blobs = {} if plan is None else await self._keep_plan(scope, step_id, plan)
-        sealed = {
-            name: await self._envelope.seal(scope, OUTPUT, f"{step_id}/{name}", json.dumps(output.value).encode())
-            for name, output in outputs.items()
-            if output.sensitive
-        }
-        async with self._database.transaction(scope) as session:
-            step = await _hold(session, scope, step_id, lease=False)
-            if step.exit_class is not None:
-                return
-            run = await runs.get(session, scope.organization_id, step.run_id, lock=True)
-            state = await deployments.newest_state(session, scope.organization_id, step.deployment_id)
-            _write_outcome(step, outcome, moment=await now(session))
-            if plan is not None:
-                step.plan_sha256, step.plan_blob = plan.sha256, blobs[PLAN]
-                step.lock_file_blob, step.plan_text_blob = blobs.get(LOCK_FILE), blobs.get(PLAN_TEXT)
-                run.plan_step_id, run.plan_sha256 = step.id, plan.sha256
-                run.plan_fingerprint = _fingerprint(run, None if state is None else state.serial)
-            if outcome.changes is not None:
-                run.changes_add, run.changes_change = outcome.changes.add, outcome.changes.change
-                run.changes_remove, run.changes_import = outcome.changes.remove, outcome.changes.imported
-            session.add_all(
-                RunOutputRow(
-                    organization_id=scope.organization_id,
-                    run_id=step.run_id,
-                    name=name,
-                    step_id=step.id,
-                    sensitive=output.sensitive,
-                    type=output.type,
-                    value=null() if output.sensitive else output.value,
-                    sealed=sealed.get(name),
-                )
-                for name, output in outputs.items()
-                if step.phase == StepPhase.APPLY
-            )
-            if run.finished_at is None:
-                run.due_at = step.finished_at
-            if outcome.reason is InterruptReason.WORKER_GONE:
-                # The activity died with its worker: nobody else would tell the workflow before its heartbeat does.
-                await outbox.enqueue(session, scope, wake_of(run))
-            audit.record(
-                session,
-                scope,
-                f"provisioning.{step.phase}_ended",
-                ("run", run.id),
-                outcome="success" if outcome.exit_class in _GOOD else "failure",
-                exit_class=outcome.exit_class.value,
-                step=step.id,
-                worker=step.worker,
-            )
-
-    async def _keep_plan(self, scope: Scope, step_id: UUID, plan: PlanFiles) -> dict[str, str]:
-        kept = {PLAN: await self._blobs.keep(scope, PLAN, step_id, plan.plan)}
-        if plan.lock_file is not None:
-            kept[LOCK_FILE] = await self._blobs.keep(scope, LOCK_FILE, step_id, plan.lock_file)
-        if plan.text is not None:
-            kept[PLAN_TEXT] = await self._blobs.keep(scope, PLAN_TEXT, step_id, plan.text.encode())
-        return kept
-
-
-_GOOD: Final = frozenset({ExitClass.SUCCEEDED, ExitClass.NO_CHANGES})
-
 
 async def _check_admissible(
     session: AsyncSession, run: RunRow, before: list[RunStepRow], order: StepOrder, *, fenced: bool
@@ -319,26 +218,6 @@ async def _check_admissible(
             raise StepRefused("this attempt is over", attempt=step.attempt, exit_class=step.exit_class)
 
 
-async def _hold(session: AsyncSession, scope: Scope, step_id: UUID, *, lease: bool = True) -> RunStepRow:
-    """Read a step for writing while it is certain that it is still the one.
-
-    Args:
-        session: the transaction of the write.
-        scope: whose step it is.
-        step_id: the token.
-        lease: whether the lease must be live as well; an outcome counts as long as nobody took over.
-
-    Raises:
-        StepSuperseded: it is not.
-    """
-    step = await steps.get(session, scope.organization_id, step_id)
-    await deployments.hold_fence(session, step)
-    step = await steps.get(session, scope.organization_id, step_id, lock=True)
-    if lease and (step.finished_at is not None or step.lease_expires_at <= await now(session)):
-        raise StepSuperseded("the step's lease has ended", step_id=str(step_id))
-    return step
-
-
 def _submitter(run: RunRow) -> UUID | None:
     person = run.requested_by.get("on_behalf_of")
     return None if person is None else UUID(person)
@@ -349,22 +228,3 @@ def _saved_plan(run: RunRow, before: list[RunStepRow]) -> StoredPlan | None:
         if step.id == run.plan_step_id and step.plan_sha256 is not None and step.plan_blob is not None:
             return StoredPlan(step.id, step.plan_sha256, step.plan_blob, step.lock_file_blob)
     return None
-
-
-def _write_outcome(step: RunStepRow, outcome: StepOutcome, *, moment: datetime) -> None:
-    step.finished_at = moment
-    step.exit_class, step.exit_code = outcome.exit_class, outcome.exit_code
-    step.interrupt_reason = outcome.reason
-    step.changes = None if outcome.changes is None else outcome.changes.model_dump()
-    if outcome.failure is not None:
-        step.error_class, step.error_message = outcome.failure.error_class, outcome.failure.message
-        step.error_address = outcome.failure.address
-    step.in_flight = list(outcome.in_flight)
-    step.last_serial, step.log_end = outcome.last_serial, outcome.log_end
-    step.engine_version = outcome.engine_version
-
-
-def _fingerprint(run: RunRow, serial: int | None) -> str:
-    """Digest what a plan was made from: module, inputs and the state's serial."""
-    made_from = [run.module_digest, run.inputs, run.secret_input_names, str(run.secrets_run_id), serial]
-    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

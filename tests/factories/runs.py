@@ -11,8 +11,9 @@ from domain.run_events import ChangeSummary
 from domain.run_steps import ExitClass, StepOutcome, StepOutput
 from domain.scope import Scope
 from services.all import Services
-from services.provisioning.runs import SubmitRun
-from services.provisioning.steps import Assignment, PlanFiles
+from services.provisioning.outcomes import PlanFiles
+from services.provisioning.steps import Assignment
+from services.provisioning.submission import SubmitRun
 from tests.factories.modules import Published
 
 WORKER = "test/1"
@@ -68,7 +69,7 @@ class Driver:
         """Do the plan phase; give what is next."""
         step = await self.admit(run)
         await self.services.steps.cli_started(self.scope, step.step_id)
-        await self.services.steps.record_outcome(
+        await self.services.outcomes.record(
             self.scope, an_outcome(step.step_id, exit_class), outputs={}, plan=A_PLAN
         )
         return await self.advance(run)
@@ -83,7 +84,7 @@ class Driver:
         """Do the apply phase; give what is next."""
         step = await self.admit(run)
         await self.services.steps.cli_started(self.scope, step.step_id)
-        await self.services.steps.record_outcome(
+        await self.services.outcomes.record(
             self.scope, an_outcome(step.step_id, exit_class), outputs=outputs or {}, plan=None
         )
         return await self.advance(run)

@@ -75,7 +75,7 @@ class PlayedSteps:
                 await session.execute(text("UPDATE run_step SET lease_expires_at = now() - interval '1 second'"))
             raise RuntimeError("the worker is gone")
         plan = A_PLAN if order.phase is StepPhase.PLAN else None
-        await steps.record_outcome(scope, an_outcome(step.step_id, exit_class), outputs={}, plan=plan)
+        await self._services.outcomes.record(scope, an_outcome(step.step_id, exit_class), outputs={}, plan=plan)
         reference = RunReference(organization_id=order.organization_id, run_id=order.run_id)
         return StepReport(exit_class=exit_class, move=await self._services.moves.advance(reference))
 

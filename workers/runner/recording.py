@@ -15,8 +15,9 @@ from domain.provisioning.errors import StepSuperseded
 from domain.run_steps import StepJob, StepResult
 from domain.scope import Actor, ActorKind, Scope
 from services.all import Services
+from services.provisioning.outcomes import Outcomes, PlanFiles
 from services.provisioning.states import States
-from services.provisioning.steps import PlanFiles, Steps
+from services.provisioning.steps import Steps
 from workers.composition import open_services
 from workers.runner.recorder import LeaseLost, Renewal, StoredState
 
@@ -24,9 +25,10 @@ from workers.runner.recorder import LeaseLost, Renewal, StoredState
 class ServiceRecorder:
     """Records one step through the use cases; see workers.runner.recorder.StepRecorder for the promises."""
 
-    def __init__(self, steps: Steps, states: States, job: StepJob) -> None:
+    def __init__(self, steps: Steps, outcomes: Outcomes, states: States, job: StepJob) -> None:
         """Take the use cases and whose step it is."""
         self._steps = steps
+        self._outcomes = outcomes
         self._states = states
         self._scope = Scope(job.organization_id, Actor(ActorKind.RUN, str(job.run_id)))
         self._step_id = job.step_id
@@ -58,7 +60,7 @@ class ServiceRecorder:
         """Record how the step ended."""
         plan = None if result.plan is None else await asyncio.to_thread(_read_plan, result)
         try:
-            await self._steps.record_outcome(self._scope, result.outcome(), outputs=result.outputs, plan=plan)
+            await self._outcomes.record(self._scope, result.outcome(), outputs=result.outputs, plan=plan)
         except StepSuperseded as error:
             raise LeaseLost(error.detail) from error
 
@@ -72,7 +74,7 @@ class ServiceRecorders:
 
     def for_step(self, job: StepJob) -> ServiceRecorder:
         """Make the recorder of a job."""
-        return ServiceRecorder(self._services.steps, self._services.states, job)
+        return ServiceRecorder(self._services.steps, self._services.outcomes, self._services.states, job)
 
 
 @asynccontextmanager

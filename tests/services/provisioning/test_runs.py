@@ -265,9 +265,7 @@ class TestCancel:
         await driver.plan(run)
         step = await driver.admit(run)
         await driver.services.steps.cli_started(driver.scope, step.step_id)
-        finish = driver.services.steps.record_outcome(
-            driver.scope, an_outcome(step.step_id), outputs={}, plan=None
-        )
+        finish = driver.services.outcomes.record(driver.scope, an_outcome(step.step_id), outputs={}, plan=None)
         cancels = [driver.services.runs.cancel(driver.scope, run.id) for _ in range(5)]
         await asyncio.gather(finish, *cancels, *(driver.advance(run) for _ in range(5)), return_exceptions=True)
         assert (await driver.advance(run)).state is RunState.APPLIED

@@ -80,7 +80,7 @@ class TestAdmit:
     async def test_refuses_a_phase_that_has_an_outcome(self, driver: Driver) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
-        await driver.services.steps.record_outcome(
+        await driver.services.outcomes.record(
             driver.scope, an_outcome(step.step_id, ExitClass.FAILED), outputs={}, plan=None
         )
         with pytest.raises(StepRefused, match="over"):
@@ -133,7 +133,7 @@ class TestFence:
         for late in (
             driver.services.steps.renew(driver.scope, lost.step_id),
             driver.services.steps.cli_started(driver.scope, lost.step_id),
-            driver.services.steps.record_outcome(driver.scope, an_outcome(lost.step_id), outputs={}, plan=None),
+            driver.services.outcomes.record(driver.scope, an_outcome(lost.step_id), outputs={}, plan=None),
         ):
             with pytest.raises(StepSuperseded):
                 await late
@@ -159,7 +159,7 @@ class TestFence:
         step = await driver.admit(run)
         await driver.services.steps.cli_started(driver.scope, step.step_id)
         await expire(database, driver.scope)
-        await driver.services.steps.record_outcome(
+        await driver.services.outcomes.record(
             driver.scope, an_outcome(step.step_id, ExitClass.NO_CHANGES), outputs={}, plan=None
         )
         assert (await driver.advance(run)).state is RunState.APPLYING
@@ -187,7 +187,7 @@ class TestOutcome:
         run = await driver.submit()
         step = await driver.admit(run)
         for exit_class in (ExitClass.FAILED, ExitClass.SUCCEEDED):
-            await driver.services.steps.record_outcome(
+            await driver.services.outcomes.record(
                 driver.scope, an_outcome(step.step_id, exit_class), outputs={}, plan=None
             )
         assert (await driver.advance(run)).state is RunState.FAILED
@@ -199,7 +199,7 @@ class TestOutcome:
         gone = an_outcome(step.step_id, ExitClass.INTERRUPTED).model_copy(
             update={"reason": InterruptReason.WORKER_GONE}
         )
-        await driver.services.steps.record_outcome(driver.scope, gone, outputs={}, plan=None)
+        await driver.services.outcomes.record(driver.scope, gone, outputs={}, plan=None)
         assert await count(database, driver.scope, "outbox") == before + 1
 
     async def test_progress_is_shown_while_a_step_runs(self, driver: Driver) -> None:
@@ -239,7 +239,7 @@ class TestStates:
         for serial in (1, 2, 2, 5):
             kept = await driver.services.states.store(driver.scope, step.step_id, a_state(serial))
             assert (kept.serial, kept.quarantined) == (serial, False)
-        await driver.services.steps.record_outcome(driver.scope, an_outcome(step.step_id), outputs={}, plan=None)
+        await driver.services.outcomes.record(driver.scope, an_outcome(step.step_id), outputs={}, plan=None)
         await driver.advance(run)
         listed = await driver.services.deployments.states(driver.scope, run.deployment_id, after=None, limit=9)
         assert [state.serial for state in listed] == [5, 2, 1]
@@ -346,7 +346,7 @@ class TestLogs:
         followers = [asyncio.create_task(self.followed(driver, run, at)) for at in positions]
         await driver.services.steps.store_log(driver.scope, step.step_id, 0, b"one\n")
         await driver.services.steps.store_log(driver.scope, step.step_id, 4, b"two\n")
-        await driver.services.steps.record_outcome(
+        await driver.services.outcomes.record(
             driver.scope, an_outcome(step.step_id, ExitClass.FAILED), outputs={}, plan=None
         )
         await driver.advance(run)
@@ -377,7 +377,7 @@ class TestOtherOrganizations:
             steps.cli_started(theirs, step.step_id),
             steps.renew(theirs, step.step_id),
             steps.store_log(theirs, step.step_id, 0, b"x"),
-            steps.record_outcome(theirs, an_outcome(step.step_id), outputs={}, plan=None),
+            driver.services.outcomes.record(theirs, an_outcome(step.step_id), outputs={}, plan=None),
             driver.services.states.store(theirs, step.step_id, a_state(1)),
         ):
             with pytest.raises(StepSuperseded):

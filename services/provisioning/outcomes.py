@@ -1,0 +1,139 @@
+"""Use cases on how steps ended: the outcome, the plan and the outputs, in one transaction under the fence."""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import null
+
+from domain.run_steps import ExitClass, InterruptReason, StepOutcome, StepOutput, StepPhase
+from domain.scope import Scope
+from services.provisioning.fencing import hold_step
+from services.provisioning.sealed_blobs import SealedBlobs
+from services.provisioning.wakes import wake_of
+from services.secrets import Envelope
+from storage import audit, outbox
+from storage.database import Database, now
+from storage.provisioning import deployments, runs
+from storage.provisioning.tables import RunOutputRow, RunRow, RunStepRow
+
+OUTPUT: Final = "run_output"
+PLAN: Final = "plan"
+LOCK_FILE: Final = "lock_file"
+PLAN_TEXT: Final = "plan_text"
+_GOOD: Final = frozenset({ExitClass.SUCCEEDED, ExitClass.NO_CHANGES})
+
+
+@dataclass(frozen=True, slots=True)
+class PlanFiles:
+    """A saved plan as it came out of a step."""
+
+    sha256: str
+    plan: bytes
+    lock_file: bytes | None
+    text: str | None
+
+
+class Outcomes:
+    """Records how steps ended."""
+
+    def __init__(self, database: Database, envelope: Envelope, blobs: SealedBlobs) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._envelope = envelope
+        self._blobs = blobs
+
+    async def record(
+        self,
+        scope: Scope,
+        outcome: StepOutcome,
+        *,
+        outputs: dict[str, StepOutput],
+        plan: PlanFiles | None,
+    ) -> None:
+        """Record how a step ended, once; the workflow of its run reads it there. Again is harmless.
+
+        Raises:
+            StepSuperseded: the step has lost its deployment; nothing is recorded.
+        """
+        step_id = outcome.step_id
+        blobs = {} if plan is None else await self._keep_plan(scope, step_id, plan)
+        sealed = {
+            name: await self._envelope.seal(scope, OUTPUT, f"{step_id}/{name}", json.dumps(output.value).encode())
+            for name, output in outputs.items()
+            if output.sensitive
+        }
+        async with self._database.transaction(scope) as session:
+            step = await hold_step(session, scope, step_id, lease=False)
+            if step.exit_class is not None:
+                return
+            run = await runs.get(session, scope.organization_id, step.run_id, lock=True)
+            state = await deployments.newest_state(session, scope.organization_id, step.deployment_id)
+            _write_outcome(step, outcome, moment=await now(session))
+            if plan is not None:
+                step.plan_sha256, step.plan_blob = plan.sha256, blobs[PLAN]
+                step.lock_file_blob, step.plan_text_blob = blobs.get(LOCK_FILE), blobs.get(PLAN_TEXT)
+                run.plan_step_id, run.plan_sha256 = step.id, plan.sha256
+                run.plan_fingerprint = _fingerprint(run, None if state is None else state.serial)
+            if outcome.changes is not None:
+                run.changes_add, run.changes_change = outcome.changes.add, outcome.changes.change
+                run.changes_remove, run.changes_import = outcome.changes.remove, outcome.changes.imported
+            session.add_all(
+                RunOutputRow(
+                    organization_id=scope.organization_id,
+                    run_id=step.run_id,
+                    name=name,
+                    step_id=step.id,
+                    sensitive=output.sensitive,
+                    type=output.type,
+                    value=null() if output.sensitive else output.value,
+                    sealed=sealed.get(name),
+                )
+                for name, output in outputs.items()
+                if step.phase == StepPhase.APPLY
+            )
+            if run.finished_at is None:
+                run.due_at = step.finished_at
+            if outcome.reason is InterruptReason.WORKER_GONE:
+                # The activity died with its worker: nobody else would tell the workflow before its heartbeat does.
+                await outbox.enqueue(session, scope, wake_of(run))
+            audit.record(
+                session,
+                scope,
+                f"provisioning.{step.phase}_ended",
+                ("run", run.id),
+                outcome="success" if outcome.exit_class in _GOOD else "failure",
+                exit_class=outcome.exit_class.value,
+                step=step.id,
+                worker=step.worker,
+            )
+
+    async def _keep_plan(self, scope: Scope, step_id: UUID, plan: PlanFiles) -> dict[str, str]:
+        kept = {PLAN: await self._blobs.keep(scope, PLAN, step_id, plan.plan)}
+        if plan.lock_file is not None:
+            kept[LOCK_FILE] = await self._blobs.keep(scope, LOCK_FILE, step_id, plan.lock_file)
+        if plan.text is not None:
+            kept[PLAN_TEXT] = await self._blobs.keep(scope, PLAN_TEXT, step_id, plan.text.encode())
+        return kept
+
+
+def _write_outcome(step: RunStepRow, outcome: StepOutcome, *, moment: datetime) -> None:
+    step.finished_at = moment
+    step.exit_class, step.exit_code = outcome.exit_class, outcome.exit_code
+    step.interrupt_reason = outcome.reason
+    step.changes = None if outcome.changes is None else outcome.changes.model_dump()
+    if outcome.failure is not None:
+        step.error_class, step.error_message = outcome.failure.error_class, outcome.failure.message
+        step.error_address = outcome.failure.address
+    step.in_flight = list(outcome.in_flight)
+    step.last_serial, step.log_end = outcome.last_serial, outcome.log_end
+    step.engine_version = outcome.engine_version
+
+
+def _fingerprint(run: RunRow, serial: int | None) -> str:
+    """Digest what a plan was made from: module, inputs and the state's serial."""
+    made_from = [run.module_digest, run.inputs, run.secret_input_names, str(run.secrets_run_id), serial]
+    return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,133 @@
+"""What submitting a run consists of: which module, which deployment, and the row."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.ids import new_id
+from domain.provisioning.errors import EnvironmentFixed, ModuleMissing, ModuleUnknown
+from domain.provisioning.inputs import Inputs, Tags
+from domain.provisioning.runs import DEVELOPMENT, ModuleVersionReference
+from domain.provisioning.states import RunPriority, RunState
+from domain.run_steps import EngineName, StepOperation
+from domain.scope import Scope
+from services.provisioning.modules import ModuleVersions
+from storage.database import Database, now
+from storage.provisioning import deployments, runs
+from storage.provisioning.tables import DeploymentRow, RunRow
+
+SECRET_INPUT: Final = "run_secret_input"  # noqa: S105  the kind of what is sealed, no secret
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubmitRun:
+    """What it takes to submit a run. What is left out of module and inputs is as in the deployment's last run."""
+
+    deployment: str
+    operation: StepOperation = StepOperation.APPLY
+    module_source: str | None = None
+    module_version: str | None = None
+    engine: EngineName | None = None
+    environment: str | None = None
+    inputs: Inputs | None = None
+    secret_inputs: Inputs | None = field(default=None, repr=False)
+    tags: Tags | None = None
+    priority: RunPriority = RunPriority.STANDARD
+    auto_apply: bool = False
+    tier_id: UUID | None = None
+    expires_at: datetime | None = None
+
+
+async def find_module(
+    database: Database, modules: ModuleVersions, scope: Scope, request: SubmitRun
+) -> ModuleVersionReference:
+    """Find the module that the run uses: the one it names, or the deployment's.
+
+    Raises:
+        ModuleMissing, ModuleUnknown.
+    """
+    source, version = request.module_source, request.module_version
+    if source is None or version is None:
+        async with database.transaction(scope) as session:
+            known = await deployments.find(session, scope.organization_id, request.deployment)
+        if known is None:
+            raise ModuleMissing("name the module that the new deployment is made from")
+        source, version = known.module_source, known.module_version
+    module = await modules.find_version(scope, source, version)
+    if module is None:
+        raise ModuleUnknown("the registry has no such module version", source=source, version=version)
+    return module
+
+
+async def deployment_of(
+    session: AsyncSession, scope: Scope, request: SubmitRun, module: ModuleVersionReference
+) -> DeploymentRow:
+    """Read the deployment of a run, locked, or make it.
+
+    Raises:
+        EnvironmentFixed: it is there, in another environment.
+    """
+    wanted = DeploymentRow(
+        organization_id=scope.organization_id,
+        id=new_id(),
+        name=request.deployment,
+        environment=request.environment or DEVELOPMENT,
+        tags=request.tags or {},
+        engine=request.engine or EngineName.TERRAFORM,
+        module_source=module.source,
+        module_version=module.version,
+        tier_id=request.tier_id,
+        expires_at=request.expires_at,
+    )
+    row, new = await deployments.get_or_add(session, wanted)
+    if not new and request.environment not in {None, row.environment}:
+        raise EnvironmentFixed(
+            f"the deployment is in {row.environment}", deployment=row.name, environment=row.environment
+        )
+    return row
+
+
+async def new_run(
+    session: AsyncSession,
+    scope: Scope,
+    request: SubmitRun,
+    module: ModuleVersionReference,
+    *,
+    deployment: DeploymentRow,
+    run_id: UUID,
+) -> RunRow:
+    """Make the row of a run; what its request leaves out is as in the deployment's last one."""
+    before = await runs.latest_changing(session, scope.organization_id, deployment.id)
+    inputs, names, secrets_run_id = request.inputs, sorted(request.secret_inputs or {}), run_id
+    if inputs is None:
+        inputs = before.inputs if before else {}
+    if request.secret_inputs is None and before is not None:
+        names = [name for name in before.secret_input_names if name not in inputs]
+        secrets_run_id = before.secrets_run_id or before.id
+    return RunRow(
+        organization_id=scope.organization_id,
+        id=run_id,
+        deployment_id=deployment.id,
+        deployment_name=deployment.name,
+        environment=deployment.environment,
+        operation=request.operation,
+        state=RunState.ACCEPTED,
+        engine=request.engine or deployment.engine,
+        module_source=module.source,
+        module_version=module.version,
+        module_digest=module.digest,
+        inputs=inputs,
+        secret_input_names=names,
+        secrets_run_id=secrets_run_id if names else None,
+        tags=deployment.tags if request.tags is None else request.tags,
+        priority=request.priority,
+        auto_apply=request.auto_apply,
+        tier_id=request.tier_id,
+        requested_by=scope.actor.as_json(),
+        request_id=scope.request_id,
+        expires_at=request.expires_at,
+        due_at=await now(session),
+    )
