@@ -5,7 +5,6 @@ import contextlib
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, Self
 from uuid import UUID
@@ -14,22 +13,18 @@ import structlog
 from temporalio import activity
 
 from activities.errors import maps_errors
+from activities.step_jobs import GIVEN, StepSettings, make_job, write_materials
 from domain.errors import PlatformError
 from domain.provisioning.errors import EngineMissing, StepRefused
-from domain.provisioning.inputs import Inputs
 from domain.provisioning.messages import RunMove, RunReference, StepOrder, StepReport
 from domain.run_steps import (
-    EngineName,
     InterruptReason,
-    Sandbox,
     StepJob,
-    StepLimits,
     StepOutcome,
     StepProgress,
 )
 from domain.scope import Actor, ActorKind, Scope
-from integrations.terraformrc import ProviderSource, RegistryHost, render_terraformrc
-from services.provisioning.materials import Materials, StepMaterials
+from services.provisioning.materials import Materials
 from services.provisioning.moves import RunMoves
 from services.provisioning.run_keys import RunKey, RunKeys
 from services.provisioning.steps import Assignment, Steps
@@ -48,21 +43,6 @@ class Runners(Protocol):
     def interrupt(self, step_id: UUID, reason: InterruptReason) -> None:
         """Tell a running step's CLI to stop."""
         ...
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class StepSettings:
-    """What a worker's host gives to every step."""
-
-    worker: str
-    work_path: Path
-    engines: dict[EngineName, Path]
-    limits: StepLimits
-    sandbox: Sandbox
-    registry: RegistryHost | None
-    """Where CLIs install from; each step gets a key of its own for it."""
-    sources: tuple[ProviderSource, ...]
-    ca_certificate: Path | None
 
 
 class RunActivities:
@@ -138,8 +118,8 @@ class StepActivities:
             materials = await fetching
         finally:
             fetching.cancel()
-        given = await asyncio.to_thread(_write, folder, materials)
-        return self._job(scope, assignment, given, key, lease_started)
+        given = await asyncio.to_thread(write_materials, folder, materials)
+        return make_job(self._settings, scope, assignment, given, key=key, lease_started=lease_started)
 
     async def _run(self, scope: Scope, job: StepJob) -> StepOutcome:
         """Wait for the runner, whatever happens to the activity meanwhile."""
@@ -174,7 +154,7 @@ class StepActivities:
     @contextlib.asynccontextmanager
     async def _folder(self, step_id: UUID) -> AsyncIterator[Path]:
         """Make a folder for what the runner reads; nobody else may look into it."""
-        folder = self._settings.work_path / f"{step_id}.given"
+        folder = self._settings.work_path / f"{step_id}{GIVEN}"
         folder.mkdir(mode=0o700, parents=True)
         try:
             yield folder
@@ -195,68 +175,6 @@ class StepActivities:
         finally:
             with contextlib.suppress(PlatformError):  # it ends by itself as well
                 await self._keys.end(scope, key.id)
-
-    def _job(
-        self, scope: Scope, assignment: Assignment, given: "_Given", key: RunKey | None, lease_started: float
-    ) -> StepJob:
-        settings, plan = self._settings, assignment.plan
-        registry = settings.registry
-        if registry is not None and key is not None:
-            registry = replace(registry, token=key.token)
-        return StepJob(
-            organization_id=scope.organization_id,
-            run_id=assignment.run_id,
-            deployment_id=assignment.deployment_id,
-            step_id=assignment.step_id,
-            phase=assignment.phase,
-            operation=assignment.operation,
-            engine=assignment.engine,
-            engine_path=settings.engines[assignment.engine],
-            folder=settings.work_path / str(assignment.step_id),
-            module_archive=given.module_archive,
-            inputs=assignment.inputs,
-            secret_inputs=given.secret_inputs,
-            secrets=() if key is None else (key.token,),
-            refuse_undeclared=assignment.refuse_undeclared,
-            state=given.state,
-            plan=given.plan,
-            plan_sha256=None if plan is None else plan.sha256,
-            lock_file=given.lock_file,
-            terraformrc=render_terraformrc(registry, settings.sources),
-            ca_certificate=settings.ca_certificate,
-            show_plan=assignment.show_plan,
-            lease_started=lease_started,
-            limits=settings.limits,
-            sandbox=settings.sandbox,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Given:
-    """Materials, with files where the runner reads files."""
-
-    module_archive: Path
-    state: Path | None
-    plan: Path | None
-    lock_file: Path | None
-    secret_inputs: Inputs
-
-
-def _write(folder: Path, materials: StepMaterials) -> _Given:
-    def written(name: str, data: bytes | None) -> Path | None:
-        if data is None:
-            return None
-        (folder / name).write_bytes(data)
-        return folder / name
-
-    (folder / "module").write_bytes(materials.module_archive)
-    return _Given(
-        module_archive=folder / "module",
-        state=written("state", materials.state),
-        plan=written("plan", materials.plan),
-        lock_file=written("lock", materials.lock_file),
-        secret_inputs=materials.secret_inputs,
-    )
 
 
 class _Progress:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 import stat
+import time
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import Final
 import structlog
 from temporalio.client import Client
 
-from activities.provisioning import StepSettings
+from activities.step_jobs import StepSettings, clear_leftovers
 from config.settings import RunnerSettings, Settings
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
 from domain.run_steps import EngineName, Sandbox, StepLimits
@@ -69,6 +70,7 @@ def step_settings(settings: Settings) -> StepSettings:
     """Give what this host gives to every step; makes the runs' folder, for nobody else to look into."""
     runner = settings.runner
     runner.work_path.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+    clear_leftovers(runner.work_path, now=time.time())
     return StepSettings(
         worker=f"{socket.gethostname()}/{os.getpid()}",
         work_path=runner.work_path,

@@ -5,7 +5,8 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.provisioning import Runners, StepActivities, StepSettings
+from activities.provisioning import Runners, StepActivities
+from activities.step_jobs import StepSettings
 from domain.long_work import TERRAFORM_QUEUE
 from services.all import Services
 from workflows.options import HEARTBEAT_THROTTLE

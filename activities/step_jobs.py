@@ -1,0 +1,117 @@
+"""What a runner is given: an assignment, its materials as files, and what a worker's host gives to every step."""
+
+import shutil
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Final
+
+from domain.provisioning.inputs import Inputs
+from domain.run_steps import EngineName, Sandbox, StepJob, StepLimits
+from domain.scope import Scope
+from integrations.terraformrc import ProviderSource, RegistryHost, render_terraformrc
+from services.provisioning.materials import StepMaterials
+from services.provisioning.run_keys import RunKey
+from services.provisioning.steps import Assignment
+
+GIVEN: Final = ".given"
+"""How the names of folders with materials end; the rest is the step's id."""
+UNUSED: Final = 3600.0
+"""Seconds after which materials are nobody's any more."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepSettings:
+    """What a worker's host gives to every step."""
+
+    worker: str
+    work_path: Path
+    engines: dict[EngineName, Path]
+    limits: StepLimits
+    sandbox: Sandbox
+    registry: RegistryHost | None
+    """Where CLIs install from; each step gets a key of its own for it."""
+    sources: tuple[ProviderSource, ...]
+    ca_certificate: Path | None
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """Materials, with files where the runner reads files."""
+
+    module_archive: Path
+    state: Path | None
+    plan: Path | None
+    lock_file: Path | None
+    secret_inputs: Inputs
+
+
+def clear_leftovers(work_path: Path, *, now: float) -> int:
+    """Take away materials that a killed worker left; return how many folders.
+
+    Runners read them at the start of a step, so after UNUSED nobody does, whoever else works in this folder.
+    """
+    left = [folder for folder in work_path.glob(f"*{GIVEN}") if folder.stat().st_mtime < now - UNUSED]
+    for folder in left:
+        shutil.rmtree(folder, ignore_errors=True)
+    return len(left)
+
+
+def write_materials(folder: Path, materials: StepMaterials) -> Given:
+    """Write materials into a folder that nobody else may look into."""
+
+    def written(name: str, data: bytes | None) -> Path | None:
+        if data is None:
+            return None
+        (folder / name).write_bytes(data)
+        return folder / name
+
+    (folder / "module").write_bytes(materials.module_archive)
+    return Given(
+        module_archive=folder / "module",
+        state=written("state", materials.state),
+        plan=written("plan", materials.plan),
+        lock_file=written("lock", materials.lock_file),
+        secret_inputs=materials.secret_inputs,
+    )
+
+
+def make_job(
+    settings: StepSettings,
+    scope: Scope,
+    assignment: Assignment,
+    given: Given,
+    *,
+    key: RunKey | None,
+    lease_started: float,
+) -> StepJob:
+    """Make a runner's job of an assignment, with the materials that were written for it."""
+    plan = assignment.plan
+    registry = settings.registry
+    if registry is not None and key is not None:
+        registry = replace(registry, token=key.token)
+    return StepJob(
+        organization_id=scope.organization_id,
+        run_id=assignment.run_id,
+        deployment_id=assignment.deployment_id,
+        step_id=assignment.step_id,
+        phase=assignment.phase,
+        operation=assignment.operation,
+        engine=assignment.engine,
+        engine_path=settings.engines[assignment.engine],
+        folder=settings.work_path / str(assignment.step_id),
+        module_archive=given.module_archive,
+        inputs=assignment.inputs,
+        secret_inputs=given.secret_inputs,
+        secrets=() if key is None else (key.token,),
+        refuse_undeclared=assignment.refuse_undeclared,
+        state=given.state,
+        plan=given.plan,
+        plan_sha256=None if plan is None else plan.sha256,
+        lock_file=given.lock_file,
+        terraformrc=render_terraformrc(registry, settings.sources),
+        ca_certificate=settings.ca_certificate,
+        show_plan=assignment.show_plan,
+        lease_started=lease_started,
+        limits=settings.limits,
+        sandbox=settings.sandbox,
+    )
