@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, Self
 from uuid import UUID
@@ -123,10 +124,20 @@ class StepActivities:
 
     async def _run(self, scope: Scope, job: StepJob) -> StepOutcome:
         """Wait for the runner, whatever happens to the activity meanwhile."""
+        told = False
+
+        def stop(reason: InterruptReason) -> None:
+            nonlocal told
+            if not told:  # a CLI is interrupted once: the second time, it drops everything
+                self._runners.interrupt(job.step_id, reason)
+            told = True
+
         with _Progress(self._steps, scope, job.run_id) as progress:
             running = asyncio.ensure_future(self._runners.run(job, progress.note))
-            beating = asyncio.create_task(_beat())
-            told = False
+            beside = (
+                asyncio.create_task(_beat()),
+                asyncio.create_task(_stop_with_worker(job.limits.grace, stop)),
+            )
             try:
                 while not running.done():
                     try:
@@ -134,12 +145,12 @@ class StepActivities:
                     except asyncio.CancelledError:
                         if running.cancelled():
                             raise
-                        if not told and (reason := _reason_to_stop()) is not None:
-                            told = True  # a CLI is interrupted once: the second time, it drops everything
-                            self._runners.interrupt(job.step_id, reason)
+                        if (reason := _reason_to_stop()) is not None:
+                            stop(reason)
                 return running.result()
             finally:
-                beating.cancel()
+                for task in beside:
+                    task.cancel()
 
     async def _following(self, order: StepOrder) -> RunMove | None:
         """Ask what is next, so that the workflow need not; it will, if nobody answers here."""
@@ -214,6 +225,13 @@ async def _beat() -> None:
     while True:
         activity.heartbeat()
         await asyncio.sleep(BEAT_SECONDS)
+
+
+async def _stop_with_worker(grace: timedelta, stop: Callable[[InterruptReason], None]) -> None:
+    """When the worker shuts down, give the CLI a moment to finish by itself, and then interrupt it."""
+    await activity.wait_for_worker_shutdown()
+    await asyncio.sleep(grace.total_seconds())
+    stop(InterruptReason.SHUTDOWN)
 
 
 def _reason_to_stop() -> InterruptReason | None:

@@ -20,8 +20,8 @@ def build_terraform_worker(
 ) -> Worker:
     """Make the worker; the caller runs it and shuts it down.
 
-    On shutdown it takes nothing new, gives what runs a moment to finish, and then has every CLI interrupted;
-    it waits for as long as their grace and the storing of what they made takes.
+    On shutdown it takes nothing new, gives what runs a grace to finish, and then has every CLI interrupted; it
+    waits for as long as their grace and the storing of what they made takes.
     """
     steps = StepActivities(
         services.moves, services.steps, services.materials, services.run_keys, runners=runners, settings=settings
@@ -33,5 +33,6 @@ def build_terraform_worker(
         max_concurrent_activities=slots,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        graceful_shutdown_timeout=settings.limits.grace + TO_STORE,
+        # A grace to finish, a grace after the interrupt, and the storing; only then would Temporal cancel.
+        graceful_shutdown_timeout=2 * settings.limits.grace + TO_STORE,
     )

@@ -1,0 +1,82 @@
+"""A worker process as a whole: it gives signs of life, ticks, and stops well."""
+
+import asyncio
+from pathlib import Path
+
+import httpx2
+import pytest
+from sqlalchemy import text
+from temporalio.client import Client
+
+from services.all import Services
+from storage.database import Database
+from tests.factories.modules import publish_module
+from tests.factories.organizations import Caller
+from tests.factories.people import A_LONG_MODULE, LONGEST, People
+from tests.fixtures.platform import working
+from workers.dispatcher import TICK
+
+pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("no_other_runs")]
+
+
+async def workers_alive(client: httpx2.AsyncClient) -> int:
+    return int((await client.get("/api/v1/health")).json()["workers"])
+
+
+async def trigger(client: Client) -> None:
+    """Let the tick come now; the dispatcher makes its Schedule when it starts."""
+    async with asyncio.timeout(LONGEST):
+        while TICK not in [schedule.id async for schedule in await client.list_schedules()]:  # noqa: ASYNC110  another task makes it
+            await asyncio.sleep(0.05)
+    await client.get_schedule_handle(TICK).trigger()
+
+
+class TestServing:
+    async def test_a_worker_is_seen_while_it_serves_and_gone_when_it_stopped(
+        self, settings_file: Path, temporal_client: Client, client: httpx2.AsyncClient
+    ) -> None:
+        before = await workers_alive(client)
+        async with working(settings_file, temporal_client), asyncio.timeout(LONGEST):
+            while await workers_alive(client) != before + 1:  # noqa: ASYNC110  another task writes it
+                await asyncio.sleep(0.05)
+        assert await workers_alive(client) == before
+
+    async def test_the_tick_goes_on_with_a_run_that_everybody_has_forgotten(
+        self,
+        settings_file: Path,
+        temporal_client: Client,
+        client: httpx2.AsyncClient,
+        services: Services,
+        caller: Caller,
+        database: Database,
+    ) -> None:
+        people = People(client, caller)
+        module = await publish_module(services, caller, {"main.tf": ""})
+        submitted = await people.post("/api/v1/runs", {"deployment": "one", "module": module.as_json()})
+        async with database.platform("lose the wake") as session:
+            await session.execute(text("DELETE FROM outbox"))
+        async with database.transaction(caller.scope) as session:
+            await session.execute(text("UPDATE run SET due_at = now() - interval '2 minutes'"))
+        async with working(settings_file, temporal_client):
+            await trigger(temporal_client)
+            await people.run(submitted["id"], "applied")
+
+    async def test_stopping_interrupts_a_cli_and_keeps_what_it_made(
+        self,
+        settings_file: Path,
+        temporal_client: Client,
+        client: httpx2.AsyncClient,
+        services: Services,
+        caller: Caller,
+    ) -> None:
+        people = People(client, caller)
+        module = await publish_module(services, caller, A_LONG_MODULE)
+        async with working(settings_file, temporal_client):
+            submitted = await people.post(
+                "/api/v1/runs", {"deployment": "one", "module": module.as_json(), "auto_apply": True}
+            )
+            await people.log_with(submitted["id"], "it takes its time")
+        steps = (await people.get(f"/api/v1/runs/{submitted['id']}"))["steps"]
+        assert steps[-1]["exit_class"] == "interrupted"
+        states = await people.get(f"/api/v1/deployments/{submitted['deployment_id']}/states")
+        assert states["items"]
