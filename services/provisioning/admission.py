@@ -20,12 +20,12 @@ async def admit_next(session: AsyncSession, scope: Scope, capacity: dict[str, in
         scope: the organization.
         capacity: what lock_permits gave.
     """
-    candidates = await queue.next_in_line(session, scope.organization_id)
-    if not candidates:
-        return []
     at_work = await queue.working(session, scope.organization_id)
+    full = {environment for environment in capacity if not _has_room(capacity, at_work, environment)}
+    if queue.WHOLE_ORGANIZATION in full:
+        return []
     chosen: list[RunRow] = []
-    for run in candidates:
+    for run in await queue.next_in_line(session, scope.organization_id, full=full):
         if _has_room(capacity, at_work, run.environment):
             at_work[run.environment] = at_work.get(run.environment, 0) + 1
             chosen.append(run)

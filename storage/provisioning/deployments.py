@@ -2,13 +2,15 @@
 
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import DeploymentNotFound, StepSuperseded
+from domain.provisioning.states import RunState
 from storage.provisioning.tables import (
     DeploymentRow,
+    RunRow,
     RunStepRow,
     StateQuarantineRow,
     StateVersionRow,
@@ -151,11 +153,23 @@ async def states(
 
 
 async def block(session: AsyncSession, organization_id: UUID, deployment_id: UUID, run_id: UUID) -> None:
-    """Let nothing be applied to a deployment until a person has acknowledged what the run left."""
+    """Let nothing be applied to a deployment until a person has acknowledged what the run left.
+
+    A plan that waits for approval was made without knowing of it, so nobody can approve that one any more.
+    """
     await session.execute(
         update(DeploymentRow)
         .where(DeploymentRow.organization_id == organization_id, DeploymentRow.id == deployment_id)
         .values(blocked_by_run_id=run_id)
+    )
+    await session.execute(
+        update(RunRow)
+        .where(
+            RunRow.organization_id == organization_id,
+            RunRow.deployment_id == deployment_id,
+            RunRow.state == RunState.AWAITING_APPROVAL,
+        )
+        .values(plan_voided_at=func.now())
     )
 
 

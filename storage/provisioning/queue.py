@@ -3,7 +3,7 @@
 Whoever admits takes locks in one order: the organization's permits, then deployments by id, then runs.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select
@@ -57,10 +57,11 @@ async def working(session: AsyncSession, organization_id: UUID) -> dict[str, int
     return dict((await session.execute(query)).all())
 
 
-async def next_in_line(session: AsyncSession, organization_id: UUID) -> list[RunRow]:
+async def next_in_line(session: AsyncSession, organization_id: UUID, *, full: Collection[str]) -> list[RunRow]:
     """List the runs that could be admitted now, first come first: the first of each free deployment.
 
-    A run that only plans takes no lock and waits for none.
+    A run that only plans takes no lock and waits for none. Environments that are full are left out, so that those
+    who wait for them stand in nobody's way.
     """
     earlier = aliased(RunRow)
     waits_for_another = exists().where(
@@ -85,6 +86,7 @@ async def next_in_line(session: AsyncSession, organization_id: UUID) -> list[Run
         RunRow.admitted_at.is_(None),
         RunRow.finished_at.is_(None),
         RunRow.cancel_requested_at.is_(None),
+        RunRow.environment.not_in(full),
         (RunRow.operation == StepOperation.PLAN) | ~(waits_for_another | taken | blocked),
     )
     return list(await session.scalars(query.order_by(RunRow.id).limit(MOST_AT_ONCE)))

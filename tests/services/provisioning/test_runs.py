@@ -26,6 +26,7 @@ from domain.provisioning.states import RunState
 from domain.run_steps import ExitClass, StepOperation, StepPhase
 from domain.scope import Scope
 from storage.database import Database
+from storage.provisioning import queue
 from tests.factories.runs import WORKER, Driver, an_outcome
 
 pytestmark = pytest.mark.servers
@@ -124,6 +125,23 @@ class TestPermits:
         admitted = [run for run in [await driver.look(one) for one in made] if run.admitted_at]
         assert len(admitted) == 3
         assert sum(run.environment == "production" for run in admitted) == 1
+
+    async def test_a_full_environment_stands_in_no_others_way(
+        self, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(queue, "MOST_AT_ONCE", 3)
+        async with database.transaction(driver.scope) as session:
+            await session.execute(
+                text("INSERT INTO permit (organization_id, environment, capacity) VALUES (:id, :name, :number)"),
+                [
+                    {"id": driver.scope.organization_id, "name": name, "number": number}
+                    for name, number in (("", None), ("production", 1))
+                ],
+            )
+        for _ in range(5):
+            await driver.submit(environment="production")
+        run = await driver.submit(environment="staging")
+        assert (await driver.look(run)).admitted_at is not None
 
     async def test_the_end_of_a_run_admits_the_next(self, driver: Driver) -> None:
         first = await driver.submit(deployment="one")

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from domain.long_work import Priority
 from domain.provisioning.errors import (
+    NoDecisionAwaited,
     OutputsShown,
     PlanNotReady,
     StateUnreadable,
@@ -144,6 +145,22 @@ class TestFence:
         assert await count(database, driver.scope, "state_quarantine") == 1
         assert await count(database, driver.scope, "log_chunk") == 1
         assert (await driver.look(run)).state is RunState.NEEDS_ATTENTION
+
+    async def test_a_late_state_takes_the_plan_away_that_waits_for_approval(
+        self, driver: Driver, database: Database
+    ) -> None:
+        lost = await driver.submit(deployment="one", auto_apply=True)
+        await driver.plan(lost)
+        step = await driver.admit(lost)
+        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        await expire(database, driver.scope)
+        await driver.advance(lost)
+        await driver.services.runs.acknowledge(driver.scope, lost.id)
+        following = await driver.submit(deployment="one")
+        assert (await driver.plan(following)).state is RunState.AWAITING_APPROVAL
+        await driver.services.states.store(driver.scope, step.step_id, a_state(7))
+        with pytest.raises(NoDecisionAwaited):
+            await driver.services.runs.approve(driver.scope, following.id, None)
 
     async def test_a_lease_that_has_ended_is_not_renewed(self, driver: Driver, database: Database) -> None:
         run = await driver.submit()
