@@ -82,7 +82,7 @@ class TestApiKilled:
             "auto_apply": True,
         }
         headers = people.caller.headers | {"Idempotency-Key": "the-same"}
-        async with command(settings_file, "api") as api, httpx2.AsyncClient() as client:
+        async with command(settings_file, "api") as api, httpx2.AsyncClient(timeout=LONGEST) as client:
             url = f"http://127.0.0.1:{port}/api/v1/runs"
             first = await client.post(url, json=body, headers=headers)
             assert first.status_code == 202, first.text
