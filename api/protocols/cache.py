@@ -27,15 +27,24 @@ KEPT_METHODS: Final = frozenset({"GET", "HEAD"})
 OF_AN_ORGANIZATION: Final = ("/v1/modules/", "/v1/providers/")
 OF_EVERYBODY: Final = ("/v1/files/", "/.well-known/terraform.json")
 
+OVERHEAD: Final = 2_048
+"""Bytes of an answer beside its body, about; it bounds how many empty ones (to HEAD) are kept."""
+
 Key = tuple[UUID | None, str, str, int]
+RawHeaders = tuple[tuple[bytes, bytes], ...]
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    start: Message
+    headers: RawHeaders
     body: bytes
     route: object
     until: float
+
+    @property
+    def size(self) -> int:
+        """About how many bytes of memory it takes."""
+        return len(self.body) + OVERHEAD
 
 
 class ByteCache:
@@ -62,13 +71,14 @@ class ByteCache:
         """Note that an answer is being built; `keep` wants to know since when."""
         return self._forgotten
 
-    def keep(self, key: Key, start: Message, body: bytes, *, route: object = None, since: int) -> None:
+    def keep(self, key: Key, headers: RawHeaders, body: bytes, *, route: object = None, since: int) -> None:
         """Keep an answer, unless something changed while it was being built."""
         if since != self._forgotten or len(body) > LARGEST_ANSWER:
             return
         self._drop(key)
-        self._kept[key] = _Kept(start, body, route, self._clock() + TTL_SECONDS)
-        self._size += len(body)
+        kept = _Kept(headers, body, route, self._clock() + TTL_SECONDS)
+        self._kept[key] = kept
+        self._size += kept.size
         while self._size > MOST_BYTES:
             self._drop(next(iter(self._kept)))
 
@@ -82,7 +92,7 @@ class ByteCache:
     def _drop(self, key: Key) -> None:
         kept = self._kept.pop(key, None)
         if kept is not None:
-            self._size -= len(kept.body)
+            self._size -= kept.size
 
 
 class ByteCacheLayer:
@@ -105,28 +115,28 @@ class ByteCacheLayer:
             return
         scope["route"] = kept.route  # requests are counted by it
         known = Headers(scope=scope).get("if-none-match")
-        if known is not None and known == Headers(raw=kept.start["headers"]).get("etag"):
-            headers = [(name, value) for name, value in kept.start["headers"] if name != b"content-length"]
-            await send({**kept.start, "status": 304, "headers": headers})
-            await send({"type": "http.response.body"})
-            return
-        await send(kept.start)
-        await send({"type": "http.response.body", "body": kept.body})
+        # A list of its own each time: the layers outside add headers to it.
+        headers, status, body = list(kept.headers), 200, kept.body
+        if known is not None and known == Headers(raw=headers).get("etag"):
+            headers, status, body = [each for each in headers if each[0] != b"content-length"], 304, b""
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     async def _build(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
-        since, started, body = self._cache.begin(), None, bytearray()
+        since, headers, body = self._cache.begin(), None, bytearray()
 
         async def watched(message: Message) -> None:
-            nonlocal started
+            nonlocal headers
             if message["type"] == "http.response.start":
-                started = message
+                # Taken before the layers outside add theirs, such as this request's id.
+                headers = tuple(message["headers"]) if message["status"] == 200 else None  # noqa: PLR2004  OK
             elif len(body) <= LARGEST_ANSWER:
                 body.extend(message.get("body", b""))
             await send(message)
 
         await self._app(scope, receive, watched)
-        if started is not None and started["status"] == 200:  # noqa: PLR2004  OK
-            self._cache.keep(key, started, bytes(body), route=scope.get("route"), since=since)
+        if headers is not None:
+            self._cache.keep(key, headers, bytes(body), route=scope.get("route"), since=since)
 
 
 def _key(scope: Scope) -> Key | None:

@@ -11,11 +11,11 @@ import pytest
 from asgi_lifespan import LifespanManager
 from fastapi import FastAPI
 from sqlalchemy import event
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 import api.protocols.cache
 from api.app import create_app
-from api.protocols.cache import MOST_BYTES, TTL_SECONDS, ByteCache, ByteCacheLayer
+from api.protocols.cache import MOST_BYTES, OVERHEAD, TTL_SECONDS, ByteCache, ByteCacheLayer
 from domain.ids import new_id
 from domain.registry.capability import window_of
 from integrations.embedded.postgresql import PostgreSQL
@@ -84,6 +84,17 @@ class TestByteCacheLayer:
                 assert answer.status_code == 200
         assert statements == []
         assert (await client.get(download, headers=caller.headers)).headers["x-terraform-get"]
+
+    async def test_says_nothing_of_the_requests_before(
+        self, client: httpx2.AsyncClient, caller: Caller, path: str
+    ) -> None:
+        answers = [
+            await client.get(path, headers=caller.headers | {"X-Request-ID": f"request-{number}"})
+            for number in range(4)
+        ]
+        assert [answer.headers.get_list("x-request-id") for answer in answers] == [
+            [f"request-{number}"] for number in range(4)
+        ]
 
     async def test_gives_a_writer_what_it_wrote(
         self, client: httpx2.AsyncClient, caller: Caller, path: str
@@ -216,7 +227,7 @@ async def another_process(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-START: Final[Message] = {"type": "http.response.start", "status": 200, "headers": []}
+HEADERS: Final = ((b"content-length", b"1"),)
 
 
 class TestByteCache:
@@ -227,7 +238,7 @@ class TestByteCache:
         changes = Changes()
         cache, mine, theirs = ByteCache(changes), self.key(), self.key()
         for key in (mine, theirs, (None, "GET", "/v1/files/x", 7)):
-            cache.keep(key, START, b"x", since=cache.begin())
+            cache.keep(key, HEADERS, b"x", since=cache.begin())
         changes.tell(mine[0])
         assert cache.find(mine) is None
         assert cache.find(theirs) is not None
@@ -238,14 +249,14 @@ class TestByteCache:
         cache, key = ByteCache(changes), self.key()
         since = cache.begin()
         changes.tell(key[0])
-        cache.keep(key, START, b"old", since=since)
+        cache.keep(key, HEADERS, b"old", since=since)
         assert cache.find(key) is None
 
     def test_uses_nothing_while_changes_cannot_be_heard(self) -> None:
         changes = Changes()
         cache, key = ByteCache(changes), self.key()
         changes.hears(False)
-        cache.keep(key, START, b"x", since=cache.begin())
+        cache.keep(key, HEADERS, b"x", since=cache.begin())
         assert cache.find(key) is None
         changes.hears(True)
         assert cache.find(key) is None
@@ -253,7 +264,7 @@ class TestByteCache:
     def test_forgets_after_a_while_even_if_nobody_tells(self) -> None:
         now = 0.0
         cache, key = ByteCache(Changes(), clock=lambda: now), self.key()
-        cache.keep(key, START, b"x", since=cache.begin())
+        cache.keep(key, HEADERS, b"x", since=cache.begin())
         now = TTL_SECONDS - 1
         assert cache.find(key) is not None
         now = TTL_SECONDS
@@ -261,15 +272,24 @@ class TestByteCache:
 
     def test_gives_up_what_was_not_asked_for_longest(self) -> None:
         cache, body = ByteCache(Changes()), bytes(256 * 1024)
-        keys = [(None, "GET", f"/v1/files/{number}", 7) for number in range(MOST_BYTES // len(body) + 1)]
+        keys = [
+            (None, "GET", f"/v1/files/{number}", 7) for number in range(MOST_BYTES // (len(body) + OVERHEAD) + 1)
+        ]
         for key in keys[:-1]:
-            cache.keep(key, START, body, since=cache.begin())
+            cache.keep(key, HEADERS, body, since=cache.begin())
         assert cache.find(keys[0]) is not None
-        cache.keep(keys[-1], START, body, since=cache.begin())
+        cache.keep(keys[-1], HEADERS, body, since=cache.begin())
         assert cache.find(keys[1]) is None
         assert cache.find(keys[0]) is not None
 
+    def test_bounds_how_many_empty_answers_it_keeps(self) -> None:
+        cache = ByteCache(Changes())
+        for number in range(MOST_BYTES // OVERHEAD + 10):
+            cache.keep((None, "HEAD", f"/v1/files/{number}", 7), HEADERS, b"", since=cache.begin())
+        assert cache.find((None, "HEAD", "/v1/files/9", 7)) is None
+        assert cache.find((None, "HEAD", "/v1/files/10", 7)) is not None
+
     def test_keeps_nothing_large(self) -> None:
         cache, key = ByteCache(Changes()), self.key()
-        cache.keep(key, START, bytes(256 * 1024 + 1), since=cache.begin())
+        cache.keep(key, HEADERS, bytes(256 * 1024 + 1), since=cache.begin())
         assert cache.find(key) is None
