@@ -1,13 +1,15 @@
 """Pages of lists: as many as asked for, and a cursor to what follows."""
 
-from collections.abc import Sequence
-from typing import Annotated, Generic, Protocol, TypeVar, cast
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Annotated, Final, Generic, Protocol, TypeVar, cast
 from uuid import UUID
 
 from fastapi import Depends, Query, Request
 from pydantic import BaseModel, Field
 
 from api.dependencies import principal_of, services_of
+
+OF_PAGING: Final = frozenset({"cursor", "limit"})
 
 
 class _Listed(Protocol):
@@ -26,7 +28,11 @@ class Page(BaseModel, Generic[N]):
 
 
 class Paging:
-    """What a caller asked for of a list. Cursors are bound to the organization, the list and its filters."""
+    """What a caller asked for of a list.
+
+    A cursor is bound to the organization, the path and every other query parameter, so none is good for another
+    list, and a route has nothing to say of it.
+    """
 
     def __init__(
         self,
@@ -37,34 +43,32 @@ class Paging:
         limit: Annotated[int, Query(ge=1, le=200, description="How many at most.")] = 50,
     ) -> None:
         """Take the query parameters; FastAPI calls this."""
+        asked_for = [item for item in sorted(request.query_params.multi_items()) if item[0] not in OF_PAGING]
         self._signer = services_of(request).cursors
-        self._bound = {"organization": str(principal_of(request).organization_id)}
+        self._listing = request.url.path
+        self._filters = {"organization": principal_of(request).organization_id, "asked_for": asked_for}
         self._cursor = cursor
         self._limit = limit
 
-    @property
-    def fetch(self) -> int:
-        """How many to ask the service for: one more than is shown tells whether there is a next page."""
-        return self._limit + 1
+    async def of(self, found: Callable[[UUID | None, int], Awaitable[Sequence[N]]]) -> Page[N]:
+        """Make the page that was asked for.
 
-    def after(self, listing: str, **filters: object) -> UUID | None:
-        """Tell behind which id the page begins.
+        Args:
+            found: gives up to so many items behind an id (from the beginning for None), in order of id. It is
+                asked for one more than is shown, which tells whether there is a next page.
 
         Raises:
-            CursorInvalid: of another list, or of other filters.
+            CursorInvalid: the cursor is of another list, other filters, or another organization.
         """
-        if self._cursor is None:
-            return None
-        return self._signer.read(listing, {**filters, **self._bound}, self._cursor)
-
-    def page(self, found: Sequence[N], listing: str, **filters: object) -> Page[N]:
-        """Make the page of what was found, which is up to `fetch` items."""
-        items = list(found[: self._limit])
-        more = len(found) > self._limit
-        cursor = (
-            self._signer.sign(listing, {**filters, **self._bound}, cast("_Listed", items[-1]).id) if more else None
+        cursor = self._cursor
+        after = None if cursor is None else self._signer.read(self._listing, self._filters, cursor)
+        items = list(await found(after, self._limit + 1))
+        if len(items) <= self._limit:
+            return Page(items=items, next_cursor=None)
+        last = cast("_Listed", items[self._limit - 1])
+        return Page(
+            items=items[: self._limit], next_cursor=self._signer.sign(self._listing, self._filters, last.id)
         )
-        return Page(items=items, next_cursor=cursor)
 
 
 CallerPaging = Annotated[Paging, Depends()]

@@ -38,8 +38,7 @@ async def list_api_keys(
     paging: CallerPaging,
 ) -> Page[ApiKey]:
     """List the organization's API keys in order of making, revoked ones included; never the keys themselves."""
-    found = await api_keys.page(scope, after=paging.after("api_keys"), limit=paging.fetch)
-    return paging.page(found, "api_keys")
+    return await paging.of(lambda after, limit: api_keys.page(scope, after=after, limit=limit))
 
 
 @router.delete("/{key_id}", status_code=204, operation_id="revoke_api_key")

@@ -80,9 +80,7 @@ async def list_runs(
 ) -> Page[Run]:
     """List runs, the newest first."""
     wanted = RunFilter(state=state, deployment_id=deployment_id, environment=environment, tag=tags.wanted)
-    filters = {"state": state, "deployment": deployment_id, "environment": environment, "tag": tags.wanted}
-    found = await runs.page(scope, wanted, after=paging.after("runs", **filters), limit=paging.fetch)
-    return paging.page(found, "runs", **filters)
+    return await paging.of(lambda after, limit: runs.page(scope, wanted, after=after, limit=limit))
 
 
 @router.get("/runs/{run_id}", operation_id="get_run")
@@ -152,15 +150,11 @@ async def list_deployments(
     environment: EnvironmentName | None = None,
 ) -> Page[Deployment]:
     """List deployments, the newest first."""
-    filters = {"environment": environment, "tag": tags.wanted}
-    found = await deployments.page(
-        scope,
-        environment=environment,
-        tag=tags.wanted,
-        after=paging.after("deployments", **filters),
-        limit=paging.fetch,
+    return await paging.of(
+        lambda after, limit: deployments.page(
+            scope, environment=environment, tag=tags.wanted, after=after, limit=limit
+        )
     )
-    return paging.page(found, "deployments", **filters)
 
 
 @router.get("/deployments/{deployment_id}", operation_id="get_deployment")
@@ -176,9 +170,7 @@ async def list_deployment_states(
     deployment_id: UUID, scope: MaySeeDeployments, deployments: DeploymentService, paging: CallerPaging
 ) -> Page[StateVersion]:
     """List the states a deployment went through, the newest first; their contents are not shown here."""
-    after = paging.after("states", deployment=deployment_id)
-    found = await deployments.states(scope, deployment_id, after=after, limit=paging.fetch)
-    return paging.page(found, "states", deployment=deployment_id)
+    return await paging.of(lambda after, limit: deployments.states(scope, deployment_id, after=after, limit=limit))
 
 
 @router.post("/provisioning/tiers", status_code=201, operation_id="define_tier")
@@ -207,5 +199,4 @@ async def list_tiers(
     scope: Annotated[Scope, Depends(Requires(Permission.TIER_READ))], tiers: TierService, paging: CallerPaging
 ) -> Page[Tier]:
     """List tiers in order of making."""
-    found = await tiers.page(scope, after=paging.after("tiers"), limit=paging.fetch)
-    return paging.page(found, "tiers")
+    return await paging.of(lambda after, limit: tiers.page(scope, after=after, limit=limit))

@@ -49,8 +49,7 @@ async def list_namespaces(
     paging: CallerPaging,
 ) -> Page[Namespace]:
     """List the organization's namespaces in order of claiming."""
-    found = await namespaces.page(scope, after=paging.after("namespaces"), limit=paging.fetch)
-    return paging.page(found, "namespaces")
+    return await paging.of(lambda after, limit: namespaces.page(scope, after=after, limit=limit))
 
 
 @router.post(
@@ -121,8 +120,7 @@ async def list_modules(
     paging: CallerPaging,
 ) -> Page[Module]:
     """List the organization's modules in order of first publication."""
-    found = await modules.page(scope, after=paging.after("modules"), limit=paging.fetch)
-    return paging.page(found, "modules")
+    return await paging.of(lambda after, limit: modules.page(scope, after=after, limit=limit))
 
 
 @router.get("/modules/search", operation_id="search_modules")
@@ -133,8 +131,7 @@ async def search_modules(
     q: Annotated[Text, Query(max_length=200, description="Words in address or description.")] = "",
 ) -> Page[Module]:
     """List the modules whose address or description has every word, in order of first publication."""
-    found = await modules.page(scope, words=q, after=paging.after("search_modules", q=q), limit=paging.fetch)
-    return paging.page(found, "search_modules", q=q)
+    return await paging.of(lambda after, limit: modules.page(scope, words=q, after=after, limit=limit))
 
 
 @router.post(
@@ -166,8 +163,7 @@ async def list_providers(
     paging: CallerPaging,
 ) -> Page[Provider]:
     """List the organization's providers in order of first publication."""
-    found = await providers.page(scope, after=paging.after("providers"), limit=paging.fetch)
-    return paging.page(found, "providers")
+    return await paging.of(lambda after, limit: providers.page(scope, after=after, limit=limit))
 
 
 def _say_if_new(response: Response, *, is_new: bool) -> None:

@@ -37,5 +37,4 @@ async def list_organizations(
     paging: CallerPaging,
 ) -> Page[Organization]:
     """List the caller's organization; an operator of the installation sees all of them."""
-    found = await organizations.page(principal, after=paging.after("organizations"), limit=paging.fetch)
-    return paging.page(found, "organizations")
+    return await paging.of(lambda after, limit: organizations.page(principal, after=after, limit=limit))
