@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from api.app import create_app
 from config.exit import end_process
+from config.secrets import Secrets
 from domain.ids import new_id
 from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL
@@ -22,7 +23,7 @@ from storage.database import Database
 from storage.migrations.upgrade import upgrade
 from storage.roles import ensure_roles
 from tests.factories.organizations import Caller
-from workers.composition import Secrets, compose
+from workers.composition import compose
 
 # How long an example takes says nothing on a machine that others share.
 hypothesis.settings.register_profile("shared machine", deadline=None)
@@ -116,7 +117,7 @@ async def client(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
         yield made
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def make_caller(services: Services) -> Callable[[], Awaitable[Caller]]:
     """Give a function that makes an organization and its administrator, each time another one."""
 

@@ -35,6 +35,7 @@ class World:
     owner: Caller
     parameters: dict[str, str] = field(default_factory=dict)
     bodies: dict[str, object] = field(default_factory=dict)
+    """By operation; a function makes one that is good once only."""
     by_reference: frozenset[str] = frozenset()
     """Operations whose body names a thing of the owner's, so that a stranger's answer is a 404 too."""
 
@@ -87,7 +88,7 @@ async def make_world(client: httpx2.AsyncClient, owner: Caller) -> World:
         },
         by_reference=frozenset({"publish_module", "publish_provider", "define_tier", "submit_run", "provision"}),
         bodies={
-            "claim_namespace": {"name": f"ns{new_id().hex}"},
+            "claim_namespace": lambda: {"name": f"ns{new_id().hex}"},
             "add_gpg_key": {"ascii_armor": Signer().public},
             "publish_module": module,
             "publish_provider": provider,
