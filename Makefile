@@ -11,7 +11,7 @@ DATA ?= $(HOME)/.local/share/groundwork
 PYTHON := .venv/bin/python
 GROUNDWORK := .venv/bin/groundwork
 READY := .venv/.ready
-# What the tests start; where terraform is missing, its half of the tests fails and says so.
+# What the tests start. Of all of these only terraform can't be built, so it has to be on PATH.
 TEST_TOOLS := temporal tofu terraform terraform-provider-time git gpg
 
 help: ## Show this list
@@ -34,10 +34,10 @@ test-fast: $(READY) ## Run the tests that start no server
 
 up: $(READY) ## Start everything in the background and print where it is (DATA=folder)
 	@$(PYTHON) -m tools.ensure temporal terraform,tofu git gpg
-	@$(GROUNDWORK) dev --home $(DATA) --detach
+	@$(GROUNDWORK) dev --home "$(DATA)" --detach
 
 down: $(READY) ## Stop what `make up` started
-	@$(GROUNDWORK) dev --home $(DATA) --stop
+	@$(GROUNDWORK) dev --home "$(DATA)" --stop
 
 reset: down ## Delete all data of `make up`, after asking (FORCE=1 does not ask)
 	@if [ "$(FORCE)" != 1 ]; then printf 'delete everything in %s? [y/N] ' "$(DATA)"; read -r answer; [ "$$answer" = y ]; fi

@@ -13,8 +13,8 @@ from api.app import create_app
 from cli.servers.ready import say_ready
 from config.loading import load_settings
 from config.logging import configure_logging
+from config.secrets import Secrets
 from workers.composition import (
-    Secrets,
     compose,
     listen_to_commits,
     open_blobs,
@@ -30,14 +30,11 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
     """Serve the HTTP API until SIGTERM or Ctrl-C; requests that run are finished first.
 
     It needs the database with its migrations run, and no Temporal. TLS by api.tls_certificate, or by a proxy.
-
-    Examples:
-      GROUNDWORK_CONFIG_FILE=/etc/groundwork.toml groundwork api
     """
     settings = load_settings()
     configure_logging(settings.logging)
     for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: None)  # uvicorn raises once more what it stopped for
+        signal.signal(number, signal.default_int_handler)
     config = uvicorn.Config(
         "cli.servers.api:application",
         factory=True,
@@ -53,12 +50,16 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
         server_header=False,
         timeout_graceful_shutdown=STOP_SECONDS,
     )
-    if settings.api.processes > 1:
-        Multiprocess(config, [config.bind_socket()]).run()
-        return 0
-    server = _Server(config, ready_fd)
-    server.run()
-    return 0 if server.started else 1
+    try:
+        if settings.api.processes > 1:
+            Multiprocess(config, [config.bind_socket()]).run()
+        else:
+            _Server(config, ready_fd).run()
+    except KeyboardInterrupt:
+        return 0  # asked to stop before it served; or after, since uvicorn raises its signal again
+    except SystemExit:
+        return 1  # it could not start, and has logged why
+    return 0
 
 
 def application() -> FastAPI:

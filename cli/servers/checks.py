@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from config.secrets import Secrets
 from config.settings import Settings
 from integrations.temporal_registration import missing_search_attributes
 from integrations.tools import TOOLS, ToolMissing, find_tool, version_of
 from storage import inspection
 from storage.migrations.upgrade import current, head
-from workers.composition import Secrets
 from workers.temporal_client import connect
 
 OLDEST_POSTGRESQL: Final = 150000

@@ -6,9 +6,10 @@ from tempfile import TemporaryDirectory
 
 from api.app import create_app
 from cli.output import PEOPLE, Output
+from config.secrets import Secrets
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
-from workers.composition import Secrets, compose
+from workers.composition import compose
 
 
 def openapi(*, output: Output = PEOPLE) -> None:  # noqa: ARG001  every command takes it; this one prints JSON anyway

@@ -10,12 +10,13 @@ from cli.private_files import write_private
 from cli.servers.migrate import migrate_database
 from cli.supervisor.home import Home
 from config.loading import load_settings
+from config.secrets import make_key_file
 from config.settings import CONFIG_FILE, DEVELOPMENT_SECRETS, Settings
 from integrations.embedded.certificates import ensure_certificates
 from integrations.embedded.ports import LOOPBACK
 from integrations.embedded.postgresql import PostgreSQL
 from integrations.embedded.temporal import TemporalServer
-from workers.composition import make_key_file, open_services
+from workers.composition import open_services
 
 HOSTNAME: Final = "registry.groundwork.test"
 ADMINISTRATOR: Final = "admin@groundwork.test"

@@ -1,6 +1,7 @@
 """One stream of lines out of what many children print."""
 
 import asyncio
+import contextlib
 import os
 import sys
 from typing import Final
@@ -28,8 +29,9 @@ class LogLines:
         if self._coloured:
             colour = self._colours.setdefault(name, COLOURS[len(self._colours) % len(COLOURS)])
             prefix = f"\x1b[{colour}m{prefix}\x1b[0m"
-        sys.stdout.write(f"{prefix} {line}\n")
-        sys.stdout.flush()
+        with contextlib.suppress(BrokenPipeError):  # nobody reads any more, and the servers go on
+            sys.stdout.write(f"{prefix} {line}\n")
+            sys.stdout.flush()
 
     async def pipe(self, name: str) -> int:
         """Give a file descriptor that children write to in this name. It lives as long as this object."""

@@ -11,8 +11,8 @@ from typing import Final, Protocol
 from cli.supervisor.home import Home
 from cli.supervisor.log_lines import LogLines
 from cli.supervisor.own_process import OwnProcess
+from domain.errors import PlatformError
 from integrations.embedded.postgresql import PostgreSQL
-from integrations.embedded.process import ServerFailed
 from integrations.embedded.temporal import TemporalServer
 
 NAME: Final = "groundwork"
@@ -39,13 +39,7 @@ class Server(Protocol):
 class Supervisor:
     """Runs one home. Every child dies with it, so a kill -9 of it leaves nothing that blocks the next start."""
 
-    def __init__(
-        self,
-        home: Home,
-        lines: LogLines,
-        *,
-        ready: Callable[[], None],
-    ) -> None:
+    def __init__(self, home: Home, lines: LogLines, *, ready: Callable[[], None]) -> None:
         """Take a home that is locked.
 
         Args:
@@ -142,5 +136,5 @@ class Supervisor:
             await asyncio.sleep(pause)
             try:
                 await self._start(name, server)
-            except ServerFailed as error:
-                self._lines.say(NAME, error.detail)
+            except (PlatformError, OSError) as error:
+                self._lines.say(NAME, f"{name} did not start: {error}")

@@ -79,7 +79,9 @@ class ServerProcess:
             ServerFailed: it ended before it was ready, or was not ready in time; it is gone then.
         """
         with contextlib.ExitStack() as stack:
-            output: int | IO[bytes] = self._output or stack.enter_context(self._log.open("ab"))
+            output: int | IO[bytes] | None = self._output
+            if output is None:
+                output = stack.enter_context(self._log.open("ab"))
             self._process = await asyncio.create_subprocess_exec(
                 *self._as_user,  # before the death signal: the system forgets that when the user changes
                 *dying_with_parent(self._command, self._stop_signal),
@@ -154,13 +156,16 @@ def dying_with_parent(command: Sequence[str], stop_signal: signal.Signals) -> li
 
 async def end_leftovers(
     directory: Path, executable: Path, stop_signal: signal.Signals, *, word: str | None = None
-) -> int:
-    """End every process of this executable that works in this folder; return how many there were.
+) -> None:
+    """End every process of this executable that works in this folder, and return when all have ended.
 
     Where the executable says too little, as an interpreter does, a word of the command line narrows it.
 
     A supervisor that was killed leaves servers that are still stopping, and a killed PostgreSQL its own
     children; the next server must not meet them. Process ids in files prove nothing, since ids come again.
+
+    Raises:
+        ServerFailed: one can't be ended.
     """
     found = _at_work(directory, executable, word)
     ids = {process.pid for process in found}
@@ -174,7 +179,6 @@ async def end_leftovers(
                 process.kill()
         if not await _gone(directory, executable, word):
             raise ServerFailed(f"an earlier {executable.name} still works in {directory} and can't be ended")
-    return len(ids)
 
 
 async def _gone(directory: Path, executable: Path, word: str | None) -> bool:

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from cli.main import run
+from config.secrets import make_key_file
 from domain.identity.keys import read_token
 from integrations.embedded.postgresql import OWNER, PostgreSQL
 from storage.migrations.upgrade import upgrade
-from workers.composition import make_key_file
 
 pytestmark = pytest.mark.servers
 NAME = "bootstrap"  # it goes with its server

@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from cli.servers import checks
 from cli.servers.checks import Finding
+from config.secrets import make_key_file
 from config.settings import (
     BlobSettings,
     DatabaseSettings,
@@ -24,7 +25,6 @@ from integrations.embedded.postgresql import APP, OWNER, PLATFORM, PostgreSQL
 from integrations.embedded.temporal import TemporalServer
 from integrations.tools import ToolMissing
 from storage.migrations.upgrade import upgrade
-from workers.composition import make_key_file
 
 pytestmark = pytest.mark.servers
 Given = Callable[..., Settings]

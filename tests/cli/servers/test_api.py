@@ -1,0 +1,92 @@
+"""`groundwork api` as the process it is: it serves, stops in good order, and says why it can't start."""
+
+import contextlib
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from config.secrets import make_key_file
+from integrations.embedded.ports import LOOPBACK, free_port
+from integrations.embedded.postgresql import PostgreSQL
+
+pytestmark = pytest.mark.servers
+Start = Callable[..., "Api"]
+
+
+class Api:
+    """One run of the command."""
+
+    def __init__(self, environment: dict[str, str], port: int) -> None:
+        self.port = port
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "cli", "api"],
+            env=os.environ | environment | {"GROUNDWORK_API__PORT": str(port)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.said = ""
+
+    def says(self, text: str) -> None:
+        """Return when it logs something."""
+        assert self.process.stdout is not None
+        for line in self.process.stdout:
+            self.said += line
+            if text in line:
+                return
+        raise AssertionError(f"it never said {text!r}:\n{self.said}")
+
+    def ended(self) -> int:
+        rest, _ = self.process.communicate()
+        self.said += rest
+        return self.process.returncode
+
+
+@pytest.fixture
+def start(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[Start]:
+    """Give a function that starts the command; what still runs at the end is killed."""
+    environment = {
+        "GROUNDWORK_ENVIRONMENT": "development",
+        "GROUNDWORK_DATABASE__APP_URL": postgresql.app_url,
+        "GROUNDWORK_DATABASE__PLATFORM_URL": postgresql.platform_url,
+        "GROUNDWORK_REGISTRY__HOSTNAME": "registry.groundwork.test",
+        "GROUNDWORK_REGISTRY__PUBLIC_URL": "https://registry.groundwork.test",
+        "GROUNDWORK_BLOBS__PATH": str(tmp_path / "blobs"),
+        "GROUNDWORK_RUNNER__SANDBOX": "none",
+    }
+    for name in ("key_encryption_key", "pepper", "signing_key"):
+        make_key_file(tmp_path / name)
+        environment[f"GROUNDWORK_SECRETS__{name.upper()}_FILE"] = str(tmp_path / name)
+    with contextlib.ExitStack() as stack:
+
+        def _start(port: int, **changes: str) -> Api:
+            started = Api(environment | changes, port)
+            stack.callback(started.process.kill)
+            return started
+
+        yield _start
+
+
+class TestApi:
+    @pytest.mark.parametrize("processes", [1, 2])
+    def test_it_serves_and_stops_when_it_is_asked_to(self, start: Start, processes: int) -> None:
+        running = start(free_port(), GROUNDWORK_API__PROCESSES=str(processes))
+        for _ in range(processes):
+            running.says("Application startup complete")
+        assert httpx2.get(f"http://{LOOPBACK}:{running.port}/livez", timeout=20).is_success
+        running.process.send_signal(signal.SIGTERM)
+        assert running.ended() == 0
+        assert running.said.count("Application shutdown complete") == processes
+
+    def test_a_port_that_is_taken_is_1_with_the_reason(self, start: Start) -> None:
+        with socket.create_server((LOOPBACK, free_port())) as taken:
+            refused = start(taken.getsockname()[1])
+            assert refused.ended() == 1
+            assert "address already in use" in refused.said
