@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from domain.cursors import CursorSigner
+from services.changes import Changes
 from services.identity.api_keys import ApiKeys
 from services.identity.authentication import Authentication
 from services.operations import Operations
@@ -18,7 +19,6 @@ from services.provisioning.states import States
 from services.provisioning.steps import Steps
 from services.provisioning.tiers import Tiers
 from services.provisioning.workers import Workers
-from services.registry.changes import Changes
 from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.modules import Modules
@@ -33,6 +33,7 @@ class Services:
     """One field per noun; routes reach them through api.dependencies, activities by their constructors."""
 
     authentication: Authentication
+    authorization_changes: Changes
     organizations: Organizations
     api_keys: ApiKeys
     envelope: Envelope

@@ -1,21 +1,18 @@
 """Puts the use cases together: the one place that knows what each is made from."""
 
 import asyncio
-import base64
-import binascii
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
-from typing import Final, Self
+from typing import Final
 
+from config.secrets import Secrets
 from config.settings import Settings
 from domain.cursors import CursorSigner
 from domain.registry.capability import Capabilities
 from integrations.signatures import SignatureVerifier
 from services.all import Services
+from services.changes import Changes
 from services.identity.api_keys import ApiKeys
 from services.identity.authentication import Authentication
 from services.identity.hashing import KeyHasher
@@ -34,7 +31,6 @@ from services.provisioning.states import States
 from services.provisioning.steps import Steps
 from services.provisioning.tiers import Tiers
 from services.provisioning.workers import Workers
-from services.registry.changes import Changes
 from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.limits import RegistryLimits
@@ -50,52 +46,7 @@ from storage.database import Database
 from storage.listening import Listener, Subscription
 from storage.registry.namespaces import CHANNEL as REGISTRY_CHANNEL
 
-KEY_BYTES: Final = 32
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Secrets:
-    """What the installation keeps secret, read once at start-up: 32 random bytes each."""
-
-    key_encryption_key: bytes
-    pepper: bytes
-    signing_key: bytes
-
-    @classmethod
-    def read(cls, settings: Settings) -> Self:
-        """Read them from the files that the settings name.
-
-        Raises:
-            ValueError: a file is not 32 bytes in base64, as `make_key_file` writes them.
-            OSError: a file can't be read.
-        """
-        files = settings.secrets
-        return cls(
-            key_encryption_key=_read_key_file(files.key_encryption_key_file),
-            pepper=_read_key_file(files.pepper_file),
-            signing_key=_read_key_file(files.signing_key_file),
-        )
-
-
-def make_key_file(path: Path) -> None:
-    """Write 32 random bytes in base64 to a new file that only its owner can read.
-
-    Raises:
-        FileExistsError: there is one already; a key is never overwritten.
-    """
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
-
-
-def _read_key_file(path: Path) -> bytes:
-    try:
-        key = base64.b64decode(path.read_bytes().strip(), validate=True)
-    except binascii.Error:
-        key = b""
-    if len(key) != KEY_BYTES:
-        raise ValueError(f"{path} does not hold a key: it should be 32 random bytes in base64")
-    return key
+AUTHORIZATION_CHANNEL: Final = "groundwork_authorization"
 
 
 def open_database(settings: Settings) -> Database:
@@ -139,13 +90,14 @@ def compose(
         hostname: of the registry, as modules and lock files name it.
     """
     limits = limits or RegistryLimits()
-    changes = Changes()
+    changes, authorization_changes = Changes(), Changes()
     hasher = KeyHasher()
     envelope = Envelope(database, secrets.key_encryption_key)
     modules = ModuleVersions(database)
     sealed = SealedBlobs(blobs, envelope)
     return Services(
-        authentication=Authentication(database, hasher, secrets.pepper),
+        authentication=Authentication(database, hasher, secrets.pepper, authorization_changes),
+        authorization_changes=authorization_changes,
         organizations=Organizations(database, hasher),
         api_keys=ApiKeys(database, hasher),
         envelope=envelope,
@@ -191,11 +143,12 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
 
 async def listen_to_commits(settings: Settings, services: Services) -> None:
     """Keep what the process remembers in step with what other processes commit, until cancelled."""
-    authentication = services.authentication
-    changes = services.registry_changes
-    subscriptions = (
-        Subscription("groundwork_authorization", authentication.hear, authentication.hears),
-        Subscription(REGISTRY_CHANNEL, changes.hear, changes.hears),
+    subscriptions = tuple(
+        Subscription(channel, changes.hear, changes.hears)
+        for channel, changes in (
+            (AUTHORIZATION_CHANNEL, services.authorization_changes),
+            (REGISTRY_CHANNEL, services.registry_changes),
+        )
     )
     listener = Listener(settings.database.platform_url.get_secret_value(), subscriptions)
-    await asyncio.gather(listener.run(), authentication.note_uses_forever())
+    await asyncio.gather(listener.run(), services.authentication.note_uses_forever())

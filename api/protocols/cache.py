@@ -18,7 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from domain.identity.permissions import Permission
 from domain.identity.principal import Principal
 from domain.registry.capability import window_of
-from services.registry.changes import Changes
+from services.changes import Changes
 
 TTL_SECONDS: Final = 30.0
 LARGEST_ANSWER: Final = 256 * 1024

@@ -17,6 +17,7 @@ from domain.identity.keys import Token, read_token
 from domain.identity.permissions import PLATFORM_ONLY, Permission, expand
 from domain.identity.principal import Principal, Unauthenticated
 from domain.scope import Actor, ActorKind, Scope
+from services.changes import Changes
 from services.identity.hashing import KeyHasher
 from storage.database import Database
 from storage.identity import api_keys
@@ -42,16 +43,17 @@ class Authentication:
     While changes can't be heard nothing that was kept is used.
     """
 
-    def __init__(self, database: Database, hasher: KeyHasher, pepper: bytes) -> None:
-        """Take the secret of the keyed hash; each installation has its own."""
+    def __init__(self, database: Database, hasher: KeyHasher, pepper: bytes, changes: Changes) -> None:
+        """Take the secret of the keyed hash, each installation's own, and who tells when rights change."""
         self._database = database
         self._hasher = hasher
         self._pepper = pepper
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._checking: dict[bytes, asyncio.Future[Principal]] = {}
         self._used: dict[UUID, datetime] = {}
-        self._changes = 0
-        self._hears = True
+        self._forgotten = 0
+        self._changes = changes
+        changes.subscribe(self._forget)
 
     async def authenticate(self, text: str) -> Principal:
         """Tell whose key this is and what it may do.
@@ -66,7 +68,7 @@ class Authentication:
         mac = hmac.digest(self._pepper, text.encode(), hashlib.sha256)
         kept = self._kept.get(mac)
         now = datetime.now(UTC)
-        if kept is not None and self._hears and kept.until > time.monotonic():
+        if kept is not None and self._changes.heard and kept.until > time.monotonic():
             principal = kept.principal
         else:
             principal = await self._check_once(mac, token)
@@ -74,25 +76,6 @@ class Authentication:
             raise Unauthenticated(REFUSAL)
         self._used[principal.key_id] = now
         return principal
-
-    def forget(self, organization_id: UUID | None = None) -> None:
-        """Drop what is kept, of one organization or of all: rights in it have changed."""
-        self._changes += 1
-        if organization_id is None:
-            self._kept.clear()
-            return
-        gone = [mac for mac, kept in self._kept.items() if kept.principal.organization_id == organization_id]
-        for mac in gone:
-            del self._kept[mac]
-
-    def hear(self, payload: str) -> None:
-        """Take news from the channel `groundwork_authorization`: the organization whose rights changed."""
-        self.forget(UUID(payload) if payload else None)
-
-    def hears(self, connected: bool) -> None:
-        """Take note that changes can be heard from now on, or can't."""
-        self._hears = connected
-        self.forget()
 
     async def note_uses(self) -> None:
         """Write when keys were last used, for those used since the last call."""
@@ -112,7 +95,7 @@ class Authentication:
         return await asyncio.shield(future)
 
     async def _check(self, mac: bytes, token: Token) -> Principal:
-        changes = self._changes
+        forgotten = self._forgotten
         async with self._database.platform("authenticate") as session:
             found = await api_keys.find_by_kid(session, token.kid)
         if found is None or not await self._hasher.matches(found.hash, token.text):
@@ -121,11 +104,20 @@ class Authentication:
         async with self._database.transaction(Scope(found.organization_id, owner)) as session:
             rights = await api_keys.rights_of(session, found.organization_id, found.owner_id)
         principal = _principal(found, owner, rights)
-        if changes == self._changes:  # otherwise what was read may be older than what was heard
+        if forgotten == self._forgotten:  # otherwise what was read may be older than what was heard
             self._kept[mac] = _Kept(principal, time.monotonic() + TTL_SECONDS)
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
         return principal
+
+    def _forget(self, organization_id: UUID | None) -> None:
+        self._forgotten += 1
+        if organization_id is None:
+            self._kept.clear()
+            return
+        gone = [mac for mac, kept in self._kept.items() if kept.principal.organization_id == organization_id]
+        for mac in gone:
+            del self._kept[mac]
 
     async def note_uses_forever(self, every_seconds: float = 60.0) -> None:
         """Call note_uses from time to time, until cancelled."""

@@ -7,7 +7,7 @@ from domain.registry.errors import GpgKeyRevoked
 from domain.registry.gpg_keys import GpgKey
 from domain.scope import Scope
 from integrations.signatures import read_public_key
-from services.registry.changes import Changes
+from services.changes import Changes
 from storage import audit
 from storage.database import Database, now
 from storage.registry import gpg_keys, namespaces

@@ -12,7 +12,7 @@ from domain.registry.names import ModuleAddress
 from domain.registry.versions import Version, latest
 from domain.scope import Scope
 from integrations.archives.module import check_module
-from services.registry.changes import Changes
+from services.changes import Changes
 from services.registry.limits import RegistryLimits
 from storage import audit
 from storage.blobs.store import BlobStore, BlobTooLarge

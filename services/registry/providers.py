@@ -13,7 +13,7 @@ from domain.registry.names import ProviderAddress
 from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, SignedRelease
 from domain.registry.versions import Version, latest
 from domain.scope import Scope
-from services.registry.changes import Changes
+from services.changes import Changes
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
 from storage import audit
 from storage.database import Database

@@ -13,11 +13,11 @@ from check_jsonschema.builtin_schemas import get_builtin_schema
 
 from cli.servers import checks
 from config.loading import load_settings
+from config.secrets import Secrets
 from config.settings import Settings
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
 from integrations.temporal_configuration import temporal_configuration
 from tools.temporal_dynamic import render
-from workers.composition import Secrets
 
 HOSTNAME = "registry.example.com"
 ONE_SHOT = {"temporal-schema", "migrate"}

@@ -2,7 +2,14 @@
 
 from pathlib import Path
 
-from integrations.terraformrc import Direct, FilesystemMirror, NetworkMirror, RegistryHost, render_terraformrc
+from integrations.terraformrc import (
+    Direct,
+    FilesystemMirror,
+    NetworkMirror,
+    ProviderSource,
+    RegistryHost,
+    render_terraformrc,
+)
 
 
 class TestRenderTerraformrc:
@@ -23,7 +30,7 @@ class TestRenderTerraformrc:
         assert "credentials" not in render_terraformrc(RegistryHost("a.test", "https://a.test/"))
 
     def test_lists_provider_sources_in_order(self) -> None:
-        sources = [
+        sources: list[ProviderSource] = [
             FilesystemMirror(Path("/mirror"), include=("a.test/*/*",)),
             NetworkMirror("https://m.test/v1/mirror/"),
             Direct(exclude=("a.test/*/*",)),

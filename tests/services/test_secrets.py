@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from config.secrets import Secrets
 from domain.ids import new_id
 from services.secrets import Envelope, SealBroken
 from storage.database import Database
 from tests.factories.organizations import Caller
-from workers.composition import Secrets
 
 pytestmark = pytest.mark.servers
 

@@ -19,6 +19,7 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
+from config.secrets import Secrets
 from domain.ids import new_id
 from domain.long_work import TERRAFORM_QUEUE
 from domain.provisioning.messages import RunReference, StepOrder, StepReport
@@ -37,7 +38,7 @@ from storage.roles import ensure_roles
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
-from workers.composition import Secrets, compose
+from workers.composition import compose
 from workers.control import build_control_worker
 from workers.dispatcher import TICK, Dispatcher
 

@@ -8,13 +8,14 @@ from asgi_lifespan import LifespanManager
 from sqlalchemy import text
 
 from api.app import create_app
+from config.secrets import Secrets
 from domain.ids import new_id
 from services.all import Services
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
-from workers.composition import Secrets, compose
+from workers.composition import compose
 
 pytestmark = pytest.mark.servers
 

@@ -16,11 +16,12 @@ from starlette.types import Receive, Scope, Send
 import api.protocols.cache
 from api.app import create_app
 from api.protocols.cache import MOST_BYTES, OVERHEAD, TTL_SECONDS, ByteCache, ByteCacheLayer
+from config.secrets import Secrets
 from domain.ids import new_id
 from domain.registry.capability import window_of
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
-from services.registry.changes import Changes
+from services.changes import Changes
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
@@ -38,7 +39,7 @@ from tests.factories.registry import (
     publish,
 )
 from tests.fixtures.signing import Signer
-from workers.composition import Secrets, compose
+from workers.composition import compose
 
 
 @contextmanager
@@ -139,7 +140,7 @@ class TestByteCacheLayer:
         headers = {"Authorization": f"Bearer {key['key']}"}
         assert (await client.get(path, headers=headers)).status_code == 200
         await client.delete(f"/api/v1/api-keys/{key['id']}", headers=caller.headers)
-        services.authentication.hear(str(caller.organization.id))  # as NOTIFY tells every process
+        services.authorization_changes.hear(str(caller.organization.id))  # as NOTIFY tells every process
         assert (await client.get(path, headers=headers)).status_code == 401
 
     async def test_says_when_nothing_has_changed(

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
+from config.secrets import Secrets
 from domain.registry.capability import WINDOW, Capabilities, window_of
 from tests.factories.organizations import Caller
 from tests.factories.registry import MODULES, a_module, claim_namespace, publish
 from tests.fixtures.archives import a_zip
-from workers.composition import Secrets
 
 pytestmark = pytest.mark.servers
 

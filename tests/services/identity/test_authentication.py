@@ -6,18 +6,20 @@ from collections.abc import AsyncIterator
 import pytest
 from sqlalchemy import text
 
+from config.secrets import Secrets
 from domain.identity.keys import KeyKind
 from domain.identity.permissions import PLATFORM_ONLY, Permission
 from domain.identity.principal import Unauthenticated
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
+from services.changes import Changes
 from services.identity.api_keys import MakeKey
 from services.identity.authentication import Authentication
 from services.identity.hashing import KeyHasher
 from storage.database import Database
 from storage.listening import Listener, Subscription
 from tests.factories.organizations import Caller
-from workers.composition import Secrets
+from workers.composition import AUTHORIZATION_CHANNEL
 
 pytestmark = pytest.mark.servers
 
@@ -44,20 +46,18 @@ async def other_process(
     database: Database, secrets: Secrets, hasher: CountingHasher, postgresql: PostgreSQL
 ) -> AsyncIterator[Authentication]:
     """Make what another API process has: memory of its own, and an ear on commits."""
-    authentication = Authentication(database, hasher, secrets.pepper)
+    changes = Changes()
     hears = asyncio.Event()
 
     def connected(yes: bool) -> None:
-        authentication.hears(yes)
+        changes.hears(yes)
         if yes:
             hears.set()
 
-    listener = Listener(
-        postgresql.platform_url, (Subscription("groundwork_authorization", authentication.hear, connected),)
-    )
+    listener = Listener(postgresql.platform_url, (Subscription(AUTHORIZATION_CHANNEL, changes.hear, connected),))
     listening = asyncio.create_task(listener.run())
     await hears.wait()
-    yield authentication
+    yield Authentication(database, hasher, secrets.pepper, changes)
     listening.cancel()
 
 
@@ -98,7 +98,7 @@ class TestAuthenticate:
         self, other_process: Authentication, hasher: CountingHasher, caller: Caller
     ) -> None:
         await other_process.authenticate(caller.key)
-        other_process.hears(connected=False)
+        other_process._changes.hears(connected=False)
         await other_process.authenticate(caller.key)
         assert hasher.checks == 2
 

@@ -1,11 +1,11 @@
-"""Hearing that an organization's part of the registry has changed, from this process and from all others."""
+"""Hearing that something of an organization has changed, from this process and from all others."""
 
 from collections.abc import Callable
 from uuid import UUID
 
 
 class Changes:
-    """Tells whoever keeps copies that they are old.
+    """Tells whoever keeps copies of one kind of thing that they are old.
 
     A change of this process is told right after its commit, so that a writer reads what it wrote; the same commit
     is heard once more by NOTIFY, as those of other processes are. While `heard` is false some may be missed, and
