@@ -19,10 +19,9 @@ import pysequoia
 from pysequoia.packet import HashAlgorithm, Packet, PacketPile, PublicKeyAlgorithm, SignatureType, Tag
 
 from domain.registry.errors import GpgKeyInvalid, SignatureRefused
-from domain.registry.gpg_keys import PublicKey, SignatureEvidence
+from domain.registry.gpg_keys import LARGEST_KEY, PublicKey, SignatureEvidence
 
 LARGEST_SIGNATURE: Final = 16 * 1024
-LARGEST_KEY: Final = 256 * 1024
 SHORTEST_RSA_BITS: Final = 2048
 CLOCK_SKEW: Final = timedelta(minutes=5)
 PACKET_BIT: Final = 0x80  # every OpenPGP packet begins with it, and no ASCII does

@@ -8,8 +8,7 @@ from domain.provisioning.states import RunState
 from storage import operations
 from storage.database import Database
 from storage.migrations.upgrade import head
-from storage.provisioning import workers
-from storage.provisioning.runs import count_by_tier_and_state
+from storage.provisioning import runs, workers
 
 ALIVE = timedelta(seconds=30)
 """A worker is alive that gave a sign in this time."""
@@ -75,9 +74,8 @@ class Operations:
         """
         async with self._database.platform("metrics") as session:
             waiting, age = await operations.outbox(session)
-            counted = (await session.execute(count_by_tier_and_state())).all()
             return Measures(
-                runs=[(tier, RunState(state), count) for tier, state, count in counted],
+                runs=await runs.count_by_tier_and_state(session),
                 queued=await operations.waiting_runs(session),
                 outbox_waiting=waiting,
                 outbox_age=age,

@@ -19,6 +19,9 @@ LONGEST_TRANSACTION: Final = 8  # seconds; below the shortest timeout of whoever
 APP_ROLE: Final = "groundwork_app"
 PLATFORM_ROLE: Final = "groundwork_platform"
 
+Session = AsyncSession
+"""What a transaction is worked in. Services pass it on to queries and know nothing else of SQLAlchemy."""
+
 
 class Base(DeclarativeBase):
     """Root of all tables. Rows stay inside a service's transaction; what leaves is the noun in domain."""

@@ -4,8 +4,8 @@ from typing import Any, Final
 
 from pydantic import BaseModel, Field
 
+from domain.registry.gpg_keys import LARGEST_KEY
 from domain.text import Text
-from integrations.signatures import LARGEST_KEY
 
 
 class NamespaceCreate(BaseModel, extra="forbid"):

@@ -1,9 +1,13 @@
 """Keys that releases are signed with, and what a checked signature leaves behind."""
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel, Field
+
+LARGEST_KEY: Final = 256 * 1024
+"""Characters of a key as it is given, armored."""
 
 
 class GpgKey(BaseModel, frozen=True, from_attributes=True):

@@ -1,18 +1,16 @@
 """Who may begin: what submit, the end of a run and the tick do alike, inside their transactions."""
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from domain.provisioning.states import FINAL
 from domain.run_steps import StepOperation
 from domain.scope import Scope
 from services.provisioning.wakes import wake_of
 from storage import audit, outbox
-from storage.database import now
+from storage.database import Session, now
 from storage.provisioning import queue
 from storage.provisioning.tables import RunRow
 
 
-async def admit_next(session: AsyncSession, scope: Scope, capacity: dict[str, int | None]) -> list[RunRow]:
+async def admit_next(session: Session, scope: Scope, capacity: dict[str, int | None]) -> list[RunRow]:
     """Admit the first waiting run of every free deployment, as far as the permits go, and wake them.
 
     Args:

@@ -2,16 +2,14 @@
 
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from domain.provisioning.errors import StepSuperseded
 from domain.scope import Scope
-from storage.database import now
+from storage.database import Session, now
 from storage.provisioning import deployments, steps
 from storage.provisioning.tables import RunStepRow
 
 
-async def hold_step(session: AsyncSession, scope: Scope, step_id: UUID, *, lease: bool = True) -> RunStepRow:
+async def hold_step(session: Session, scope: Scope, step_id: UUID, *, lease: bool = True) -> RunStepRow:
     """Read a step for writing while it is certain that it is still the one.
 
     Args:

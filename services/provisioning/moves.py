@@ -4,8 +4,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from domain.ids import new_id
 from domain.long_work import Priority
 from domain.provisioning.decisions import Facts, Next, StepFacts, decide
@@ -17,7 +15,7 @@ from domain.scope import PLATFORM, Actor, ActorKind, Scope
 from services.provisioning.admission import admit_next
 from services.provisioning.wakes import wake_of
 from storage import audit, outbox
-from storage.database import Database, now
+from storage.database import Database, Session, now
 from storage.provisioning import deployments, queue, runs, steps
 from storage.provisioning.tables import DeploymentRow, RunRow, RunStepRow
 
@@ -95,7 +93,7 @@ class RunMoves:
             released=sum(report.released for report in reports),
         )
 
-    async def _enter(self, session: AsyncSession, scope: Scope, held: _Locked, following: Next) -> None:
+    async def _enter(self, session: Session, scope: Scope, held: _Locked, following: Next) -> None:
         """Write a move, and what belongs to it, in the session's transaction."""
         run, to = held.run, following.to
         if to is None:
@@ -131,7 +129,7 @@ class RunMoves:
             await admit_next(session, scope, held.capacity)
 
 
-async def _lock(session: AsyncSession, reference: RunReference) -> _Locked:
+async def _lock(session: Session, reference: RunReference) -> _Locked:
     organization_id = reference.organization_id
     deployment_id = (await runs.get(session, organization_id, reference.run_id)).deployment_id
     capacity = await queue.lock_permits(session, organization_id)
@@ -140,7 +138,7 @@ async def _lock(session: AsyncSession, reference: RunReference) -> _Locked:
     return _Locked(run, deployment, capacity)
 
 
-async def _facts(session: AsyncSession, run: RunRow) -> Facts:
+async def _facts(session: Session, run: RunRow) -> Facts:
     step = await _step_of(session, run)
     left = None if run.approval_until is None else run.approval_until - await now(session)
     return Facts(
@@ -155,13 +153,13 @@ async def _facts(session: AsyncSession, run: RunRow) -> Facts:
     )
 
 
-async def _step_of(session: AsyncSession, run: RunRow) -> RunStepRow | None:
+async def _step_of(session: Session, run: RunRow) -> RunStepRow | None:
     """Read the newest step of the phase that the run is in."""
     phase = PHASE_OF.get(RunState(run.state))
     return None if phase is None else await steps.newest(session, run.organization_id, run.id, phase)
 
 
-async def _step_facts(session: AsyncSession, step: RunStepRow) -> StepFacts:
+async def _step_facts(session: Session, step: RunStepRow) -> StepFacts:
     return StepFacts(
         attempt=step.attempt,
         exit_class=None if step.exit_class is None else ExitClass(step.exit_class),

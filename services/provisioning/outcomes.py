@@ -7,8 +7,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import null
-
 from domain.run_steps import ExitClass, InterruptReason, StepOutcome, StepOutput, StepPhase
 from domain.scope import Scope
 from services.provisioning.fencing import hold_step
@@ -89,7 +87,8 @@ class Outcomes:
                     step_id=step.id,
                     sensitive=output.sensitive,
                     type=output.type,
-                    value=null() if output.sensitive else output.value,
+                    # Left out, it is SQL's NULL; None would be JSON's, which is a value.
+                    **({} if output.sensitive else {"value": output.value}),
                     sealed=sealed.get(name),
                 )
                 for name, output in outputs.items()

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from domain.ids import new_id
 from domain.provisioning.errors import StateUnreadable, StepSuperseded
 from domain.scope import Scope
 from services.provisioning.sealed_blobs import SealedBlobs
 from storage import audit
-from storage.database import Database
+from storage.database import Database, Session
 from storage.provisioning import deployments, steps
 from storage.provisioning.tables import RunStepRow, StateQuarantineRow, StateVersionRow
 
@@ -73,7 +71,7 @@ class States:
             return Kept(serial, quarantined=True)
 
 
-async def _misfit(session: AsyncSession, step: RunStepRow, state: _State) -> str | None:
+async def _misfit(session: Session, step: RunStepRow, state: _State) -> str | None:
     """Say why a state may not be its deployment's newest; None if it may, until the transaction ends."""
     try:
         await deployments.hold_fence(session, step)
@@ -89,7 +87,7 @@ async def _misfit(session: AsyncSession, step: RunStepRow, state: _State) -> str
     return None if state.serial > newest.serial else "serial"
 
 
-async def _set_aside(session: AsyncSession, scope: Scope, step: RunStepRow, state: _State, reason: str) -> None:
+async def _set_aside(session: Session, scope: Scope, step: RunStepRow, state: _State, reason: str) -> None:
     row = StateQuarantineRow(
         organization_id=step.organization_id,
         id=state.id,

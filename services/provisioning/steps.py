@@ -10,10 +10,6 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.sql import func
-
 from domain.ids import new_id
 from domain.provisioning.errors import StepRefused
 from domain.provisioning.inputs import Inputs
@@ -28,7 +24,7 @@ from domain.run_steps import (
 )
 from domain.scope import Scope
 from services.provisioning.fencing import hold_step
-from storage.database import Database, now
+from storage.database import Database, Session, now
 from storage.provisioning import deployments, logs, queue, runs, steps
 from storage.provisioning.tables import RunRow, RunStepRow
 
@@ -139,19 +135,13 @@ class Steps:
                 submitter_id=_submitter(run),
             )
 
-    async def give_back(self, scope: Scope, step_id: UUID) -> None:
-        """End the lease of a step that never got to start its CLI, so that it can be admitted again at once."""
+    async def give_back(self, scope: Scope, step_id: UUID, reason: str) -> None:
+        """End the lease of a step that never got to start its CLI, so that it can be admitted again at once.
+
+        Should nobody ever get to start it, the run fails with the last reason.
+        """
         async with self._database.transaction(scope) as session:
-            await session.execute(
-                update(RunStepRow)
-                .where(
-                    RunStepRow.organization_id == scope.organization_id,
-                    RunStepRow.id == step_id,
-                    RunStepRow.cli_started_at.is_(None),
-                    RunStepRow.finished_at.is_(None),
-                )
-                .values(lease_expires_at=func.now())
-            )
+            await steps.end_lease_of_unstarted(session, scope.organization_id, step_id)
 
     async def cli_started(self, scope: Scope, step_id: UUID) -> None:
         """Note that the CLI is about to start: from here on, a step that is lost is looked into, not repeated.
@@ -203,7 +193,7 @@ class Steps:
 
 
 async def _check_admissible(
-    session: AsyncSession, run: RunRow, before: list[RunStepRow], order: StepOrder, *, fenced: bool
+    session: Session, run: RunRow, before: list[RunStepRow], order: StepOrder, *, fenced: bool
 ) -> None:
     if run.state != STATE_OF[order.phase]:
         raise StepRefused(f"the run is {run.state}", state=run.state)

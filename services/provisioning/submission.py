@@ -5,8 +5,6 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from domain.ids import new_id
 from domain.provisioning.errors import EnvironmentFixed, ModuleMissing, ModuleUnknown
 from domain.provisioning.inputs import Inputs, Tags
@@ -15,7 +13,7 @@ from domain.provisioning.states import RunPriority, RunState
 from domain.run_steps import EngineName, StepOperation
 from domain.scope import Scope
 from services.provisioning.modules import ModuleVersions
-from storage.database import Database, now
+from storage.database import Database, Session, now
 from storage.provisioning import deployments, runs
 from storage.provisioning.tables import DeploymentRow, RunRow
 
@@ -63,7 +61,7 @@ async def find_module(
 
 
 async def deployment_of(
-    session: AsyncSession, scope: Scope, request: SubmitRun, module: ModuleVersionReference
+    session: Session, scope: Scope, request: SubmitRun, module: ModuleVersionReference
 ) -> DeploymentRow:
     """Read the deployment of a run, locked, or make it.
 
@@ -91,7 +89,7 @@ async def deployment_of(
 
 
 async def new_run(
-    session: AsyncSession,
+    session: Session,
     scope: Scope,
     request: SubmitRun,
     module: ModuleVersionReference,

@@ -4,8 +4,6 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
 from domain.ids import new_id
 from domain.registry.errors import ProviderNotFound, SignatureRefused, VersionExists
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
@@ -16,7 +14,7 @@ from domain.scope import Scope
 from services.changes import Changes
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
 from storage import audit
-from storage.database import Database
+from storage.database import Database, Session
 from storage.registry import blobs, gpg_keys, namespaces, providers
 from storage.registry.tables import ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
@@ -151,7 +149,7 @@ class Providers:
             return _noun(address, row, release.packages), True
 
     async def _find(
-        self, session: AsyncSession, scope: Scope, address: ProviderAddress, version: str
+        self, session: Session, scope: Scope, address: ProviderAddress, version: str
     ) -> ProviderVersion | None:
         provider = await providers.find(session, scope.organization_id, address)
         if provider is None:
@@ -163,7 +161,7 @@ class Providers:
         return found
 
     async def _nouns(
-        self, session: AsyncSession, scope: Scope, address: ProviderAddress, rows: Sequence[ProviderVersionRow]
+        self, session: Session, scope: Scope, address: ProviderAddress, rows: Sequence[ProviderVersionRow]
     ) -> list[ProviderVersion]:
         packages: defaultdict[UUID, list[ProviderPackage]] = defaultdict(list)
         for row in await providers.platforms(session, scope.organization_id, [row.id for row in rows]):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import RunNotFound
@@ -108,11 +108,12 @@ async def set_progress(
     )
 
 
-def count_by_tier_and_state() -> Select[str, str, int]:
-    """Give the query that counts runs by tier (empty for none) and state, for the metrics."""
+async def count_by_tier_and_state(session: AsyncSession) -> list[tuple[str, RunState, int]]:
+    """Count all runs by tier (empty for none) and state, for the metrics; needs the platform's role."""
     tier = func.coalesce(TierRow.name, "")
-    return (
+    counted = await session.execute(
         select(tier, RunRow.state, func.count())
         .outerjoin(TierRow, (TierRow.organization_id == RunRow.organization_id) & (TierRow.id == RunRow.tier_id))
         .group_by(tier, RunRow.state)
     )
+    return [(name, RunState(state), count) for name, state, count in counted]

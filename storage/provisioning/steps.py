@@ -3,7 +3,7 @@
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import Interval, func, select, type_coerce
+from sqlalchemy import Interval, func, select, type_coerce, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import StepSuperseded
@@ -65,3 +65,17 @@ async def lease_left(session: AsyncSession, step: RunStepRow) -> timedelta | Non
         )
     ).scalar_one()
     return left if left > timedelta() else None
+
+
+async def end_lease_of_unstarted(session: AsyncSession, organization_id: UUID, step_id: UUID) -> None:
+    """Let the lease of a step end now, unless its CLI was started."""
+    await session.execute(
+        update(RunStepRow)
+        .where(
+            RunStepRow.organization_id == organization_id,
+            RunStepRow.id == step_id,
+            RunStepRow.cli_started_at.is_(None),
+            RunStepRow.finished_at.is_(None),
+        )
+        .values(lease_expires_at=func.now())
+    )
