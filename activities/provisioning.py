@@ -98,9 +98,10 @@ class StepActivities:
         async with contextlib.AsyncExitStack() as stack:
             try:
                 job = await self._prepare(stack, scope, assignment, lease_started)
-            except BaseException:
+            except BaseException as error:
                 # Nothing has begun, so nobody needs to wait for the lease to end.
-                await asyncio.shield(self._steps.give_back(scope, assignment.step_id))
+                reason = error.detail if isinstance(error, PlatformError) else type(error).__name__
+                await asyncio.shield(self._steps.give_back(scope, assignment.step_id, reason))
                 raise
             outcome = await self._run(scope, job)
             _, move = await asyncio.gather(stack.aclose(), self._following(order))

@@ -201,7 +201,9 @@ def _error(to: RunState, following: Next, ended: RunStepRow | None) -> tuple[Err
     if to in SUCCESS or to in {RunState.CANCELED, RunState.REJECTED}:
         return None, None
     if following.failure is not None:
-        return following.failure
+        error_class, message = following.failure
+        reason = None if ended is None else ended.error_message
+        return error_class, message if reason is None else f"{message}: {reason}"
     if ended is not None and ended.error_class is not None:
         return ErrorClass(ended.error_class), ended.error_message
     if to is RunState.NEEDS_ATTENTION:

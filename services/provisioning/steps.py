@@ -141,7 +141,7 @@ class Steps:
         Should nobody ever get to start it, the run fails with the last reason.
         """
         async with self._database.transaction(scope) as session:
-            await steps.end_lease_of_unstarted(session, scope.organization_id, step_id)
+            await steps.end_lease_of_unstarted(session, scope.organization_id, step_id, reason=reason)
 
     async def cli_started(self, scope: Scope, step_id: UUID) -> None:
         """Note that the CLI is about to start: from here on, a step that is lost is looked into, not repeated.

@@ -67,7 +67,9 @@ async def lease_left(session: AsyncSession, step: RunStepRow) -> timedelta | Non
     return left if left > timedelta() else None
 
 
-async def end_lease_of_unstarted(session: AsyncSession, organization_id: UUID, step_id: UUID) -> None:
+async def end_lease_of_unstarted(
+    session: AsyncSession, organization_id: UUID, step_id: UUID, *, reason: str
+) -> None:
     """Let the lease of a step end now, unless its CLI was started."""
     await session.execute(
         update(RunStepRow)
@@ -77,5 +79,5 @@ async def end_lease_of_unstarted(session: AsyncSession, organization_id: UUID, s
             RunStepRow.cli_started_at.is_(None),
             RunStepRow.finished_at.is_(None),
         )
-        .values(lease_expires_at=func.now())
+        .values(lease_expires_at=func.now(), error_message=reason)
     )

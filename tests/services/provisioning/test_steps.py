@@ -98,14 +98,14 @@ class TestAdmit:
     async def test_gives_back_a_step_whose_cli_never_started(self, driver: Driver) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
-        await driver.services.steps.give_back(driver.scope, step.step_id)
+        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason")
         assert (await driver.admit(run)).step_id != step.step_id
 
     async def test_a_started_step_is_not_given_back(self, driver: Driver) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
         await driver.services.steps.cli_started(driver.scope, step.step_id)
-        await driver.services.steps.give_back(driver.scope, step.step_id)
+        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason")
         assert (await driver.advance(run)).step is None
 
     async def test_hands_over_what_was_approved(self, driver: Driver) -> None:
@@ -389,7 +389,7 @@ class TestOtherOrganizations:
         driver, stranger = await make_driver(), await make_driver()
         run = await driver.submit()
         step, steps, theirs = await driver.admit(run), driver.services.steps, stranger.scope
-        await steps.give_back(theirs, step.step_id)
+        await steps.give_back(theirs, step.step_id, "a reason")
         for attempt in (
             steps.cli_started(theirs, step.step_id),
             steps.renew(theirs, step.step_id),
