@@ -123,20 +123,28 @@ class ByteCacheLayer:
         await send({"type": "http.response.body", "body": body})
 
     async def _build(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
-        since, headers, body = self._cache.begin(), None, bytearray()
+        since, headers, body, whole = self._cache.begin(), None, bytearray(), False
 
         async def watched(message: Message) -> None:
-            nonlocal headers
+            nonlocal headers, whole
             if message["type"] == "http.response.start":
                 # Taken before the layers outside add theirs, such as this request's id.
                 headers = tuple(message["headers"]) if message["status"] == 200 else None  # noqa: PLR2004  OK
-            elif len(body) <= LARGEST_ANSWER:
-                body.extend(message.get("body", b""))
+            else:
+                if len(body) <= LARGEST_ANSWER:
+                    body.extend(message.get("body", b""))
+                whole = not message.get("more_body", False)
             await send(message)
 
         await self._app(scope, receive, watched)
-        if headers is not None:
+        # An application stops in the middle, and says nothing of it, when its client has gone.
+        if headers is not None and whole and _has_its_length(scope["method"], headers, body):
             self._cache.keep(key, headers, bytes(body), route=scope.get("route"), since=since)
+
+
+def _has_its_length(method: str, headers: RawHeaders, body: bytearray) -> bool:
+    declared = Headers(raw=list(headers)).get("content-length")
+    return method == "HEAD" or declared is None or declared == str(len(body))
 
 
 def _key(scope: Scope) -> Key | None:

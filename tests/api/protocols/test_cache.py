@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Final
 from uuid import UUID
 
@@ -38,6 +39,7 @@ from tests.factories.registry import (
     claim_namespace,
     publish,
 )
+from tests.fixtures.https import serve
 from tests.fixtures.signing import Signer
 from workers.composition import compose
 
@@ -193,6 +195,61 @@ class TestByteCacheLayer:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
 
+    async def test_keeps_nothing_of_what_a_client_left_in_the_middle(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        path: str,
+        database: Database,
+        secrets: Secrets,
+        blobs: LocalBlobStore,
+        tmp_path: Path,
+    ) -> None:
+        download = await client.get(path.replace("versions", "0.1.0/download"), headers=caller.headers)
+        location = download.json()["location"]
+        whole = (await client.get(location)).content
+        slow = SlowBlobStore(blobs._kept.parent)
+        async with serve(create_app(compose(database, secrets, slow)), tmp_path) as server:
+            _, connection = await asyncio.open_connection("127.0.0.1", server.port, ssl=server.trust)
+            connection.write(f"GET {location} HTTP/1.1\r\nHost: registry\r\n\r\n".encode())
+            await slow.asked.wait()
+            connection.transport.abort()
+            await slow.left.wait()
+            slow.may_read.set()
+            async with httpx2.AsyncClient(base_url=server.url, verify=server.trust) as second:
+                assert (await second.get(location)).content == whole
+
+    @pytest.mark.parametrize(
+        ("length", "messages", "kept"),
+        [
+            (4, [(b"file", False)], True),
+            (4, [(b"fi", True), (b"le", False)], True),
+            (None, [(b"fi", True), (b"le", False)], True),
+            (4, [(b"fi", True)], False),
+            (None, [(b"fi", True)], False),
+            (4, [(b"fi", False)], False),
+            (4, [], False),
+        ],
+    )
+    async def test_keeps_whole_answers_only(
+        self, length: int | None, messages: list[tuple[bytes, bool]], kept: bool
+    ) -> None:
+        built = 0
+
+        async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
+            nonlocal built
+            built += 1
+            headers = [] if length is None else [(b"content-length", str(length).encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            for body, more in messages:
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+
+        layer = ByteCacheLayer(application, Changes())
+        for _ in range(2):
+            scope = {"type": "http", "method": "GET", "path": "/v1/files/x", "query_string": b"", "headers": []}
+            await layer(scope, never, ignore)
+        assert (built == 1) == kept
+
     async def test_builds_anew_in_each_window(self, monkeypatch: pytest.MonkeyPatch) -> None:
         built: list[str] = []
 
@@ -208,6 +265,23 @@ class TestByteCacheLayer:
             scope = {"type": "http", "method": "GET", "path": "/v1/files/x", "query_string": b"", "headers": []}
             await layer(scope, never, ignore)
         assert len(built) == 2
+
+
+class SlowBlobStore(LocalBlobStore):
+    """A store that reads nothing until it may, and says when a reader has come and has left."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.asked, self.left, self.may_read = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    async def open(self, sha256: str, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
+        self.asked.set()
+        try:
+            await self.may_read.wait()
+            async for piece in super().open(sha256, start=start, stop=stop):
+                yield piece
+        finally:
+            self.left.set()
 
 
 async def never() -> dict[str, object]:
