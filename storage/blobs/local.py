@@ -7,7 +7,7 @@ import os
 import tempfile
 import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO, Final, ParamSpec, TypeVar
 
@@ -102,14 +102,14 @@ class LocalBlobStore:
 
     def _clear(self) -> None:
         for path in self._incoming.iterdir():
-            with path.open("rb") as file:
+            with (
+                suppress(FileNotFoundError, BlockingIOError),
+                path.open("rb") as file,
+            ):  # kept meanwhile, or written to
                 if time.time() - os.fstat(file.fileno()).st_mtime < STALE_SECONDS:
                     continue  # perhaps made a moment ago, and not locked yet
-                try:
-                    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    continue
-                path.unlink(missing_ok=True)
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
 
 
 async def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

@@ -6,6 +6,7 @@ import signal
 import stat
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,25 @@ class TestLocalBlobStore(BlobStoreContract):
         with pytest.raises(Unavailable):
             await store.put(pieces(b"x"), limit=1)
         assert files_in(tmp_path) == []
+
+
+class TestStartBesideWriters:
+    def test_is_not_disturbed_by_what_is_kept_or_given_up_meanwhile(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        LocalBlobStore(tmp_path)
+        file = tmp_path / "incoming" / "received"
+        listed = Path.iterdir
+
+        def and_then_gone(folder: Path) -> Iterator[Path]:
+            for path in list(listed(folder)):
+                path.unlink()
+                yield path
+
+        file.write_bytes(b"")
+        monkeypatch.setattr(Path, "iterdir", and_then_gone)
+        LocalBlobStore(tmp_path)
+        assert not file.exists()
 
 
 class TestAWriterThatWasKilled:
