@@ -7,7 +7,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
-from api.dependencies import IdempotencyClaim, OutputService, Requires, RunService, TierService
+from api.dependencies import CallerPrincipal, IdempotencyClaim, OutputService, Requires, RunService, TierService
 from domain.identity.permissions import Permission
 from domain.provisioning.inputs import DeploymentName, Inputs, JsonInput, TierName, VariableName
 from domain.provisioning.runs import Output, Run
@@ -114,13 +114,18 @@ class JobStatus(BaseModel):
 
 @router.post("/provision", status_code=202, operation_id="provision")
 async def provision(
+    *,
     body: ProvisionRequest,
     scope: Annotated[Scope, Depends(Requires(Permission.RUN_SUBMIT))],
+    principal: CallerPrincipal,
     runs: RunService,
     tiers: TierService,
     claim: IdempotencyClaim,
 ) -> ProvisionAnswer:
-    """Provision a tier for a customer; it is planned and applied without asking."""
+    """Provision a tier for a customer; it is planned and applied without asking.
+
+    Once the deployment is there, that takes the permission to approve, and the tier that it was made from.
+    """
     if body.tenant_id != scope.organization_id:
         raise OrganizationNotFound("there is no such organization", organization_id=str(body.tenant_id))
     tier = await tiers.by_name(scope, body.poc_config.poc_tier)
@@ -134,6 +139,7 @@ async def provision(
         environment=tier.environment,
         priority=body.priority,
         auto_apply=True,
+        may_approve=Permission.RUN_APPROVE in principal.permissions,
         tier_id=tier.id,
         expires_at=body.poc_config.expires_at,
     )

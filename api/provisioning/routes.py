@@ -1,6 +1,5 @@
 """Routes of runs, deployments and tiers."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 from uuid import UUID
 
@@ -45,8 +44,6 @@ async def submit_run(
     response: Response,
 ) -> Run:
     """Submit a run: it is stored and in line when this answers, and begins when its deployment is free."""
-    if body.auto_apply:
-        principal.require(Permission.RUN_APPROVE, now=datetime.now(UTC))
     module = body.module
     request = SubmitRun(
         deployment=body.deployment,
@@ -60,6 +57,7 @@ async def submit_run(
         tags=body.tags,
         priority=body.priority,
         auto_apply=body.auto_apply,
+        may_approve=Permission.RUN_APPROVE in principal.permissions,
         expires_at=body.expires_at,
     )
     run = await runs.submit(scope, request, claim)

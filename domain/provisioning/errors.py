@@ -52,6 +52,13 @@ class EnvironmentFixed(PlatformError):
     code = "provisioning.environment_fixed"
 
 
+class DeploymentOfAnother(PlatformError):
+    """The deployment was not made from this tier, so it can't be provisioned with it: choose another name."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.deployment_of_another"
+
+
 class InputGivenTwice(PlatformError):
     """A variable is among the inputs and among the secret inputs: give it once."""
 

@@ -50,7 +50,8 @@ class Runs:
         The same claim again gives the run that the first one made.
 
         Raises:
-            ModuleMissing, ModuleUnknown, EnvironmentFixed, InputGivenTwice, IdempotencyKeyReused.
+            ModuleMissing, ModuleUnknown, InputGivenTwice, IdempotencyKeyReused.
+            EnvironmentFixed, DeploymentOfAnother, PermissionDenied: see deployment_of.
         """
         if twice := sorted(set(request.inputs or {}) & set(request.secret_inputs or {})):
             raise InputGivenTwice("give each variable once, secret or not", variables=twice)

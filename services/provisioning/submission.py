@@ -5,8 +5,10 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from domain.identity.permissions import Permission
+from domain.identity.principal import PermissionDenied
 from domain.ids import new_id
-from domain.provisioning.errors import EnvironmentFixed, ModuleMissing, ModuleUnknown
+from domain.provisioning.errors import DeploymentOfAnother, EnvironmentFixed, ModuleMissing, ModuleUnknown
 from domain.provisioning.inputs import Inputs, Tags
 from domain.provisioning.runs import DEVELOPMENT, ModuleVersionReference
 from domain.provisioning.states import RunPriority, RunState
@@ -35,6 +37,8 @@ class SubmitRun:
     tags: Tags | None = None
     priority: RunPriority = RunPriority.STANDARD
     auto_apply: bool = False
+    may_approve: bool = False
+    """Whether who submits could approve the plan as well; auto_apply decides the same thing beforehand."""
     tier_id: UUID | None = None
     expires_at: datetime | None = None
 
@@ -67,6 +71,8 @@ async def deployment_of(
 
     Raises:
         EnvironmentFixed: it is there, in another environment.
+        DeploymentOfAnother: it is there, and the request's tier did not make it.
+        PermissionDenied: it would be applied without asking, by who may not approve.
     """
     wanted = DeploymentRow(
         organization_id=scope.organization_id,
@@ -85,6 +91,12 @@ async def deployment_of(
         raise EnvironmentFixed(
             f"the deployment is in {row.environment}", deployment=row.name, environment=row.environment
         )
+    if not new and request.tier_id not in {None, row.tier_id}:
+        raise DeploymentOfAnother("the deployment was not made from this tier", deployment=row.name)
+    # A tier is made by who may say what it provisions; beyond the first run of it, something can be lost.
+    if request.auto_apply and not request.may_approve and not (new and request.tier_id is not None):
+        needed = Permission.RUN_APPROVE.value
+        raise PermissionDenied(f"applying without asking needs the permission {needed}", permission=needed)
     return row
 
 

@@ -43,7 +43,10 @@ class Driver:
     def request(self, **changes: object) -> SubmitRun:
         """Make a request for a deployment of its own."""
         made = SubmitRun(
-            deployment=f"d-{new_id().hex}", module_source=self.module.source, module_version=self.module.version
+            deployment=f"d-{new_id().hex}",
+            module_source=self.module.source,
+            module_version=self.module.version,
+            may_approve=True,
         )
         return replace(made, **changes)  # type: ignore[arg-type]  # names of its fields
 

@@ -168,6 +168,31 @@ class TestProvision:
         ]
         assert answers[0].json() == answers[1].json()
 
+    async def test_a_deployment_that_the_tier_did_not_make_is_refused(
+        self, client: httpx2.AsyncClient, caller: Caller, tier: Published
+    ) -> None:
+        body = {"deployment": "one", "module": tier.as_json()}
+        made = await client.post("/api/v1/runs", json=body, headers=caller.headers)
+        assert made.status_code == 202, made.text
+        wanted = example(caller, tenant_slug="one")
+        answer = await client.post("/api/v1/provisioning/provision", json=wanted, headers=caller.headers)
+        assert (answer.status_code, answer.json()["code"]) == (409, "provisioning.deployment_of_another")
+
+    async def test_who_may_only_submit_provisions_what_is_new_and_nothing_that_is_there(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        key = {"name": "signup", "kind": "svc", "scopes": ["run:submit", "tier:read"]}
+        made = (await client.post("/api/v1/api-keys", json=key, headers=caller.headers)).json()
+        path, theirs = "/api/v1/provisioning/provision", {"Authorization": f"Bearer {made['key']}"}
+        first = await client.post(path, json=example(caller), headers=theirs | {"Idempotency-Key": "one"})
+        assert first.status_code == 202, first.text
+        repeated = await client.post(path, json=example(caller), headers=theirs | {"Idempotency-Key": "one"})
+        assert (repeated.status_code, repeated.json()) == (202, first.json())
+        again = await client.post(path, json=example(caller), headers=theirs)
+        assert (again.status_code, again.json()["facts"]) == (403, {"permission": "run:approve"})
+        approver = await client.post(path, json=example(caller), headers=caller.headers)
+        assert approver.status_code == 202
+
     async def test_an_unknown_field_at_the_top_is_refused(
         self, client: httpx2.AsyncClient, caller: Caller
     ) -> None:
