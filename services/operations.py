@@ -5,6 +5,7 @@ from datetime import timedelta
 
 from domain.errors import Unavailable
 from domain.provisioning.states import RunState
+from services.registry.limits import RegistryLimits
 from storage import operations
 from storage.database import Database
 from storage.migrations.upgrade import head
@@ -46,10 +47,11 @@ class Measures:
 class Operations:
     """Looks at the installation as a whole; everything here is the platform's own work."""
 
-    def __init__(self, database: Database, registry_hostname: str) -> None:
-        """Take what the use cases need, made once at start-up, and what the registry is called."""
+    def __init__(self, database: Database, registry_hostname: str, limits: RegistryLimits) -> None:
+        """Take what the use cases need, made once at start-up, what the registry is called, and what it takes."""
         self._database = database
         self.registry_hostname = registry_hostname
+        self.module_bytes = limits.module_bytes
 
     async def health(self) -> Health:
         """Tell how it is. A database that does not answer is an answer."""

@@ -120,7 +120,7 @@ def compose(
         outputs=Outputs(database, envelope, sealed),
         run_logs=RunLogs(database),
         workers=Workers(database),
-        operations=Operations(database, hostname),
+        operations=Operations(database, hostname, limits),
     )
 
 

@@ -33,11 +33,12 @@ class Readiness(Probe):
 
 
 class Version(BaseModel):
-    """Which release this is, and what its registry is called."""
+    """Which release this is, what its registry is called, and how much it takes."""
 
     name: str
     version: str
     registry_hostname: str = Field(description="Host name in the sources of modules and providers.")
+    module_bytes: int = Field(description="Bytes of the largest module archive that is taken.")
 
 
 class Health(BaseModel):
@@ -77,8 +78,13 @@ async def get_readiness(operations: OperationService, response: Response) -> Rea
 
 @router.get("/version", operation_id="get_version")
 async def get_version(operations: OperationService) -> Version:
-    """Tell which release this is, and the registry's host name."""
-    return Version(name="groundwork", version=VERSION, registry_hostname=operations.registry_hostname)
+    """Tell which release this is, the registry's host name, and how large a module may be."""
+    return Version(
+        name="groundwork",
+        version=VERSION,
+        registry_hostname=operations.registry_hostname,
+        module_bytes=operations.module_bytes,
+    )
 
 
 @router.get("/api/v1/health", operation_id="get_health", responses={503: {"model": Health}})

@@ -1,4 +1,4 @@
-"""Files on their way to the API, with a bar of the bytes that were sent."""
+"""Files on their way to the API, and how far they are."""
 
 import io
 import sys
@@ -31,10 +31,24 @@ class Counted(io.BufferedReader):
         return content
 
 
+def in_bytes(count: int) -> str:
+    """Write a size as people read it."""
+    from rich.filesize import decimal  # noqa: PLC0415  a tenth of a second that few commands pay
+
+    return decimal(count)
+
+
 @contextmanager
 def upload_progress(title: str, total: int, *, quiet: bool) -> Iterator[Callable[[int], None]]:
-    """Show how an upload goes, on a terminal; the caller tells how many more bytes were sent."""
-    if quiet or not sys.stderr.isatty():
+    """Show how an upload goes, by a bar on a terminal, else by one line.
+
+    The caller tells how many more bytes were sent.
+    """
+    if quiet:
+        yield lambda _: None
+        return
+    if not sys.stderr.isatty():
+        print(f"sending {title}, {in_bytes(total)}", file=sys.stderr, flush=True)
         yield lambda _: None
         return
     from rich.console import Console  # noqa: PLC0415  a tenth of a second that only terminals pay

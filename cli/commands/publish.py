@@ -9,10 +9,11 @@ from cyclopts import App, Parameter
 
 from cli.client.api import Api, Document
 from cli.client.errors import FileUnusable
-from cli.client.packing import pack_module
+from cli.client.key_search import search_archive
+from cli.client.packing import IGNORE_FILE, pack_module, survey_module
 from cli.client.provider_release import read_release
-from cli.client.showing import PEOPLE, ClientOutput
-from cli.client.upload import Counted, upload_progress
+from cli.client.showing import PEOPLE, ClientOutput, without_controls
+from cli.client.upload import Counted, in_bytes, upload_progress
 from cli.output import examples
 
 MODULES: Final = "/api/v1/modules"
@@ -46,7 +47,8 @@ def module(
 ) -> None:
     """Publish a version of a module.
 
-    A folder is packed on the way, without what its .terraformignore names. A published version never changes:
+    A folder is packed on the way, without what its .terraformignore names, files that begin with a dot, *.tfvars
+    and configuration of the tools; a file with an API key in it is refused. A published version never changes:
     the same bytes again are no error, others are.
     """
     fields = {
@@ -58,7 +60,7 @@ def module(
     }
     title = f"{namespace}/{name}/{system} {version}"
     with Api.of_caller() as api, ExitStack() as stack:
-        archive = _archive(source.expanduser(), stack)
+        archive = _archive(api, source.expanduser(), stack, output)
         sent = stack.enter_context(upload_progress(title, archive.stat().st_size, quiet=output.quiet))
         file = stack.enter_context(Counted(archive, sent))
         status, made = api.upload(MODULES, fields, [("file", (archive.name, file))])
@@ -88,15 +90,23 @@ def provider(
     _say(output, title, status, made)
 
 
-def _archive(source: Path, stack: ExitStack) -> Path:
+def _archive(api: Api, source: Path, stack: ExitStack, output: ClientOutput) -> Path:
     """Give the archive to send: the one that was named, or a folder packed for as long as the stack is open."""
     if source.is_file():
+        search_archive(source)
         return source
     if not source.is_dir():
         raise FileUnusable(f"{source} does not exist: name the module's folder or its archive")
+    folder = survey_module(source)
+    if folder.left_out:
+        output.progress(
+            f"left out: {', '.join(map(without_controls, folder.left_out))} "
+            f"(a line !NAME in {IGNORE_FILE} takes one in)"
+        )
+    output.progress(f"packing {len(folder.files)} file(s), {in_bytes(folder.size)}")
     packed = Path(stack.enter_context(TemporaryDirectory(prefix="groundwork-"))) / "module.tar.gz"
     with packed.open("wb") as target:
-        pack_module(source, target)
+        pack_module(folder, target, most=api.get("/version")["module_bytes"])
     return packed
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.client.commands import Commands
+from tests.factories.organizations import Caller
 from tests.fixtures.names import new_namespace
 from tests.fixtures.releases import write_dist
 from tests.fixtures.signing import Signer
@@ -114,6 +115,30 @@ class TestPublishModule:
         assert (done.code, done.out) == (1, "")
         assert "has not claimed this namespace" in done.err
 
+    async def test_says_how_much_it_is_and_what_was_left_out(
+        self, administrator: Commands, words: Callable[..., Words], source: Path, namespace: str
+    ) -> None:
+        (source / "terraform.rc").write_text("")
+        done = await administrator(*words())
+        assert done.code == 0
+        left_out, packing, sending = done.err.splitlines()
+        assert left_out.startswith("left out: terraform.rc (")
+        assert packing == "packing 1 file(s), 33 bytes"
+        assert sending.startswith(f"sending {namespace}/network/aws 1.0.0, ")
+
+    async def test_refuses_an_archive_with_an_api_key_in_it(
+        self, administrator: Commands, words: Callable[..., Words], source: Path, caller: Caller
+    ) -> None:
+        (source / "terraform.rc").write_text(f'token = "{caller.key}"\n')
+        archive = source.parent / "network.tar.gz"
+        with tarfile.open(archive, "w:gz", format=tarfile.USTAR_FORMAT) as target:
+            target.add(source / "main.tf", "main.tf")
+            target.add(source / "terraform.rc", "terraform.rc")
+        done = await administrator(*words(file=archive))
+        assert done.code == 1
+        assert f"{archive}: terraform.rc contains the API key" in done.err
+        assert caller.key not in done.err
+
     async def test_says_which_folder_does_not_exist(
         self, administrator: Commands, words: Callable[..., Words], tmp_path: Path
     ) -> None:
@@ -127,8 +152,9 @@ class TestPublishModule:
     ) -> None:
         done = await administrator(*words(version))
         assert done.code == 1
-        assert "version is" in done.err
-        assert len(done.err.splitlines()) == 1
+        packing, sending, refusal = done.err.splitlines()
+        assert (packing.partition(" ")[0], sending.partition(" ")[0]) == ("packing", "sending")
+        assert "version is" in refusal
 
     async def test_shows_a_bar_of_the_bytes_on_a_terminal(
         self, administrator: Commands, words: Callable[..., Words], source: Path, repository: Path
@@ -174,8 +200,9 @@ class TestPublishProvider:
         dist = write_dist(tmp_path / "dist", Signer("Mallory <m@example.com>"))
         done = await administrator("publish", "provider", dist, "--namespace", namespace)
         assert done.code == 1
-        assert "sign" in done.err
-        assert len(done.err.splitlines()) == 1
+        sending, refusal = done.err.splitlines()
+        assert sending.startswith(f"sending {namespace}/time 1.2.3, ")
+        assert "sign" in refusal
 
     async def test_says_what_is_missing_before_anything_is_sent(
         self, administrator: Commands, tmp_path: Path
