@@ -49,7 +49,7 @@ class Authentication:
         self._hasher = hasher
         self._pepper = pepper
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
-        self._checking: dict[bytes, asyncio.Future[Principal]] = {}
+        self._checking: dict[tuple[bytes, int], asyncio.Future[Principal]] = {}
         self._used: dict[UUID, datetime] = {}
         self._forgotten = 0
         self._changes = changes
@@ -85,13 +85,15 @@ class Authentication:
                 await api_keys.touch(session, used)
 
     async def _check_once(self, mac: bytes, token: Token) -> Principal:
-        # Many requests with one new key hash it once: argon2 is what they would all wait for.
-        running = self._checking.get(mac)
+        # Many requests with one new key hash it once: argon2 is what they would all wait for. One that comes after
+        # a change was heard joins no check that may have read what was before.
+        check = (mac, self._forgotten)
+        running = self._checking.get(check)
         if running is not None:
             return await asyncio.shield(running)
         future = asyncio.ensure_future(self._check(mac, token))
-        self._checking[mac] = future
-        future.add_done_callback(lambda _: self._checking.pop(mac, None))
+        self._checking[check] = future
+        future.add_done_callback(lambda _: self._checking.pop(check))
         return await asyncio.shield(future)
 
     async def _check(self, mac: bytes, token: Token) -> Principal:

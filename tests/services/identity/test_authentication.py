@@ -36,6 +36,19 @@ class CountingHasher(KeyHasher):
         return await super().matches(stored, token)
 
 
+class PausingHasher(KeyHasher):
+    """A real hasher that says when it was asked and answers when it may."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked, self.may_answer = asyncio.Event(), asyncio.Event()
+
+    async def matches(self, stored: str, token: str) -> bool:
+        self.asked.set()
+        await self.may_answer.wait()
+        return await super().matches(stored, token)
+
+
 @pytest.fixture
 def hasher() -> CountingHasher:
     return CountingHasher()
@@ -93,6 +106,25 @@ class TestAuthenticate:
         await other_process.authenticate(key)
         await services.api_keys.revoke(caller.scope, made.id)
         await asyncio.wait_for(until_refused(other_process, key), timeout=1)
+
+    async def test_a_key_is_refused_to_who_comes_after_its_revocation_was_heard(
+        self, services: Services, database: Database, secrets: Secrets, caller: Caller
+    ) -> None:
+        made, key = await services.api_keys.make(
+            caller.principal, caller.scope, MakeKey("lost", KeyKind.PERSONAL, ["*"], None)
+        )
+        hasher, changes = PausingHasher(), Changes()
+        authentication = Authentication(database, hasher, secrets.pepper, changes)
+        before = asyncio.create_task(authentication.authenticate(key))
+        await hasher.asked.wait()
+        await services.api_keys.revoke(caller.scope, made.id)
+        changes.hear(str(caller.organization.id))
+        after = asyncio.create_task(authentication.authenticate(key))
+        await asyncio.sleep(0)
+        hasher.may_answer.set()
+        assert (await before).key_id == made.id
+        with pytest.raises(Unauthenticated):
+            await after
 
     async def test_nothing_remembered_is_used_while_commits_cannot_be_heard(
         self, other_process: Authentication, hasher: CountingHasher, caller: Caller
