@@ -243,9 +243,11 @@ def _unprivileged() -> Sequence[str]:
             return ("unshare", *NAMESPACE, "--")
         case _:
             # Containers often forbid user namespaces. As nobody, with the one capability that lets it walk
-            # through our folders, since their rights stay as they are.
+            # through our folders, since their rights stay as they are. access(), by which initdb looks for its
+            # programs, forgets the capability of whoever is not root, unless this bit is set.
             return (
                 "setpriv",
+                "--securebits=+no_setuid_fixup",
                 f"--reuid={NOBODY}",
                 f"--regid={NOBODY}",
                 "--clear-groups",
