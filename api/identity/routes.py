@@ -24,7 +24,7 @@ async def make_api_key(
     api_keys: ApiKeyService,
     response: Response,
 ) -> ApiKeyMade:
-    """Make an API key with at most the caller's own rights; the answer is the only place it is shown."""
+    """Make an API key with at most the caller's own rights and life; the answer is the only place it is shown."""
     request = MakeKey(body.name, body.kind, body.scopes, body.expires_at)
     made, key = await api_keys.make(principal, scope, request)
     response.headers["Cache-Control"] = "no-store"

@@ -30,7 +30,10 @@ class ApiKeyCreate(BaseModel, extra="forbid"):
         description='Permissions the key may use, at most the caller\'s own; "*" for all of them.',
         examples=[["registry:read"]],
     )
-    expires_at: AwareDatetime | None = Field(default=None, description="Null for a key that does not expire.")
+    expires_at: AwareDatetime | None = Field(
+        default=None,
+        description="When the key ends; at the latest, and where this is null, when the caller's own key does.",
+    )
 
 
 class ApiKeyMade(ApiKey, frozen=True):

@@ -1,6 +1,6 @@
 """Use cases on API keys."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -27,7 +27,10 @@ class MakeKey:
 
 
 class ApiKeys:
-    """Makes keys, lists them and revokes them. A key's rights are at most its owner's, at every use."""
+    """Makes keys, lists them and revokes them.
+
+    A key's rights are at most its owner's, at every use, and it ends no later than the key that made it.
+    """
 
     def __init__(self, database: Database, hasher: KeyHasher) -> None:
         """Take what the use cases need, made once at start-up."""
@@ -36,6 +39,9 @@ class ApiKeys:
 
     async def make(self, principal: Principal, scope: Scope, request: MakeKey) -> tuple[ApiKey, str]:
         """Make a key for the caller; give its noun, and the key itself, which is stored nowhere.
+
+        It ends with the caller's own key at the latest, also where a later end or none was asked for: a key
+        that somebody stole must not be one for good.
 
         Raises:
             ScopeExceedsOwner: it would have a right that the caller's own key lacks.
@@ -48,6 +54,8 @@ class ApiKeys:
             raise ScopeExceedsOwner("a key can't have rights that you lack", lacking=sorted(lacking))
         # "*" of somebody with fewer rights means: all that they have, spelled out.
         scopes = sorted(right.value for right in principal.permissions) if lacking else request.scopes
+        ends = [end for end in (request.expires_at, principal.valid_until) if end is not None]
+        request = replace(request, expires_at=min(ends, default=None))
         async with self._database.transaction(scope) as session:
             if request.expires_at is not None and request.expires_at <= await now(session):
                 raise ExpiryPast("the expiry lies in the past", expires_at=request.expires_at.isoformat())

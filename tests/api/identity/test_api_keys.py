@@ -32,6 +32,23 @@ class TestMakeApiKey:
         everything = await client.post(PATH, json={"name": "all", "scopes": ["*"]}, headers=headers)
         assert everything.json()["scopes"] == ["api_key:create", "api_key:read"]
 
+    @pytest.mark.parametrize(("asked", "given"), [(None, 60), (3600, 60), (30, 30)])
+    async def test_ends_with_its_maker_at_the_latest(
+        self, client: httpx2.AsyncClient, caller: Caller, asked: int | None, given: int
+    ) -> None:
+        now = datetime.now(UTC)
+        body = {"name": "short", "expires_at": (now + timedelta(seconds=60)).isoformat()}
+        short = (await client.post(PATH, json=body, headers=caller.headers)).json()
+        headers = {"Authorization": f"Bearer {short['key']}"}
+        child = {"name": "child", "expires_at": None if asked is None else str(now + timedelta(seconds=asked))}
+        answer = await client.post(PATH, json=child, headers=headers)
+        assert answer.status_code == 201
+        assert datetime.fromisoformat(answer.json()["expires_at"]) == now + timedelta(seconds=given)
+
+    async def test_does_not_end_where_its_maker_does_not(self, client: httpx2.AsyncClient, caller: Caller) -> None:
+        answer = await client.post(PATH, json={"name": "lasting"}, headers=caller.headers)
+        assert answer.json()["expires_at"] is None
+
     @pytest.mark.parametrize(
         ("field", "value"), [("name", ""), ("name", "a\0b"), ("scopes", ["no:such"]), ("kind", "run"), ("id", "x")]
     )
