@@ -116,7 +116,7 @@ class ArchiveTooLarge(PlatformError):
 
 
 class NotAModule(PlatformError):
-    """The archive holds no Terraform or OpenTofu configuration."""
+    """The archive has no Terraform or OpenTofu configuration at its top, where the tools look for the module."""
 
     kind = ErrorKind.INVALID
     code = "registry.not_a_module"

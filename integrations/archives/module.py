@@ -11,7 +11,7 @@ from integrations.archives.tarball import iterate_tarball
 from integrations.archives.zipball import iterate_zipball
 
 CONFIGURATION: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
-SUBMODULES: Final = frozenset({"modules"})
+MOST_SHOWN: Final = 5
 _GZIP_MAGIC: Final = b"\x1f\x8b"
 _ZIP_MAGIC: Final = b"PK\x03\x04"
 
@@ -49,10 +49,18 @@ def check_module(path: Path, limits: ArchiveLimits) -> ArchiveFormat:
         ArchiveUnreadable, ArchivePathRefused, ArchiveMemberRefused, ArchiveTooLarge, NotAModule.
     """
     files = [member.path for member in iterate_module(path, limits)]
-    if not any(file.endswith(CONFIGURATION) for file in files):
+    folders = sorted({file.rpartition("/")[0] for file in files if file.endswith(CONFIGURATION)})
+    if not folders:
         raise NotAModule("the archive has no .tf or .tofu file; pack what is in the module's folder")
-    tops = {file.partition("/")[0] for file in files}
-    # As archives of git hosts are: the tools would look for the module beside that folder.
-    if len(tops) == 1 and not tops & SUBMODULES and not any("/" not in file for file in files):
-        raise NotAModule(f"all files are inside the folder {shown(*tops)}; pack what is in it")
+    if folders[0] != "":
+        raise NotAModule(
+            f"no .tf or .tofu file is at the archive's top, only in {_listed(folders)}; "
+            "pack what is in the module's folder, without the folder itself",
+            folders=[shown(folder) for folder in folders[:MOST_SHOWN]],
+        )
     return archive_format(path)
+
+
+def _listed(folders: list[str]) -> str:
+    more = len(folders) - MOST_SHOWN
+    return ", ".join(map(shown, folders[:MOST_SHOWN])) + (f" and {more} more" if more > 0 else "")

@@ -62,9 +62,10 @@ class Modules:
             published = None if known is None else _noun(address, known)
         try:
             async with self._store.receive(archive, limit=self._limits.module_bytes) as received:
+                # Before it is compared: what is no module differs from any, and that would not be what is wrong.
+                form = await asyncio.to_thread(check_module, received.path, self._limits.module_archive)
                 if published is not None:
                     return _same(published, received.sha256), False
-                form = await asyncio.to_thread(check_module, received.path, self._limits.module_archive)
                 await self._store.keep(received)
         except BlobTooLarge as error:
             limit = self._limits.module_bytes

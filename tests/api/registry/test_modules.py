@@ -153,6 +153,7 @@ class TestRefusedModules:
             (a_tar_gz()[:-20], 422, "registry.archive_unreadable"),
             (a_zip() + a_zip(), 422, "registry.archive_unreadable"),
             (a_tar_gz({"README.md": "x"}), 422, "registry.not_a_module"),
+            (a_tar_gz({"README.md": "x", "modules/a/main.tf": ""}), 422, "registry.not_a_module"),
             (a_tar_gz({**A_MODULE, "../x.tf": "x"}), 422, "registry.archive_path"),
             (a_zip({**A_MODULE, "/etc/x.tf": "x"}), 422, "registry.archive_path"),
             (a_zip({"main.tf": "/etc/passwd"}, mode=0o120777), 422, "registry.archive_member"),
@@ -174,6 +175,13 @@ class TestRefusedModules:
         answer = await publish(client, caller, MODULES, a_module(namespace, archive=archive))
         assert (answer.status_code, answer.json()["code"]) == (status, code)
         assert await stored(database, caller, blobs) == before
+
+    async def test_no_module_is_told_so_also_for_a_published_version(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        await publish(client, caller, MODULES, a_module(namespace))
+        answer = await publish(client, caller, MODULES, a_module(namespace, archive=a_tar_gz({"README.md": "x"})))
+        assert (answer.status_code, answer.json()["code"]) == (422, "registry.not_a_module")
 
     async def test_more_than_the_limit_ends_the_upload(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str

@@ -93,13 +93,24 @@ class TestNoModule:
         with pytest.raises(NotAModule):
             check(tmp_path, a_tar_gz({"README.md": "hello"}))
 
+    @pytest.mark.parametrize("name", ["main.tf", "main.tf.json", "main.tofu", "main.tofu.json"])
+    def test_one_file_of_configuration_at_the_top_is_enough(self, tmp_path: Path, name: str) -> None:
+        assert check(tmp_path, a_tar_gz({name: "", "README.md": "", "files/a.txt": ""}))
+
     def test_a_folder_around_the_module_hides_it(self, tmp_path: Path) -> None:
-        with pytest.raises(NotAModule, match="inside the folder repo-1234"):
+        with pytest.raises(NotAModule, match="only in repo-1234, repo-1234/modules/inner; pack"):
             check(tmp_path, a_tar_gz({f"repo-1234/{name}": text for name, text in A_MODULE.items()}))
 
-    def test_submodules_alone_are_enough(self, tmp_path: Path) -> None:
-        assert check(tmp_path, a_tar_gz({"modules/a/main.tf": "", "modules/b/main.tf": ""}))
-        assert check(tmp_path, a_tar_gz({"a/main.tf": "", "b/main.tf": ""}))
+    @pytest.mark.parametrize("top", [{}, {"README.md": "hello"}])
+    def test_submodules_alone_are_none(self, tmp_path: Path, top: dict[str, str]) -> None:
+        files = {**top, "modules/b/main.tf": "", "modules/a/main.tofu": "", "docs/x.md": ""}
+        with pytest.raises(NotAModule) as refused:
+            check(tmp_path, a_tar_gz(files))
+        assert refused.value.facts == {"folders": ["modules/a", "modules/b"]}
+
+    def test_many_folders_are_not_all_shown(self, tmp_path: Path) -> None:
+        with pytest.raises(NotAModule, match="m0, m1, m2, m3, m4 and 4 more; pack"):
+            check(tmp_path, a_tar_gz({f"m{number}/main.tf": "" for number in range(9)}))
 
     @pytest.mark.parametrize(
         "content", [b"", b"main.tf", bytes(512), a_tar(A_MODULE), b"\xfd7zXZ\0rest", b"BZh9rest"]
