@@ -1,6 +1,7 @@
 """The `groundwork` command: its subcommands, each imported only when it is used, and its exit codes.
 
-0: done. 1: not done, for the reason on standard error. 2: the command line was wrong.
+0: done. 1: not done, for the reason on standard error. 2: the command line was wrong. As shells have it, 130 is
+for Ctrl-C, and 141 for a pipe that nobody reads any more.
 """
 
 import inspect
@@ -18,6 +19,7 @@ from domain.errors import PlatformError
 FAILED: Final = 1
 USAGE: Final = 2
 INTERRUPTED: Final = 130
+NOBODY_READS: Final = 141
 
 SERVERS: Final = Group("Servers", sort_key=1)
 OPERATIONS: Final = Group("Operations", sort_key=2)
@@ -151,6 +153,11 @@ for command in COMMANDS:
     )
 
 
+def _help_of(arguments: list[str]) -> str:
+    words, _, _ = app.parse_commands(arguments)
+    return " ".join(("groundwork", *words, "--help"))
+
+
 def main() -> NoReturn:
     """Run the command of this process's command line and end the process."""
     end_process(run(sys.argv[1:]))
@@ -166,13 +173,12 @@ def run(arguments: list[str]) -> int:
 
             done = asyncio.run(done)
     except CycloptsError as error:
-        complain(f"{error} (groundwork --help says more)")
+        complain(f"{error} ({_help_of(arguments)} says more)")
         return USAGE
-    except PlatformError as error:
-        complain(error.detail)
-        return FAILED
-    except OSError as error:
-        complain(str(error))
+    except BrokenPipeError:
+        return NOBODY_READS  # `head` goes once it has its lines
+    except (PlatformError, OSError) as error:
+        complain(error.detail if isinstance(error, PlatformError) else str(error))
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

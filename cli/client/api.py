@@ -34,6 +34,7 @@ class Api:
     def __init__(self, profile: Profile) -> None:
         """Take the server and key; no connection is made before the first request."""
         self.url = profile.url
+        self._of_key = profile.when_refused
         self._client = httpx2.Client(
             base_url=profile.url,
             headers={
@@ -98,7 +99,7 @@ class Api:
         with self._said(), self._client.sse(path, headers=headers, timeout=QUIET_STREAM) as source:
             if source.response.is_error:
                 source.response.read()
-                raise refused(source.response)
+                raise refused(source.response, of_key=self._of_key)
             yield iter(source)
 
     def _all_items(self, path: str, limit: int | None, query: Mapping[str, Query]) -> Iterator[Document]:
@@ -127,7 +128,7 @@ class Api:
         with self._said():
             response = self._client.request(method, path, **how)
         if not response.is_success:
-            raise refused(response)
+            raise refused(response, of_key=self._of_key)
         return response
 
     @contextmanager

@@ -52,8 +52,13 @@ def usage(sentence: str) -> CycloptsError:
     return CycloptsError(msg=sentence)
 
 
-def refused(response: httpx2.Response) -> RequestRefused:
-    """Turn an answer that is an error into one line. Its body has been read."""
+def refused(response: httpx2.Response, *, of_key: str) -> RequestRefused:
+    """Turn an answer that is an error into one line. Its body has been read.
+
+    Args:
+        response: the answer.
+        of_key: what to say of the key if that is what is refused.
+    """
     status = response.status_code
     document = _json_object(response)
     match document.get("errors"):
@@ -70,10 +75,11 @@ def refused(response: httpx2.Response) -> RequestRefused:
             f"{url} answered {status} {response.reason_phrase}, and not as Groundwork does: is the address right?"
         )
     if status == UNAUTHENTICATED:
-        detail += " (`groundwork login` stores another key)"
+        detail += f" ({of_key})"
     if status >= SERVER_ERRORS and "request_id" in document:
         detail += f" (request {document['request_id']})"
     code = document.get("code")
+    detail += _next_command(code, document.get("facts"))
     return RequestRefused(detail, status=status, problem=code if isinstance(code, str) else None)
 
 
@@ -115,6 +121,14 @@ def _facts(facts: Any, said: str) -> str:  # noqa: ANN401  of somebody else's JS
     plain = {name: str(value) for name, value in facts.items() if isinstance(value, str | int)}
     new = [f"{name}: {value}" for name, value in plain.items() if value and value not in said]
     return f" ({', '.join(new)})" if new else ""
+
+
+def _next_command(code: object, facts: Any) -> str:  # noqa: ANN401  of somebody else's JSON
+    match code, facts:
+        case "registry.namespace_not_found", {"namespace": str(namespace)}:
+            return f", or `groundwork namespaces claim {namespace}`"
+        case _:
+            return ""
 
 
 def _caused_by_certificate(error: BaseException | None) -> bool:

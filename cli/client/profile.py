@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Annotated, Final
 from urllib.parse import SplitResult, urlsplit
 
-from pydantic import AfterValidator, BaseModel, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 
 from cli.client.errors import FileUnusable, NotLoggedIn
 from cli.private_files import write_private
@@ -18,7 +18,7 @@ CA: Final = "GROUNDWORK_CA"
 
 
 def checked_url(url: str) -> str:
-    """Return the address of a server as it is stored: no slash at its end, and no key sent in the clear.
+    """Return the address of a server as it is stored: no slash at its end, and no key is sent there in the clear.
 
     Raises:
         ValueError: with the rule.
@@ -35,9 +35,12 @@ def checked_url(url: str) -> str:
         raise ValueError("is the address of a server, without anything behind ? or #")
     if parts.username or parts.password:
         raise ValueError("holds no user or password; the key is asked for")
-    if parts.scheme == "http" and not is_loopback(url):
-        raise ValueError("begins with https:// because the key is sent there; http:// is for this machine alone")
-    return url.rstrip("/")
+    root = f"https://{parts.netloc}"
+    if parts.scheme == "http":
+        raise ValueError(f"begins with https://, because the key is sent there: write {root}")
+    if parts.path.strip("/"):
+        raise ValueError(f"is not the API's address, which has no path: write {root}")
+    return root
 
 
 def is_loopback(url: str) -> bool:
@@ -68,6 +71,8 @@ class Profile(BaseModel, frozen=True):
     key: SecretStr
     ca: Path | None = None
     """Authority that signed the server's certificate, where the system does not know it."""
+    when_refused: str = Field(default="`groundwork login` stores another key", exclude=True)
+    """What to say of the key when the server does not take it: where it came from."""
 
 
 def profile_file() -> Path:
@@ -121,10 +126,20 @@ def current_profile() -> Profile:
     except ValueError as error:
         raise FileUnusable(f"{URL} {error}") from None
     same = kept if kept is not None and kept.url == url else None
-    key = os.environ.get(KEY, "").strip() or (same.key.get_secret_value() if same else None)
+    given = os.environ.get(KEY, "").strip()
+    key = given or (same.key.get_secret_value() if same else None)
     if key is None:
         raise NotLoggedIn(f"no key for {url} is known: run `groundwork login {url}`, or set {KEY}")
     if not _is_plain(key):
         raise FileUnusable(f"{KEY} is no API key (gwk_...)")
     ca = os.environ.get(CA)
-    return Profile(url=url, key=SecretStr(key), ca=Path(ca) if ca else (same.ca if same else None))
+    return Profile(
+        url=url,
+        key=SecretStr(key),
+        ca=Path(ca) if ca else (same.ca if same else None),
+        when_refused=(
+            f"the key is that of {KEY} in the environment"
+            if given
+            else f"the key is that of {profile_file()}; `groundwork login {url}` stores another"
+        ),
+    )

@@ -56,7 +56,10 @@ async def find_module(
         async with database.transaction(scope) as session:
             known = await deployments.find(session, scope.organization_id, request.deployment)
         if known is None:
-            raise ModuleMissing("name the module that the new deployment is made from")
+            raise ModuleMissing(
+                "there is no such deployment yet: name the module that it is made from",
+                deployment=request.deployment,
+            )
         source, version = known.module_source, known.module_version
     module = await modules.find_version(scope, source, version)
     if module is None:

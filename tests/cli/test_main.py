@@ -33,20 +33,23 @@ class TestHelp:
 
 class TestExitCodes:
     @pytest.mark.parametrize(
-        ("arguments", "said"),
+        ("arguments", "said", "advice"),
         [
-            (["dve"], 'Unknown command "dve". Did you mean "dev"?'),
-            (["dev", "--hom", "x"], 'Unknown option: "--hom"'),
-            (["worker", "--ready-fd", "many"], "many"),
+            (["dve"], 'Unknown command "dve". Did you mean "dev"?', "groundwork --help"),
+            (["dev", "--hom", "x"], 'Unknown option: "--hom"', "groundwork dev --help"),
+            (["worker", "--ready-fd", "many"], "many", "groundwork worker --help"),
+            (["run", "submit", "a/b/c"], "--name", "groundwork run submit --help"),
+            (["run", "sumbit"], "sumbit", "groundwork run --help"),
         ],
     )
     def test_a_wrong_command_line_is_2_with_one_line(
-        self, arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+        self, arguments: list[str], said: str, advice: str, capsys: pytest.CaptureFixture[str]
     ) -> None:
         assert run(arguments) == 2
         error = capsys.readouterr().err
         assert error.startswith("groundwork: ")
         assert said.replace('"', "") in error.replace('"', "")
+        assert error.endswith(f"({advice} says more)\n")
         assert len(error.splitlines()) == 1
 
     def test_what_can_not_be_done_is_1_with_one_line(
@@ -57,6 +60,11 @@ class TestExitCodes:
         assert capsys.readouterr().err == (
             "groundwork: GROUNDWORK_CONFIG_FILE: /nowhere.toml can't be read (No such file or directory)\n"
         )
+
+    def test_a_reader_that_has_enough_is_no_error(self) -> None:
+        command = f"{sys.executable} -m cli openapi | head -c 1; echo ${{PIPESTATUS[0]}}"
+        done = subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("{141\n", "")
 
     def test_the_process_ends_with_the_code(self) -> None:
         command = [sys.executable, "-m", "cli", "worker", "--queue", "unheard-of"]

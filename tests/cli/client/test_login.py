@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.identity.keys import KeyKind, new_token
 from tests.cli.client.commands import Commands, Done
 from tests.factories.organizations import Caller
 from tests.fixtures.https import HttpsServer
@@ -91,7 +92,7 @@ class TestLogin:
         assert done.code == 2
         assert done.err == (
             "groundwork: that is not a whole API key (gwk_...): copy it again, "
-            "from its first letter to its last (groundwork --help says more)\n"
+            "from its first letter to its last (groundwork login --help says more)\n"
         )
 
     async def test_says_what_to_do_when_the_certificate_is_not_trusted(
@@ -104,17 +105,22 @@ class TestLogin:
         assert len(done.err.splitlines()) == 1
 
     async def test_says_the_address_when_nobody_answers_there(self, commands: Commands, caller: Caller) -> None:
-        done = await commands("login", "http://127.0.0.1:1", stdin=caller.key)
+        done = await commands("login", "https://127.0.0.1:1", stdin=caller.key)
         assert done.code == 1
         assert done.err == (
-            "groundwork: can't reach http://127.0.0.1:1 (Connection refused): "
+            "groundwork: can't reach https://127.0.0.1:1 (Connection refused): "
             "is the address right, and does the server run?\n"
         )
 
     @pytest.mark.parametrize(
         ("url", "sentence"),
         [
-            ("http://registry.example.com", "begins with https:// because the key is sent there"),
+            (
+                "http://registry.example.com/",
+                "because the key is sent there: write https://registry.example.com (",
+            ),
+            ("http://127.0.0.1:8443", "because the key is sent there: write https://127.0.0.1:8443 ("),
+            ("https://[::1]:8443/docs", "is not the API's address, which has no path: write https://[::1]:8443 ("),
             ("registry.example.com", "is an address like https://registry.example.com"),
             ("https://me:secret@registry.example.com", "holds no user or password"),
             ("https://registry.example.com/?x=1", "without anything behind ?"),
@@ -167,6 +173,19 @@ class TestCurrentProfile:
         done = await commands("keys", "list")
         assert done.code == 1
         assert "no key for https://elsewhere.example.com is known" in done.err
+
+    async def test_says_where_a_key_came_from_that_the_server_does_not_take(
+        self, commands: Commands, https: HttpsServer, caller: Caller, tmp_path: Path
+    ) -> None:
+        unknown = new_token(KeyKind.PERSONAL).text
+        await commands("login", https.url, "--ca", https.ca, stdin=caller.key)
+        commands.environment(GROUNDWORK_KEY=unknown)
+        assert "(the key is that of GROUNDWORK_KEY in the environment)" in (await commands("keys", "list")).err
+        commands.environment(GROUNDWORK_KEY=None)
+        file = profile_of(tmp_path)
+        file.write_text(file.read_text().replace(caller.key, unknown))
+        done = await commands("keys", "list")
+        assert f"(the key is that of {file}; `groundwork login {https.url}` stores another)" in done.err
 
     @pytest.mark.parametrize("key", ["gwk_a b", "gwk_\u00fc", "gwk_a\nX-Other: b"])
     async def test_refuses_a_key_that_is_none_without_repeating_it(

@@ -105,6 +105,7 @@ class TestPublishModule:
         done = await administrator("publish", "module", source, *address)
         assert done.code == 1
         assert "has not claimed this namespace" in done.err
+        assert done.err.endswith(", or `groundwork namespaces claim nobodys`\n")
 
     async def test_hears_the_refusal_of_a_large_archive_that_the_server_did_not_read(
         self, administrator: Commands, source: Path
