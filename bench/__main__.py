@@ -6,12 +6,14 @@ from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 from bench.measurements import Measurement
+from bench.redaction import redaction
 from bench.registry import registry
 from bench.runs import runs
 from bench.start import start_up
 
 GROUPS: Final[dict[str, Callable[[], AsyncIterator[Measurement]]]] = {
     "start": start_up,
+    "redaction": redaction,
     "registry": registry,
     "runs": runs,
 }

@@ -155,13 +155,12 @@ class Step:
     async def _supervise(self, engine: Engine, cli: GuardedCli) -> StepResult:
         """Run the commands while their log and state are followed; then collect what they made."""
         known = outcomes.outputs_in(self._folder.state) or {}
-        self._redactor = Redactor(
-            [
-                *self._job.secrets,
-                *secret_texts(dict(self._job.secret_inputs)),
-                *secret_texts([output.value for output in known.values() if output.sensitive]),
-            ]
-        )
+        secrets = [
+            *self._job.secrets,
+            *secret_texts(dict(self._job.secret_inputs)),
+            *secret_texts([output.value for output in known.values() if output.sensitive]),
+        ]
+        self._redactor = await asyncio.to_thread(Redactor, secrets)
         tail = LogTail(
             self._folder.log,
             self._redactor,
@@ -225,7 +224,8 @@ class Step:
         text = None
         if self._job.show_plan:
             said = await self._ask(cli, engine.show_plan(self._folder))
-            text = self._redactor.redact(said[:_LONGEST_PLAN_TEXT].decode(errors="replace"))
+            shown = said[:_LONGEST_PLAN_TEXT].decode(errors="replace")
+            text = await asyncio.to_thread(self._redactor.redact, shown)
         return result.model_copy(update={"plan": outcomes.saved_plan(self._folder, text)})
 
     async def _ask(self, cli: GuardedCli, command: Sequence[str]) -> bytes:
