@@ -24,7 +24,7 @@ class Priority(IntEnum):
 class Wake:
     """See that a workflow runs, and tell it that there is news.
 
-    It is started if it does not run, woken if it does, and left alone if it has completed. What the news is
+    It is started if it does not run, woken if it does, and left alone if it and its row have ended. What the news is
     stands in PostgreSQL: a woken workflow reads it there. So a wake may come twice, late, or in any order.
 
     `summary` and `attributes` are what operators see in the Temporal Web UI; they are not encrypted there, so

@@ -9,10 +9,16 @@ from activities.control import TickActivities
 from activities.provisioning import RunActivities
 from domain.long_work import CONTROL_QUEUE
 from services.all import Services
+from services.areas import Area
 from workflows.control.tick import Tick
 from workflows.provisioning.run import ProvisionRun
 
 WORKFLOWS = [ProvisionRun, Tick]
+
+
+def areas_of(services: Services) -> dict[str, Area]:
+    """List the areas that have long work, by the name that their wakes carry."""
+    return {"provisioning": services.moves}
 
 
 def build_control_worker(client: Client, services: Services) -> Worker:

@@ -1,6 +1,7 @@
 """Delivers the wakes that committed transactions asked for, and sees to it that the tick is there."""
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -27,6 +28,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.long_work import CONTROL_QUEUE
+from services.areas import Area
 from storage import outbox
 from storage.database import Database
 from storage.listening import Listener, Subscription
@@ -63,16 +65,18 @@ class Dispatcher:
     keeps failing waits longer and longer, with its error to be read beside it.
     """
 
-    def __init__(self, database: Database, client: Client, *, listen_url: str) -> None:
+    def __init__(self, database: Database, client: Client, *, areas: Mapping[str, Area], listen_url: str) -> None:
         """Take a client that may be lazy, so that this starts without Temporal too.
 
         Args:
             database: where the outbox is.
             client: of the namespace where the workflows run.
+            areas: those that wakes are of, by name.
             listen_url: of the database directly, not through a pooler: LISTEN needs a connection of its own.
         """
         self._database = database
         self._client = client
+        self._areas = areas
         self._news = asyncio.Event()
         self._listener = Listener(
             listen_url,
@@ -146,33 +150,46 @@ class Dispatcher:
             await asyncio.sleep(TICK_EVERY.total_seconds())
 
     async def _deliver(self, row: OutboxRow) -> Postponed | None:
-        identity = {
-            "OrganizationId": str(row.organization_id),
-            "Area": row.area,
-            "ResourceId": row.resource_id,
-        }
         try:
-            await self._client.start_workflow(
-                row.workflow,
-                row.input,
-                id=row.workflow_id,
-                task_queue=row.task_queue,
-                start_signal="wake",
-                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY,
-                search_attributes=_attributes(identity | row.attributes),
-                static_summary=row.summary,
-                priority=Priority(priority_key=row.priority, fairness_key=str(row.organization_id)),
-                rpc_timeout=RPC_TIMEOUT,
-            )
-        except WorkflowAlreadyStartedError:
-            return None  # it has completed, so there is nobody to wake
+            await self._wake(row)
         except Exception as error:
             log.warning("wake_postponed", workflow_id=row.workflow_id, attempts=row.attempts, exc_info=True)
             # A lazy client that can't connect raises RuntimeError.
             away = isinstance(error, RuntimeError) or (isinstance(error, RPCError) and error.status in AWAY)
             return Postponed(f"{type(error).__name__}: {error}", server_away=away)
         return None
+
+    async def _wake(self, row: OutboxRow) -> None:
+        try:
+            await self._start(row, WorkflowIDReusePolicy.ALLOW_DUPLICATE_FAILED_ONLY)
+        except WorkflowAlreadyStartedError:
+            # It has completed. Where its row has not ended all the same, as after the database was restored or
+            # has failed over, nobody else would ever go on with it.
+            area = self._areas.get(row.area)
+            if area is None or not await area.is_unfinished(row.organization_id, row.resource_id):
+                return
+            log.warning("completed_workflow_started_anew", workflow_id=row.workflow_id)
+            await self._start(row, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
+
+    async def _start(self, row: OutboxRow, reuse: WorkflowIDReusePolicy) -> None:
+        identity = {
+            "OrganizationId": str(row.organization_id),
+            "Area": row.area,
+            "ResourceId": row.resource_id,
+        }
+        await self._client.start_workflow(
+            row.workflow,
+            row.input,
+            id=row.workflow_id,
+            task_queue=row.task_queue,
+            start_signal="wake",
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            id_reuse_policy=reuse,
+            search_attributes=_attributes(identity | row.attributes),
+            static_summary=row.summary,
+            priority=Priority(priority_key=row.priority, fairness_key=str(row.organization_id)),
+            rpc_timeout=RPC_TIMEOUT,
+        )
 
 
 def _attributes(values: dict[str, str]) -> TypedSearchAttributes:

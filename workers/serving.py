@@ -21,11 +21,11 @@ from integrations.terraformrc import RegistryHost
 from integrations.tools import ToolMissing, find_tool
 from services.all import Services
 from workers.composition import open_database
-from workers.control import build_control_worker
+from workers.control import areas_of, build_control_worker
 from workers.dispatcher import Dispatcher
 from workers.presence import Presence
 from workers.runner.pool import RunnerPool
-from workers.terraform import build_terraform_worker
+from workers.terraform import build_terraform_worker, stop_time
 
 QUEUES: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE)
 RECORDERS: Final = "workers.runner.recording:open_recorders"
@@ -57,13 +57,26 @@ async def serving(
             database = open_database(settings)
             stack.push_async_callback(database.close)
             url = settings.database.platform_url.get_secret_value()
-            await stack.enter_async_context(_beside(Dispatcher(database, client, listen_url=url).run()))
+            dispatcher = Dispatcher(database, client, areas=areas_of(services), listen_url=url)
+            await stack.enter_async_context(_beside(dispatcher.run()))
             await stack.enter_async_context(build_control_worker(client, services))
         if TERRAFORM_QUEUE in queues:
             pool = await stack.enter_async_context(RunnerPool(RECORDERS, slots))
             worker = build_terraform_worker(client, services, pool, step_settings(settings), slots=slots)
             await stack.enter_async_context(worker)
+            stack.callback(_tell_stop, pool, settings)
         yield
+
+
+def _tell_stop(pool: RunnerPool, settings: Settings) -> None:
+    """Say what a stop waits for; the worker's shutdown, which follows, interrupts it."""
+    if pool.working:
+        longest = stop_time(_limits(settings.runner))
+        log.info("interrupting_runs", runs=pool.working, seconds_at_most=round(longest.total_seconds()))
+
+
+def _limits(runner: RunnerSettings) -> StepLimits:
+    return StepLimits(renewal=runner.renewal, deadline=runner.deadline, grace=runner.grace, timeout=runner.timeout)
 
 
 def step_settings(settings: Settings) -> StepSettings:
@@ -75,9 +88,7 @@ def step_settings(settings: Settings) -> StepSettings:
         worker=f"{socket.gethostname()}/{os.getpid()}",
         work_path=runner.work_path,
         engines=_engines(runner),
-        limits=StepLimits(
-            renewal=runner.renewal, deadline=runner.deadline, grace=runner.grace, timeout=runner.timeout
-        ),
+        limits=_limits(runner),
         sandbox=Sandbox(runner.sandbox),
         registry=RegistryHost(settings.registry.hostname, settings.registry.public_url),
         sources=(),

@@ -3,10 +3,12 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
+from uuid import UUID
 
 from domain.ids import new_id
 from domain.long_work import Priority
 from domain.provisioning.decisions import Facts, Next, StepFacts, decide
+from domain.provisioning.errors import RunNotFound
 from domain.provisioning.messages import RunMove, RunReference, StepOrder, TickReport
 from domain.provisioning.states import FINAL, Decision, RunState, check_move
 from domain.run_failures import ErrorClass
@@ -67,6 +69,15 @@ class RunMoves:
                     return _move(run, following)
                 await self._enter(session, scope, held, following)
             return _move(run, Next())
+
+    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
+        """Tell whether a run is there and has not ended; see services.areas.Area."""
+        async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
+            try:
+                run = await runs.get(session, organization_id, UUID(resource_id))
+            except RunNotFound:
+                return False
+            return run.state not in FINAL
 
     async def admit_waiting(self, scope: Scope) -> TickReport:
         """Let go of locks whose runs have ended, and admit who is next: what was missed when it was due."""

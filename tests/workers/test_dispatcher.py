@@ -8,13 +8,18 @@ from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from domain.provisioning.states import RunState
 from integrations.embedded.ports import free_port
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
+from services.provisioning.wakes import wake_of
+from storage import outbox
 from storage.database import Database
+from storage.provisioning import runs
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import Driver
+from workers.control import areas_of, build_control_worker
 from workers.dispatcher import TICK, Dispatcher
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("no_other_runs")]
@@ -23,8 +28,11 @@ LONGEST = 30
 
 
 @pytest.fixture
-def dispatcher(database: Database, postgresql: PostgreSQL, temporal_client: Client) -> Dispatcher:
-    return Dispatcher(database, temporal_client, listen_url=postgresql.platform_url)
+def dispatcher(
+    database: Database, postgresql: PostgreSQL, temporal_client: Client, services: Services
+) -> Dispatcher:
+    areas = areas_of(services)
+    return Dispatcher(database, temporal_client, areas=areas, listen_url=postgresql.platform_url)
 
 
 @pytest.fixture
@@ -92,7 +100,7 @@ class TestSweep:
             f"127.0.0.1:{free_port()}", data_converter=pydantic_data_converter, lazy=True
         )
         await driver.submit()
-        assert await Dispatcher(database, nowhere, listen_url=postgresql.platform_url).sweep() == 0
+        assert await Dispatcher(database, nowhere, areas={}, listen_url=postgresql.platform_url).sweep() == 0
         [(attempts, error)] = await left(database, driver)
         assert attempts == 0
         assert error is not None
@@ -106,6 +114,48 @@ class TestSweep:
         delivered = await asyncio.gather(*(dispatcher.sweep() for _ in range(3)))
         assert sum(delivered) >= before
         assert await left(database, driver) == []
+
+
+class TestACompletedWorkflow:
+    async def test_is_started_anew_for_a_row_that_has_not_ended(
+        self, dispatcher: Dispatcher, driver: Driver, temporal_client: Client, database: Database
+    ) -> None:
+        run = await driver.submit()
+        await driver.services.runs.cancel(driver.scope, run.id)
+        handle = temporal_client.get_workflow_handle(f"run:{run.id}")
+        async with build_control_worker(temporal_client, driver.services), asyncio.timeout(LONGEST):
+            await dispatcher.sweep()
+            await handle.result()
+            first = (await handle.describe()).run_id
+            async with database.transaction(driver.scope) as session:
+                await session.execute(
+                    text(
+                        "UPDATE run SET state = 'queued', finished_at = NULL, "
+                        "due_at = now() - interval '2 minutes' WHERE id = :id"
+                    ),
+                    {"id": run.id},
+                )
+            await driver.services.moves.wake_overdue()
+            await dispatcher.sweep()
+            await handle.result()
+        assert (await driver.look(run)).state is RunState.CANCELED
+        assert (await handle.describe()).run_id != first
+
+    async def test_is_left_alone_when_its_row_has_ended(
+        self, dispatcher: Dispatcher, driver: Driver, temporal_client: Client, database: Database
+    ) -> None:
+        run = await driver.submit()
+        await driver.services.runs.cancel(driver.scope, run.id)
+        handle = temporal_client.get_workflow_handle(f"run:{run.id}")
+        async with build_control_worker(temporal_client, driver.services), asyncio.timeout(LONGEST):
+            await dispatcher.sweep()
+            await handle.result()
+            first = (await handle.describe()).run_id
+            async with database.transaction(driver.scope) as session:
+                row = await runs.get(session, driver.scope.organization_id, run.id)
+                await outbox.enqueue(session, driver.scope, wake_of(row))
+            assert await dispatcher.sweep() == 1
+        assert (await handle.describe()).run_id == first
 
 
 class TestRun:

@@ -39,7 +39,7 @@ from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
 from workers.composition import compose
-from workers.control import build_control_worker
+from workers.control import areas_of, build_control_worker
 from workers.dispatcher import TICK, Dispatcher
 
 FOLDER: Final = Path(__file__).parent / "histories"
@@ -168,7 +168,7 @@ async def record(folder: Path) -> None:
         keys = Secrets(key_encryption_key=os.urandom(32), pepper=os.urandom(32), signing_key=os.urandom(32))
         services = compose(database, keys, LocalBlobStore(folder / "blobs"))
         client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
-        dispatcher = Dispatcher(database, client, listen_url=server.platform_url)
+        dispatcher = Dispatcher(database, client, areas=areas_of(services), listen_url=server.platform_url)
         played = PlayedSteps(services, database)
         async with (
             build_control_worker(client, services),
