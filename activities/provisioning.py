@@ -5,7 +5,6 @@ import contextlib
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
-from datetime import timedelta
 from pathlib import Path
 from typing import Protocol, Self
 from uuid import UUID
@@ -137,7 +136,7 @@ class StepActivities:
             running = asyncio.ensure_future(self._runners.run(job, progress.note))
             beside = (
                 asyncio.create_task(_beat()),
-                asyncio.create_task(_stop_with_worker(job.limits.grace, stop)),
+                asyncio.create_task(_stop_with_worker(stop)),
             )
             try:
                 while not running.done():
@@ -228,10 +227,9 @@ async def _beat() -> None:
         await asyncio.sleep(BEAT_SECONDS)
 
 
-async def _stop_with_worker(grace: timedelta, stop: Callable[[InterruptReason], None]) -> None:
-    """When the worker shuts down, give the CLI a moment to finish by itself, and then interrupt it."""
+async def _stop_with_worker(stop: Callable[[InterruptReason], None]) -> None:
+    """Interrupt the CLI as soon as the worker shuts down: whoever stops it counts the seconds from here."""
     await activity.wait_for_worker_shutdown()
-    await asyncio.sleep(grace.total_seconds())
     stop(InterruptReason.SHUTDOWN)
 
 

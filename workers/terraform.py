@@ -8,6 +8,7 @@ from temporalio.worker import Worker
 from activities.provisioning import Runners, StepActivities
 from activities.step_jobs import StepSettings
 from domain.long_work import TERRAFORM_QUEUE
+from domain.run_steps import StepLimits
 from services.all import Services
 from workflows.options import HEARTBEAT_THROTTLE
 
@@ -15,13 +16,18 @@ TO_STORE = timedelta(seconds=30)
 """What a runner may take, after its CLI has ended, to store what was made."""
 
 
+def stop_time(limits: StepLimits) -> timedelta:
+    """Tell how long a stop may take: the grace of what is interrupted, and the storing of what it made."""
+    return limits.grace + TO_STORE
+
+
 def build_terraform_worker(
     client: Client, services: Services, runners: Runners, settings: StepSettings, *, slots: int
 ) -> Worker:
     """Make the worker; the caller runs it and shuts it down.
 
-    On shutdown it takes nothing new, gives what runs a grace to finish, and then has every CLI interrupted; it
-    waits for as long as their grace and the storing of what they made takes.
+    On shutdown it takes nothing new and has every CLI interrupted at once; it waits for as long as their grace
+    and the storing of what they made takes.
     """
     steps = StepActivities(
         services.moves, services.steps, services.materials, services.run_keys, runners=runners, settings=settings
@@ -33,6 +39,6 @@ def build_terraform_worker(
         max_concurrent_activities=slots,
         max_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=HEARTBEAT_THROTTLE,
-        # A grace to finish, a grace after the interrupt, and the storing; only then would Temporal cancel.
-        graceful_shutdown_timeout=2 * settings.limits.grace + TO_STORE,
+        # Only then would Temporal cancel the activities, which see to the interrupt by themselves.
+        graceful_shutdown_timeout=stop_time(settings.limits),
     )

@@ -73,6 +73,11 @@ class RunnerPool:
         driving.add_done_callback(self._let_go)
         return await asyncio.shield(driving)
 
+    @property
+    def working(self) -> int:
+        """How many steps are being done."""
+        return len(self._driving)
+
     def interrupt(self, step_id: UUID, reason: InterruptReason) -> None:
         """Stop a step, also one that still waits for a slot; nothing happens if it has ended."""
         if step_id in self._busy:
