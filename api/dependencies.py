@@ -84,7 +84,7 @@ async def _claim(
             alias="Idempotency-Key",
             min_length=1,
             max_length=255,
-            description="The same key with the same body is one request, however often it is sent.",
+            description="The same key with the same body is one request, however often it is sent in a week.",
         ),
     ] = None,
 ) -> Claim | None:

@@ -50,6 +50,13 @@ class IdempotencyKeyReused(PlatformError):
     code = "platform.idempotency_key_reused"
 
 
+class AlreadyMade(PlatformError):
+    """This same request, by its Idempotency-Key, was answered before with a secret that is shown once."""
+
+    kind = ErrorKind.CONFLICT
+    code = "platform.already_made"
+
+
 class CursorInvalid(PlatformError):
     """The cursor is not one that this list gave out for the same filters; start again without one."""
 

@@ -3,13 +3,13 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.errors import IdempotencyKeyReused
-from domain.idempotency import Claim
+from domain.idempotency import KEPT, Claim
 from domain.scope import Scope
 from storage.database import Base
 
@@ -66,3 +66,8 @@ async def claim(session: AsyncSession, scope: Scope, claim: Claim | None, resour
             "this Idempotency-Key was used for another request; take a new key", operation=claim.operation
         )
     return row.resource_id
+
+
+async def forget_old(session: AsyncSession) -> None:
+    """Forget keys of all organizations that are older than KEPT; needs the platform's role."""
+    await session.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < func.now() - KEPT))

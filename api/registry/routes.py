@@ -5,7 +5,14 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from api.dependencies import GpgKeyService, ModuleService, NamespaceService, ProviderService, Requires
+from api.dependencies import (
+    GpgKeyService,
+    IdempotencyClaim,
+    ModuleService,
+    NamespaceService,
+    ProviderService,
+    Requires,
+)
 from api.pagination import CallerPaging, Page
 from api.registry.schemas import MODULE_UPLOAD, PROVIDER_UPLOAD, GpgKeyCreate, NamespaceCreate
 from api.registry.uploads import Upload
@@ -34,10 +41,11 @@ async def claim_namespace(
     body: NamespaceCreate,
     scope: Annotated[Scope, Depends(Requires(Permission.NAMESPACE_CLAIM))],
     namespaces: NamespaceService,
+    claim: IdempotencyClaim,
     response: Response,
 ) -> Namespace:
     """Claim a namespace for the organization, for good; nobody else can publish in it."""
-    claimed, is_new = await namespaces.claim(scope, body.name)
+    claimed, is_new = await namespaces.claim(scope, body.name, claim)
     _say_if_new(response, is_new=is_new)
     return claimed
 
@@ -56,14 +64,16 @@ async def list_namespaces(
     "/namespaces/{namespace}/gpg-keys", status_code=201, operation_id="add_gpg_key", responses=SEEN_BEFORE
 )
 async def add_gpg_key(
+    *,
     namespace: str,
     body: GpgKeyCreate,
     scope: Annotated[Scope, Depends(Requires(Permission.GPG_KEY_MANAGE))],
     gpg_keys: GpgKeyService,
+    claim: IdempotencyClaim,
     response: Response,
 ) -> GpgKey:
     """Add a public key that signs the namespace's providers, or bring a known one up to date."""
-    added, is_new = await gpg_keys.add(scope, namespace, body.ascii_armor)
+    added, is_new = await gpg_keys.add(scope, namespace, body.ascii_armor, claim)
     _say_if_new(response, is_new=is_new)
     return added
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Response
 
-from api.dependencies import CallerPrincipal, OrganizationService, Requires
+from api.dependencies import CallerPrincipal, IdempotencyClaim, OrganizationService, Requires
 from api.pagination import CallerPaging, Page
 from api.tenants.schemas import OrganizationCreate, OrganizationMade
 from domain.identity.permissions import Permission
@@ -20,11 +20,16 @@ async def make_organization(
     body: OrganizationCreate,
     scope: Annotated[Scope, Depends(Requires(Permission.ORGANIZATION_CREATE))],
     organizations: OrganizationService,
+    claim: IdempotencyClaim,
     response: Response,
 ) -> OrganizationMade:
-    """Make an organization and its first administrator, whose key is in the answer and never shown again."""
+    """Make an organization and its first administrator, whose key is in the answer and never shown again.
+
+    With an Idempotency-Key, the same request again makes nothing and can't show the key: it is answered 409
+    `platform.already_made`, with the organization's id.
+    """
     request = MakeOrganization(body.slug, body.display_name, body.administrator_email)
-    organization, key = await organizations.make(scope, request)
+    organization, key = await organizations.make(scope, request, claim)
     response.headers["Cache-Control"] = "no-store"
     return OrganizationMade(**organization.model_dump(), administrator_key=key)
 

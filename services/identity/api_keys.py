@@ -4,13 +4,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
+from domain.errors import AlreadyMade
+from domain.idempotency import Claim
 from domain.identity.keys import ApiKey, ExpiryPast, KeyKind, ScopeExceedsOwner, Token, new_token
 from domain.identity.permissions import EVERYTHING, expand
 from domain.identity.principal import Principal
 from domain.ids import new_id
 from domain.scope import Scope
 from services.identity.hashing import KeyHasher
-from storage import audit
+from storage import audit, idempotency
 from storage.database import Database, now
 from storage.identity import api_keys
 from storage.identity.tables import ApiKeyRow
@@ -37,7 +39,9 @@ class ApiKeys:
         self._database = database
         self._hasher = hasher
 
-    async def make(self, principal: Principal, scope: Scope, request: MakeKey) -> tuple[ApiKey, str]:
+    async def make(
+        self, principal: Principal, scope: Scope, request: MakeKey, claim: Claim | None = None
+    ) -> tuple[ApiKey, str]:
         """Make a key for the caller; give its noun, and the key itself, which is stored nowhere.
 
         It ends with the caller's own key at the latest, also where a later end or none was asked for: a key
@@ -46,6 +50,8 @@ class ApiKeys:
         Raises:
             ScopeExceedsOwner: it would have a right that the caller's own key lacks.
             ExpiryPast: it would have expired already.
+            AlreadyMade: an earlier request with this claim made it, and its answer showed the key.
+            IdempotencyKeyReused.
         """
         token = new_token(request.kind)
         hashed = await self._hasher.hash(token.text)
@@ -56,10 +62,17 @@ class ApiKeys:
         scopes = sorted(right.value for right in principal.permissions) if lacking else request.scopes
         ends = [end for end in (request.expires_at, principal.valid_until) if end is not None]
         request = replace(request, expires_at=min(ends, default=None))
+        row = key_row(scope.organization_id, principal.user_id, token, hashed, request, scopes=scopes)
         async with self._database.transaction(scope) as session:
+            claimed = await idempotency.claim(session, scope, claim, row.id)
+            if claimed != row.id:
+                raise AlreadyMade(
+                    "this request has made a key before, which was shown then and is stored nowhere; "
+                    "if nobody has it, revoke it and make another with another Idempotency-Key",
+                    id=str(claimed),
+                )
             if request.expires_at is not None and request.expires_at <= await now(session):
                 raise ExpiryPast("the expiry lies in the past", expires_at=request.expires_at.isoformat())
-            row = key_row(scope.organization_id, principal.user_id, token, hashed, request, scopes=scopes)
             session.add(row)
             await session.flush()  # created_at is the database's
             audit.record(

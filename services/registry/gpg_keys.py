@@ -2,13 +2,14 @@
 
 from uuid import UUID
 
+from domain.idempotency import Claim
 from domain.ids import new_id
-from domain.registry.errors import GpgKeyRevoked
+from domain.registry.errors import GpgKeyNotFound, GpgKeyRevoked
 from domain.registry.gpg_keys import GpgKey
 from domain.scope import Scope
 from integrations.signatures import read_public_key
 from services.changes import Changes
-from storage import audit
+from storage import audit, idempotency
 from storage.database import Database, now
 from storage.registry import gpg_keys, namespaces
 from storage.registry.tables import GpgKeyRow
@@ -22,33 +23,43 @@ class GpgKeys:
         self._database = database
         self._changes = changes
 
-    async def add(self, scope: Scope, namespace: str, ascii_armor: str) -> tuple[GpgKey, bool]:
+    async def add(
+        self, scope: Scope, namespace: str, ascii_armor: str, claim: Claim | None = None
+    ) -> tuple[GpgKey, bool]:
         """Add a key to a namespace, or bring a known one up to date (prolonged, with another subkey).
+
+        The same claim again changes nothing: what was removed or brought up to date since stays so.
 
         Returns:
             The key, and whether it is new.
 
         Raises:
             GpgKeyInvalid: see integrations.signatures.read_public_key.
-            NamespaceNotFound, GpgKeyRevoked.
+            NamespaceNotFound, GpgKeyRevoked, IdempotencyKeyReused.
+            GpgKeyNotFound: an earlier request with this claim added it, and it was removed since.
         """
         key = read_public_key(ascii_armor)
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, namespace)
-            row, is_new = await gpg_keys.add_or_lock(
-                session,
-                GpgKeyRow(
-                    organization_id=scope.organization_id,
-                    id=new_id(),
-                    namespace=namespace,
-                    fingerprint=key.fingerprint,
-                    key_id=key.key_id,
-                    subkeys=sorted(key.subkeys),
-                    user_ids=key.user_ids,
-                    ascii_armor=key.ascii_armor,
-                    expires_at=key.expires_at,
-                ),
+            new = GpgKeyRow(
+                organization_id=scope.organization_id,
+                id=new_id(),
+                namespace=namespace,
+                fingerprint=key.fingerprint,
+                key_id=key.key_id,
+                subkeys=sorted(key.subkeys),
+                user_ids=key.user_ids,
+                ascii_armor=key.ascii_armor,
+                expires_at=key.expires_at,
             )
+            if await idempotency.claim(session, scope, claim, new.id) != new.id:
+                known = await gpg_keys.find_by_fingerprint(
+                    session, scope.organization_id, namespace, key.fingerprint
+                )
+                if known is None:
+                    raise GpgKeyNotFound("this request added the key before, and it was removed since")
+                return GpgKey.model_validate(known), False
+            row, is_new = await gpg_keys.add_or_lock(session, new)
             if row.revoked_at is not None:
                 raise GpgKeyRevoked("this key was revoked here; sign with another", fingerprint=key.fingerprint)
             row.subkeys = sorted(key.subkeys)

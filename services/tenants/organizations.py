@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
+from domain.errors import AlreadyMade
+from domain.idempotency import Claim
 from domain.identity.keys import KeyKind, new_token
 from domain.identity.permissions import EVERYTHING, Permission
 from domain.identity.principal import Principal
@@ -13,7 +15,7 @@ from domain.scope import PLATFORM, Scope
 from domain.tenants import Organization, OrganizationExists, OrganizationStatus, check_slug
 from services.identity.api_keys import MakeKey, key_row
 from services.identity.hashing import KeyHasher
-from storage import audit
+from storage import audit, idempotency
 from storage.database import Database
 from storage.tenants import organizations
 from storage.tenants.tables import OrganizationRow
@@ -39,14 +41,17 @@ class Organizations:
         self._database = database
         self._hasher = hasher
 
-    async def make(self, scope: Scope, request: MakeOrganization) -> tuple[Organization, str]:
+    async def make(
+        self, scope: Scope, request: MakeOrganization, claim: Claim | None = None
+    ) -> tuple[Organization, str]:
         """Make an organization; give it and the key of its first administrator, which is stored nowhere.
 
         Raises:
-            SlugInvalid, OrganizationExists.
+            SlugInvalid, OrganizationExists, IdempotencyKeyReused.
+            AlreadyMade: an earlier request with this claim made it, and its answer showed the key.
         """
         check_slug(request.slug)
-        return await self._make(scope, request, over_the_platform=False)
+        return await self._make(scope, request, claim, over_the_platform=False)
 
     async def bootstrap(
         self, administrator_email: str, *, keep: Callable[[str], None] = lambda _: None
@@ -65,7 +70,7 @@ class Organizations:
                 return None
         request = MakeOrganization(OPERATORS, "Operators", administrator_email)
         try:
-            _, key = await self._make(Scope(new_id(), PLATFORM), request, over_the_platform=True, keep=keep)
+            _, key = await self._make(Scope(new_id(), PLATFORM), request, None, over_the_platform=True, keep=keep)
         except OrganizationExists:
             return None  # another process was first
         return key
@@ -84,6 +89,7 @@ class Organizations:
         self,
         scope: Scope,
         request: MakeOrganization,
+        claim: Claim | None,
         *,
         over_the_platform: bool,
         keep: Callable[[str], None] = lambda _: None,
@@ -97,6 +103,14 @@ class Organizations:
                 display_name=request.display_name,
                 status=OrganizationStatus.ACTIVE,
             )
+            claimed = await idempotency.claim(session, scope, claim, row.id)
+            if claimed != row.id:
+                raise AlreadyMade(
+                    "this request has made an organization before; its administrator's key was shown then and is "
+                    "stored nowhere: any administrator of it makes another, and if there is none, make another "
+                    "organization",
+                    id=str(claimed),
+                )
             await organizations.add(session, row)
             name = request.administrator_email.split("@")[0]
             user = await organizations.user_of_email(session, request.administrator_email, name)

@@ -1,5 +1,6 @@
 """API keys over HTTP."""
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx2
@@ -63,6 +64,46 @@ class TestMakeApiKey:
         body = {"name": "late", "expires_at": (datetime.now(UTC) - timedelta(seconds=1)).isoformat()}
         answer = await client.post(PATH, json=body, headers=caller.headers)
         assert (answer.status_code, answer.json()["code"]) == (422, "identity.expiry_past")
+
+
+class TestMakeApiKeyAgain:
+    async def test_tells_which_key_the_request_made_and_makes_no_other(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        headers = caller.headers | {"Idempotency-Key": "once"}
+        answers = await asyncio.gather(
+            *(client.post(PATH, json={"name": "pipeline"}, headers=headers) for _ in range(5))
+        )
+        assert sorted(answer.status_code for answer in answers) == [201] + [409] * 4
+        [made] = [answer.json() for answer in answers if answer.status_code == 201]
+        for again in (answer.json() for answer in answers if answer.status_code == 409):
+            assert (again["code"], again["facts"]) == ("platform.already_made", {"id": made["id"]})
+            assert "key" not in again
+        listed = (await client.get(PATH, headers=caller.headers)).json()["items"]
+        assert [key["id"] for key in listed if key["name"] == "pipeline"] == [made["id"]]
+
+    async def test_refuses_another_request_with_the_same_idempotency_key(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        headers = caller.headers | {"Idempotency-Key": "once"}
+        assert (await client.post(PATH, json={"name": "a"}, headers=headers)).status_code == 201
+        answer = await client.post(PATH, json={"name": "b"}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "platform.idempotency_key_reused")
+
+    async def test_a_refused_request_uses_up_no_idempotency_key(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        headers = caller.headers | {"Idempotency-Key": "once"}
+        late = {"name": "a", "expires_at": (datetime.now(UTC) - timedelta(seconds=1)).isoformat()}
+        assert (await client.post(PATH, json=late, headers=headers)).status_code == 422
+        assert (await client.post(PATH, json={"name": "a"}, headers=headers)).status_code == 201
+
+    async def test_another_organization_may_use_the_same_idempotency_key(
+        self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller
+    ) -> None:
+        for who in (caller, stranger):
+            headers = who.headers | {"Idempotency-Key": "once"}
+            assert (await client.post(PATH, json={"name": "a"}, headers=headers)).status_code == 201
 
 
 class TestUseApiKey:

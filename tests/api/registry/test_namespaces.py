@@ -71,6 +71,16 @@ class TestClaimNamespace:
 
 
 class TestListNamespaces:
+    async def test_refuses_another_name_with_the_same_idempotency_key(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        headers, names = caller.headers | {"Idempotency-Key": "once"}, [f"ns{new_id().hex}" for _ in range(2)]
+        answers = [
+            await client.post(NAMESPACES, json={"name": name}, headers=headers) for name in (names[0], *names)
+        ]
+        assert [answer.status_code for answer in answers] == [201, 200, 422]
+        assert answers[2].json()["code"] == "platform.idempotency_key_reused"
+
     async def test_shows_the_callers_in_order_of_claiming(
         self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller
     ) -> None:
@@ -106,6 +116,21 @@ class TestAddGpgKey:
         assert (short.status_code, long.status_code) == (201, 200)
         assert short.json()["id"] == long.json()["id"]
         assert short.json()["expires_at"] < long.json()["expires_at"]
+
+    async def test_the_same_request_again_changes_nothing_and_adds_no_removed_key(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        path, body = f"{NAMESPACES}/{await claim_namespace(client, caller)}/gpg-keys", Signer().public
+        headers = caller.headers | {"Idempotency-Key": "once"}
+        first, second = [await client.post(path, json={"ascii_armor": body}, headers=headers) for _ in range(2)]
+        assert (first.status_code, second.status_code) == (201, 200)
+        assert first.json() == second.json()
+        other = await client.post(path, json={"ascii_armor": Signer().public}, headers=headers)
+        assert (other.status_code, other.json()["code"]) == (422, "platform.idempotency_key_reused")
+        await client.delete(f"{path}/{first.json()['id']}", headers=caller.headers)
+        answer = await client.post(path, json={"ascii_armor": body}, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "registry.gpg_key_not_found")
+        assert (await client.get(path, headers=caller.headers)).json()["items"] == []
 
     async def test_refuses_a_secret_key_and_never_repeats_it(
         self, client: httpx2.AsyncClient, caller: Caller

@@ -35,6 +35,17 @@ class TestMakeOrganization:
         answers = await asyncio.gather(*(client.post(PATH, json=body, headers=operator) for _ in range(10)))
         assert sorted(answer.status_code for answer in answers) == [201] + [409] * 9
 
+    async def test_the_same_request_again_is_told_what_it_made(
+        self, client: httpx2.AsyncClient, operator: dict[str, str]
+    ) -> None:
+        body, headers = an_organization(), operator | {"Idempotency-Key": new_id().hex}
+        made = (await client.post(PATH, json=body, headers=headers)).json()
+        answer = await client.post(PATH, json=body, headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (409, "platform.already_made")
+        assert answer.json()["facts"] == {"id": made["id"]}
+        other = await client.post(PATH, json=an_organization(), headers=headers)
+        assert (other.status_code, other.json()["code"]) == (422, "platform.idempotency_key_reused")
+
     @pytest.mark.parametrize("slug", ["-a", "a-", "A", "a.b", "a" * 64, "admin", "ä", ""])
     async def test_refuses_what_is_no_slug(
         self, client: httpx2.AsyncClient, operator: dict[str, str], slug: str
