@@ -75,6 +75,19 @@ class Envelope:
         except InvalidTag as error:
             raise SealBroken("the sealed value does not open", kind=kind) from error
 
+    async def check_key(self) -> None:
+        """See whether the key-encryption key is the one that the installation's data keys were wrapped with.
+
+        Raises:
+            SealBroken: it is another one.
+            Unavailable.
+        """
+        async with self._database.platform("check the key-encryption key") as session:
+            row = await data_keys.newest_of_all(session)
+            found = None if row is None else (row.organization_id, row.id, row.wrapped)
+        if found is not None:
+            self._unwrap(*found)
+
     async def _make_or_load(self, scope: Scope) -> UUID:
         async with self._making:
             if known := self._newest.get(scope.organization_id):
@@ -105,7 +118,10 @@ class Envelope:
         try:
             key = self._wrapping.decrypt(nonce, sealed, _bound_to(organization_id, "data_key", key_id))
         except InvalidTag as error:
-            raise SealBroken("the key-encryption key is not the one this was stored with") from error
+            raise SealBroken(
+                "the key-encryption key (secrets.key_encryption_key_file) is not the one that this installation's "
+                "data was stored with: restore that file from a backup; a new key opens nothing of it"
+            ) from error
         return AESGCM(key)
 
 

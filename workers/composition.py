@@ -1,6 +1,7 @@
 """Puts the use cases together: the one place that knows what each is made from."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -9,6 +10,7 @@ from typing import Final
 from config.secrets import Secrets
 from config.settings import Settings
 from domain.cursors import CursorSigner
+from domain.errors import Unavailable
 from domain.registry.capability import Capabilities
 from integrations.signatures import SignatureVerifier
 from services.all import Services
@@ -139,6 +141,19 @@ async def open_services(settings: Settings) -> AsyncIterator[Services]:
         )
     finally:
         await database.close()
+
+
+async def check_key(settings: Settings) -> None:
+    """Refuse to serve with another key-encryption key than the data was stored with.
+
+    Without the database nobody can tell, and servers start without one.
+
+    Raises:
+        SealBroken: see Envelope.check_key.
+    """
+    async with open_services(settings) as services:
+        with contextlib.suppress(Unavailable):
+            await services.envelope.check_key()
 
 
 async def listen_to_commits(settings: Settings, services: Services) -> None:

@@ -1,5 +1,6 @@
 """`groundwork api`: the HTTP server."""
 
+import asyncio
 import signal
 import socket
 from typing import Annotated, Final
@@ -15,6 +16,7 @@ from config.loading import load_settings
 from config.logging import configure_logging
 from config.secrets import Secrets
 from workers.composition import (
+    check_key,
     compose,
     listen_to_commits,
     open_blobs,
@@ -51,6 +53,7 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
         timeout_graceful_shutdown=STOP_SECONDS,
     )
     try:
+        asyncio.run(check_key(settings))
         if settings.api.processes > 1:
             Multiprocess(config, [config.bind_socket()]).run()
         else:

@@ -14,8 +14,10 @@ from config.secrets import Secrets
 from config.settings import Settings
 from integrations.temporal_registration import missing_search_attributes
 from integrations.tools import TOOLS, ToolMissing, find_tool, version_of
+from services.secrets import SealBroken
 from storage import inspection
 from storage.migrations.upgrade import current, head
+from workers.composition import check_key
 from workers.temporal_client import connect
 
 OLDEST_POSTGRESQL: Final = 150000
@@ -175,7 +177,17 @@ def secrets(settings: Settings) -> list[Finding]:
         Secrets.read(settings)
     except ValueError as error:
         findings.append(Finding("secrets", str(error), "restore it from the backup; a new one opens nothing old"))
+    else:
+        findings.append(_key(settings))
     return findings
+
+
+def _key(settings: Settings) -> Finding:
+    try:
+        asyncio.run(check_key(settings))
+    except SealBroken as broken:
+        return Finding("key-encryption key", "it opens no data key", broken.detail)
+    return Finding("key-encryption key", "it opens what is stored")
 
 
 def sandbox(settings: Settings) -> list[Finding]:

@@ -13,7 +13,7 @@ from config.loading import load_settings
 from config.logging import configure_logging
 from config.settings import TemporalSettings
 from domain.errors import ErrorKind, PlatformError
-from workers.composition import open_services
+from workers.composition import check_key, open_services
 from workers.serving import QUEUES, serving
 from workers.temporal_client import connect
 
@@ -45,6 +45,7 @@ async def worker(
         raise QueueUnknown(f"there is no queue {', '.join(unknown)}: choose from {', '.join(QUEUES)}")
     settings = load_settings()
     configure_logging(settings.logging)
+    await check_key(settings)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

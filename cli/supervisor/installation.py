@@ -3,15 +3,14 @@
 import asyncio
 import json
 import os
-from pathlib import Path
 from typing import Final
 
 from cli.private_files import write_private
 from cli.servers.migrate import migrate_database
 from cli.supervisor.home import Home
+from cli.supervisor.keys import ensure_keys
 from config.loading import load_settings
-from config.secrets import make_key_file
-from config.settings import CONFIG_FILE, DEVELOPMENT_SECRETS, Settings
+from config.settings import CONFIG_FILE, Settings
 from integrations.embedded.certificates import ensure_certificates
 from integrations.embedded.ports import LOOPBACK
 from integrations.embedded.postgresql import PostgreSQL
@@ -22,7 +21,6 @@ HOSTNAME: Final = "registry.groundwork.test"
 ADMINISTRATOR: Final = "admin@groundwork.test"
 SLOTS: Final = min(5, max(2, os.cpu_count() or 2))
 """Runs at once: each keeps a process warm, and here all of them share the machine with the servers."""
-KEYS: Final = ("key_encryption_key", "pepper", "signing_key")
 
 
 def write_settings(home: Home, postgresql: PostgreSQL, temporal: TemporalServer, *, api_port: int) -> None:
@@ -41,7 +39,7 @@ def write_settings(home: Home, postgresql: PostgreSQL, temporal: TemporalServer,
         },
         "registry": {"hostname": HOSTNAME, "public_url": f"https://{LOOPBACK}:{api_port}"},
         "blobs": {"path": home.path / "blobs"},
-        "secrets": {f"{name}_file": path for name, path in _keys(home).items()},
+        "secrets": {f"{name}_file": path for name, path in ensure_keys(home).items()},
         "api": {
             "host": LOOPBACK,
             "port": api_port,
@@ -76,19 +74,10 @@ def bring_to_life(home: Home) -> None:
 
 async def _bootstrap(settings: Settings, home: Home) -> None:
     async with open_services(settings) as services:
+        await services.envelope.check_key()
         await services.organizations.bootstrap(
             ADMINISTRATOR, keep=lambda key: write_private(home.admin_key_file, key.encode() + b"\n")
         )
-
-
-def _keys(home: Home) -> dict[str, Path]:
-    directory = home.path / DEVELOPMENT_SECRETS
-    directory.mkdir(mode=0o700, exist_ok=True)
-    files = {name: directory / name.replace("_", "-") for name in KEYS}
-    for file in files.values():
-        if not file.exists():
-            make_key_file(file)
-    return files
 
 
 def _toml(value: object) -> str:

@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Final, Protocol
 
 from cli.supervisor.home import Home
+from cli.supervisor.keys import ensure_keys
 from cli.supervisor.log_lines import LogLines
 from cli.supervisor.own_process import OwnProcess
 from domain.errors import PlatformError
@@ -82,6 +83,7 @@ class Supervisor:
             raise failures.exceptions[0] from failures
 
     async def _run(self) -> None:
+        ensure_keys(self._home)  # before there is data: afterwards a missing one is not made any more
         ports = self._home.ports()
         postgresql = PostgreSQL(
             self._home.postgresql, port=ports["postgresql"], output=await self._lines.pipe("postgresql")

@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import Text, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.identity.tables import DataKeyRow
@@ -27,6 +27,13 @@ async def newest_or_add(session: AsyncSession, organization_id: UUID, key_id: UU
     made = DataKeyRow(organization_id=organization_id, id=key_id, version=1, wrapped=wrapped)
     session.add(made)
     return made
+
+
+async def newest_of_all(session: AsyncSession) -> DataKeyRow | None:
+    """Give the installation's newest data key; None where there is none, or not even the table yet."""
+    if await session.scalar(select(cast(func.to_regclass("data_key"), Text))) is None:
+        return None
+    return await session.scalar(select(DataKeyRow).order_by(DataKeyRow.id.desc()).limit(1))
 
 
 async def find(session: AsyncSession, organization_id: UUID, key_id: UUID) -> bytes | None:

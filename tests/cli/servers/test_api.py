@@ -1,5 +1,6 @@
 """`groundwork api` as the process it is: it serves, stops in good order, and says why it can't start."""
 
+import base64
 import contextlib
 import os
 import signal
@@ -12,7 +13,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from config.secrets import make_key_file
+from config.secrets import Secrets
 from integrations.embedded.ports import LOOPBACK, free_port
 from integrations.embedded.postgresql import PostgreSQL
 
@@ -50,7 +51,7 @@ class Api:
 
 
 @pytest.fixture
-def start(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[Start]:
+def start(postgresql: PostgreSQL, secrets: Secrets, tmp_path: Path) -> Iterator[Start]:
     """Give a function that starts the command; what still runs at the end is killed."""
     environment = {
         "GROUNDWORK_ENVIRONMENT": "development",
@@ -62,7 +63,7 @@ def start(postgresql: PostgreSQL, tmp_path: Path) -> Iterator[Start]:
         "GROUNDWORK_RUNNER__SANDBOX": "none",
     }
     for name in ("key_encryption_key", "pepper", "signing_key"):
-        make_key_file(tmp_path / name)
+        (tmp_path / name).write_bytes(base64.b64encode(getattr(secrets, name)))
         environment[f"GROUNDWORK_SECRETS__{name.upper()}_FILE"] = str(tmp_path / name)
     with contextlib.ExitStack() as stack:
 

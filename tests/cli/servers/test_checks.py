@@ -1,5 +1,7 @@
 """What doctor finds: each thing that can be wrong is made wrong, and the finding says what to do."""
 
+import asyncio
+import base64
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,10 +9,11 @@ from pathlib import Path
 import psycopg
 import pytest
 from pydantic import SecretStr
+from sqlalchemy import text
 
 from cli.servers import checks
 from cli.servers.checks import Finding
-from config.secrets import make_key_file
+from config.secrets import Secrets, make_key_file
 from config.settings import (
     BlobSettings,
     DatabaseSettings,
@@ -20,22 +23,27 @@ from config.settings import (
     Settings,
     TemporalSettings,
 )
+from domain.scope import PLATFORM as PLATFORM_ACTOR
+from domain.scope import Scope
 from integrations.embedded.ports import LOOPBACK, free_port
 from integrations.embedded.postgresql import APP, OWNER, PLATFORM, PostgreSQL
 from integrations.embedded.temporal import TemporalServer
 from integrations.tools import ToolMissing
+from services.secrets import SealBroken
 from storage.migrations.upgrade import upgrade
+from workers.composition import check_key, open_database, open_services
 
 pytestmark = pytest.mark.servers
 Given = Callable[..., Settings]
 
 
 @pytest.fixture
-def given(postgresql: PostgreSQL, tmp_path: Path) -> Given:
+def given(postgresql: PostgreSQL, secrets: Secrets, tmp_path: Path) -> Given:
     """Give the settings of an installation with nothing wrong, changed where a test says so."""
     keys = {name: tmp_path / name for name in ("key_encryption_key", "pepper", "signing_key")}
-    for path in keys.values():
-        make_key_file(path)
+    for name, path in keys.items():
+        path.write_bytes(base64.b64encode(getattr(secrets, name)))
+        path.chmod(0o600)
 
     def _given(database: str | None = None, **changes: object) -> Settings:
         urls = (
@@ -64,6 +72,16 @@ def given(postgresql: PostgreSQL, tmp_path: Path) -> Given:
 
 def by_name(findings: list[Finding]) -> dict[str, Finding]:
     return {finding.name: finding for finding in findings}
+
+
+async def seal_something(settings: Settings) -> None:
+    async with open_services(settings) as services:
+        await services.organizations.bootstrap("you@example.com")
+        database = open_database(settings)
+        async with database.platform("find the operators") as session:
+            organization_id = (await session.execute(text("SELECT id FROM organization"))).scalar_one()
+        await database.close()
+        await services.envelope.seal(Scope(organization_id, PLATFORM_ACTOR), "a-kind", "a-thing", b"a secret")
 
 
 class TestRoles:
@@ -136,6 +154,21 @@ class TestSecrets:
         (tmp_path / "pepper").chmod(0o644)
         finding = by_name(checks.secrets(given()))["secret pepper"]
         assert (finding.ok, finding.advice) == (False, f"chmod 600 {tmp_path / 'pepper'}")
+
+    def test_a_key_that_opens_nothing_of_what_is_stored_is_found(
+        self, given: Given, empty_database: str, postgresql: PostgreSQL, tmp_path: Path
+    ) -> None:
+        upgrade(postgresql.url(OWNER, empty_database))
+        settings = given(empty_database)
+        asyncio.run(seal_something(settings))
+        assert by_name(checks.secrets(settings))["key-encryption key"].ok
+        (tmp_path / "key_encryption_key").unlink()
+        make_key_file(tmp_path / "key_encryption_key")
+        finding = by_name(checks.secrets(settings))["key-encryption key"]
+        assert not finding.ok
+        assert "restore that file from a backup" in finding.advice
+        with pytest.raises(SealBroken, match="key_encryption_key_file"):
+            asyncio.run(check_key(settings))
 
     def test_a_file_that_holds_no_key_is_found(self, given: Given, tmp_path: Path) -> None:
         (tmp_path / "pepper").write_text("changeme")
