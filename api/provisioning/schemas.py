@@ -29,7 +29,7 @@ class ModuleChoice(BaseModel, extra="forbid"):
 
 
 class RunCreate(BaseModel, extra="forbid"):
-    """A run to submit. What is left out of module and inputs is as in the deployment's last run."""
+    """A run to submit. Of module, inputs and secret inputs each that is left out is the last run's, as a whole."""
 
     deployment: DeploymentName = Field(description="Name of the deployment; it is made with its first run.")
     operation: StepOperation = StepOperation.APPLY
@@ -38,7 +38,9 @@ class RunCreate(BaseModel, extra="forbid"):
     environment: EnvironmentName | None = Field(
         default=None, description=f"Of a new deployment; `{DEVELOPMENT}` by default. It can't change later."
     )
-    inputs: Inputs | None = Field(default=None, description="Values of the module's variables.")
+    inputs: Inputs | None = Field(
+        default=None, description="Values of the module's variables: all of them, or null to keep the last run's."
+    )
     secret_inputs: Inputs | None = Field(
         default=None,
         description="Values that are kept encrypted, given to the CLI by environment, and never shown.",

@@ -10,6 +10,7 @@ from cyclopts import CycloptsError
 from domain.errors import ErrorKind, PlatformError
 
 UNAUTHENTICATED = 401
+FORBIDDEN = 403
 SERVER_ERRORS = 500
 
 
@@ -45,6 +46,20 @@ class FileUnusable(PlatformError):
 
     kind = ErrorKind.INVALID
     code = "client.file_unusable"
+
+
+class NothingFound(PlatformError):
+    """Nothing goes by what was typed."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "client.nothing_found"
+
+
+class SeveralFound(PlatformError):
+    """What was typed is the beginning of several ids: write more of the one that is meant."""
+
+    kind = ErrorKind.CONFLICT
+    code = "client.several_found"
 
 
 def usage(sentence: str) -> CycloptsError:

@@ -7,6 +7,7 @@ from cli.client.api import Document
 from cli.client.showing import Column, coloured, moment, shown
 
 AWAITING_APPROVAL: Final = "awaiting_approval"
+WORKING: Final = frozenset({"planning", "applying", "recovering"})
 NEXT: Final = {
     AWAITING_APPROVAL: "groundwork run plan {0}, then `run approve` or `run reject`",
     "needs_attention": "groundwork run logs {0}, set things right, then `run acknowledge`",
@@ -23,7 +24,7 @@ def in_words(run: Document) -> str:
         "operation": run["operation"],
         "state": run["state"],
         "changes": changes(run),
-        "progress": progress(run) if run["finished_at"] is None else None,
+        "progress": progress(run) if run["state"] in WORKING else None,
         "in line": run["queue_position"],
         "reason": run["decision_reason"],
         "error": run["error_message"],

@@ -2,13 +2,13 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final, Literal
-from uuid import UUID
 
 from cyclopts import App, Parameter
 from cyclopts.validators import Number
 from pydantic import JsonValue
 
 from cli.client.api import Api
+from cli.client.finding import find_api_key
 from cli.client.showing import PEOPLE, ClientOutput, Column, key_state, moment
 from cli.output import examples
 
@@ -49,7 +49,7 @@ def list_keys(
 @keys.command(
     help_epilogue=examples(
         "groundwork keys create laptop",
-        "groundwork keys create pipeline --kind service --scope module:publish --days 90 > key",
+        "(umask 077; groundwork keys create pipeline --kind service --scope module:publish --days 90 > new.key)",
     )
 )
 def create(
@@ -77,8 +77,14 @@ def create(
 
 
 @keys.command(help_epilogue=examples("groundwork keys revoke 01932b0c-0000-7000-8000-000000000000"))
-def revoke(key: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
+def revoke(
+    key: Annotated[str, Parameter(help="Its id, or the beginning of it.")],
+    /,
+    *,
+    output: ClientOutput = PEOPLE,
+) -> None:
     """Revoke an API key: every server refuses it within a second."""
     with Api.of_caller() as api:
-        api.delete(f"{PATH}/{key}")
-    output.noun({"id": str(key)}, f"revoked {key}")
+        found = find_api_key(api, key)
+        api.delete(f"{PATH}/{found}")
+    output.noun({"id": found}, f"revoked {found}")

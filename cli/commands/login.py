@@ -3,18 +3,16 @@
 import getpass
 import sys
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import Parameter
 from pydantic import SecretStr
 
 from cli.client.api import Api
-from cli.client.errors import RequestRefused, usage
+from cli.client.errors import FORBIDDEN, RequestRefused, usage
 from cli.client.profile import Profile, checked_url, store
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
 from domain.identity.keys import read_token
-
-FORBIDDEN: Final = 403
 
 
 def login(

@@ -2,22 +2,26 @@
 
 from pathlib import Path
 from typing import Annotated, Final, Literal
-from uuid import UUID
 
 from cyclopts import App, Parameter
 from pydantic import JsonValue
 
 from cli.client.api import Api
-from cli.client.errors import usage
-from cli.client.run_inputs import read_inputs, read_secrets, split_pair
-from cli.client.run_log import StateSeen, follow
+from cli.client.errors import ServerUnreachable, usage
+from cli.client.finding import find_run
+from cli.client.run_inputs import dropped_inputs, read_inputs, read_secrets, split_pair
+from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
 from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
 from cli.output import examples
 
 PATH: Final = "/api/v1/runs"
 SUCCEEDED: Final = frozenset({"applied", "planned"})
+CANCELED: Final = "canceled"
 EXAMPLE_ID: Final = "01932b0c-0000-7000-8000-000000000000"
+RunId = Annotated[
+    str, Parameter(name="RUN", help="Its id, the beginning of it, or a deployment, whose last run it is.")
+]
 Limit = Annotated[int | None, Parameter(help="How many at most; all by default.")]
 Reason = Annotated[str | None, Parameter(help="Why, for whoever looks at the run later.")]
 
@@ -61,7 +65,10 @@ def submit(
     follow: Annotated[bool, Parameter(negative="", help="Show the log; fail if the run does.")] = False,
     output: ClientOutput = PEOPLE,
 ) -> int:
-    """Submit a run. What is left out of module and inputs is as in the deployment's last run."""
+    """Submit a run. Without a module it takes the one of the deployment's last run.
+
+    Inputs are given whole: all of them, or none to keep the last run's. The same goes for secret inputs.
+    """
     if (module is None) != (version is None):
         raise usage("a module is named with its version, as in demo/environment/local 1.0.0")
     tags: dict[str, JsonValue] = dict(split_pair(pair, "--tag") for pair in tag or ())
@@ -78,6 +85,10 @@ def submit(
     }
     with Api.of_caller() as api:
         made = api.post(PATH, body)
+        if body["inputs"] is not None or body["secret_inputs"] is not None:
+            dropped = dropped_inputs(api, made)
+            if dropped:
+                output.progress(f"without {', '.join(dropped)} of the last run: inputs are given whole")
         if not follow:
             output.noun(made, f"submitted {made['id']}: watch it with `groundwork run logs {made['id']}`")
             return 0
@@ -104,16 +115,16 @@ def list_runs(
 
 
 @run.command(help_epilogue=examples(f"groundwork run status {EXAMPLE_ID}"))
-def status(run_id: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
+def status(run_id: RunId, /, *, output: ClientOutput = PEOPLE) -> None:
     """Show where a run is, and what to do next."""
     with Api.of_caller() as api:
-        found = api.get(f"{PATH}/{run_id}")
+        found = api.get(f"{PATH}/{find_run(api, run_id)}")
     output.noun(found, in_words(found))
 
 
 @run.command(help_epilogue=examples(f"groundwork run logs {EXAMPLE_ID}"))
 def logs(
-    run_id: UUID,
+    run_id: RunId,
     /,
     *,
     follow: Annotated[bool, Parameter(help="Wait for more until the run ends.")] = True,
@@ -121,17 +132,18 @@ def logs(
 ) -> None:
     """Show a run's log, and follow it until the run ends. A connection that breaks is made again."""
     with Api.of_caller() as api:
+        found = find_run(api, run_id)
         if follow:
-            _watch(api, str(run_id), output)
+            _watch(api, found, output)
         else:
-            print(without_controls(api.text(f"{PATH}/{run_id}/logs.txt")), end="")
+            print(without_controls(api.text(f"{PATH}/{found}/logs.txt")), end="")
 
 
 @run.command(help_epilogue=examples(f"groundwork run plan {EXAMPLE_ID}"))
-def plan(run_id: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
+def plan(run_id: RunId, /, *, output: ClientOutput = PEOPLE) -> None:
     """Show the plan that waits for approval, or that was decided about."""
     with Api.of_caller() as api:
-        found = api.get(f"{PATH}/{run_id}/plan")
+        found = api.get(f"{PATH}/{find_run(api, run_id)}/plan")
     output.noun(found, without_controls(found["text"]).rstrip("\n"), id_field="sha256")
 
 
@@ -139,7 +151,7 @@ def plan(run_id: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
     help_epilogue=examples(f"groundwork run outputs {EXAMPLE_ID}", f"groundwork run outputs {EXAMPLE_ID} --reveal")
 )
 def outputs(
-    run_id: UUID,
+    run_id: RunId,
     /,
     *,
     reveal: Annotated[
@@ -149,42 +161,59 @@ def outputs(
 ) -> None:
     """Show what a run came to."""
     with Api.of_caller() as api:
+        path = f"{PATH}/{find_run(api, run_id)}/outputs"
         if reveal:
-            found = api.post(f"{PATH}/{run_id}/outputs/reveal")["values"]
+            found = api.post(f"{path}/reveal")["values"]
             items = [{"name": name, "value": value} for name, value in found.items()]
         else:
-            items = api.listed(f"{PATH}/{run_id}/outputs")
+            items = api.listed(path)
     output.listing(items, OUTPUT_COLUMNS, empty="no outputs", id_field="name")
 
 
 @run.command(help_epilogue=examples(f"groundwork run cancel {EXAMPLE_ID}"))
-def cancel(run_id: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
+def cancel(run_id: RunId, /, *, output: ClientOutput = PEOPLE) -> None:
     """Ask a run to stop. What it has made by then stays in the state."""
-    _decide(run_id, "cancel", None, f"asked {run_id} to stop", output)
+    _decide(run_id, "cancel", None, output, said="asked {} to stop", done="canceled")
 
 
 @run.command(help_epilogue=examples(f"groundwork run approve {EXAMPLE_ID} --reason 'as discussed'"))
-def approve(run_id: UUID, /, *, reason: Reason = None, output: ClientOutput = PEOPLE) -> None:
+def approve(run_id: RunId, /, *, reason: Reason = None, output: ClientOutput = PEOPLE) -> None:
     """Let a run's plan be applied."""
-    _decide(run_id, "approve", {"reason": reason}, f"approved {run_id}", output)
+    _decide(run_id, "approve", {"reason": reason}, output, said="approved {}", done="approved")
 
 
 @run.command(help_epilogue=examples(f"groundwork run reject {EXAMPLE_ID} --reason 'wrong region'"))
-def reject(run_id: UUID, /, *, reason: Reason = None, output: ClientOutput = PEOPLE) -> None:
+def reject(run_id: RunId, /, *, reason: Reason = None, output: ClientOutput = PEOPLE) -> None:
     """End a run without applying its plan."""
-    _decide(run_id, "reject", {"reason": reason}, f"rejected {run_id}", output)
+    _decide(run_id, "reject", {"reason": reason}, output, said="rejected {}", done="rejected")
 
 
 @run.command(help_epilogue=examples(f"groundwork run acknowledge {EXAMPLE_ID}"))
-def acknowledge(run_id: UUID, /, *, output: ClientOutput = PEOPLE) -> None:
+def acknowledge(run_id: RunId, /, *, output: ClientOutput = PEOPLE) -> None:
     """Say that what a run in need of attention left was looked after: its deployment may be changed again."""
-    _decide(run_id, "acknowledge", None, f"acknowledged {run_id}", output)
+    _decide(run_id, "acknowledge", None, output, said="acknowledged {}", done="acknowledged")
 
 
-def _decide(run_id: UUID, verb: str, body: JsonValue, said: str, output: ClientOutput) -> None:
+def _decide(words: str, verb: str, body: JsonValue, output: ClientOutput, *, said: str, done: str) -> None:
     with Api.of_caller() as api:
+        run_id = find_run(api, words)
         found = api.post(f"{PATH}/{run_id}/{verb}", body)
-    output.noun(found, f"{said}: see what comes of it with `groundwork run logs {run_id}`")
+    if _was_done_before(verb, found["state"]):
+        human = f"{run_id} was {done} before; it is {found['state']}"
+    else:
+        human = f"{said.format(run_id)}: see what comes of it with `groundwork run logs {run_id}`"
+    output.noun(found, human)
+
+
+def _was_done_before(verb: str, state: str) -> bool:
+    """Tell by the state in which a decision finds a run; the run moves only after it."""
+    match verb:
+        case "approve" | "reject":
+            return state != AWAITING_APPROVAL
+        case "cancel":
+            return state == CANCELED
+        case _:
+            return False
 
 
 def _watch(api: Api, run_id: str, output: ClientOutput) -> int:
@@ -192,15 +221,23 @@ def _watch(api: Api, run_id: str, output: ClientOutput) -> int:
     state = ""
     try:
         for news in follow(api, run_id):
-            if isinstance(news, StateSeen):
-                state = news.state
-                output.progress(f"{run_id} is {state}")
-                if state == AWAITING_APPROVAL:
-                    output.progress(f"see `groundwork run plan {run_id}`, then `groundwork run approve {run_id}`")
-            elif not (output.json or output.quiet):
-                print(without_controls(news.text), flush=True)
+            match news:
+                case StateSeen():
+                    state = news.state
+                    output.progress(f"{run_id} is {state}")
+                    if state == AWAITING_APPROVAL:
+                        output.progress(
+                            f"see `groundwork run plan {run_id}`, then `groundwork run approve {run_id}`"
+                        )
+                case ConnectionLost():
+                    output.progress("connection lost, trying again")
+                case LogText() if not (output.json or output.quiet):
+                    print(without_controls(news.text), flush=True)
     except KeyboardInterrupt:
         output.progress(f"the run goes on: `groundwork run cancel {run_id}` stops it")
+        raise
+    except ServerUnreachable:
+        output.progress(f"the run goes on: `groundwork run logs {run_id} --follow`")
         raise
     found = api.get(f"{PATH}/{run_id}")
     if output.json or output.quiet:

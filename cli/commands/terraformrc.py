@@ -18,19 +18,19 @@ DEFAULT_FILE: Final = Path("~/.terraformrc")
 
 def terraformrc(
     *,
-    write: Annotated[bool, Parameter(negative="", help="Write the file, for this user alone.")] = False,
+    write: Annotated[bool, Parameter(negative="", help="Write ~/.terraformrc, for this user alone.")] = False,
     print_: Annotated[
         bool, Parameter(name="--print", negative="", help="Print it, key included; the default.")
     ] = False,
-    file: Annotated[Path, Parameter(help="Which file to write.")] = DEFAULT_FILE,
+    file: Annotated[Path | None, Parameter(help="Write this file instead.")] = None,
     output: ClientOutput = PEOPLE,
 ) -> None:
     """Make the CLI configuration of terraform and tofu: where the registry answers, and your key for it.
 
     A file that was not written by this command is left alone.
     """
-    if write and print_:
-        raise usage("--write and --print can't be meant at once")
+    if print_ and (write or file is not None):
+        raise usage("--print, and --write or --file, can't be meant at once")
     profile = current_profile()
     with Api(profile) as api:
         hostname = api.get("/version")["registry_hostname"]
@@ -41,13 +41,13 @@ def terraformrc(
         if profile.ca is not None
         else ""
     )
-    if not write:
+    if not write and file is None:
         output.result({"hostname": hostname, "content": content}, content.rstrip("\n"))
     else:
-        target = file.expanduser()
+        target = (file or DEFAULT_FILE).expanduser()
         _write(target, content)
         output.noun({"hostname": hostname, "file": str(target)}, f"wrote {target}", id_field="file")
-        if file != DEFAULT_FILE:
+        if file is not None:
             output.progress(f"the tools read it with TF_CLI_CONFIG_FILE={target} in their environment")
     if advice:
         output.progress(advice)

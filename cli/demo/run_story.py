@@ -7,7 +7,7 @@ import httpx2
 from pydantic import JsonValue
 
 from cli.client.api import Document
-from cli.client.run_log import LogText, StateSeen, follow
+from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
 from cli.demo.member import Member
 from cli.demo.registry_story import SOURCE, VERSION
 from cli.demo.telling import CheckFailed, check
@@ -75,6 +75,8 @@ def cancel_half_way(member: Member) -> None:
             member.teller.say("\n".join(filter(HAPPENING.search, news.text.splitlines())))
             if "time_sleep" in news.text and "Creating" in news.text:
                 break
+            continue
+        if isinstance(news, ConnectionLost):
             continue
         member.teller.say(f"run {run} is {news.state}")
         if news.final:

@@ -70,6 +70,15 @@ class TestRevoke:
         listed = json.loads((await administrator("keys", "list", "--json")).out)
         assert [key["revoked_at"] is not None for key in listed if key["id"] == made["id"]] == [True]
 
+    async def test_takes_the_beginning_of_an_id(self, administrator: Commands) -> None:
+        made = json.loads((await administrator("keys", "create", "lost", "--json")).out)
+        assert (await administrator("keys", "revoke", made["id"][:-1])).out == f"revoked {made['id']}\n"
+
+    async def test_of_a_beginning_that_no_id_has_is_refused(self, administrator: Commands) -> None:
+        done = await administrator("keys", "revoke", "ffff")
+        assert done.code == 1
+        assert done.err == "groundwork: no id begins with ffff among the organization's API keys\n"
+
     async def test_of_an_unknown_key_is_refused(self, administrator: Commands) -> None:
         done = await administrator("keys", "revoke", "01932b0c-0000-7000-8000-000000000000")
         assert done.code == 1

@@ -73,6 +73,24 @@ class TestSubmit:
         made = json.loads((await administrator("run", "submit", "--name", "one", "--json")).out)
         assert (made["module_source"], made["inputs"]) == (module.source, {"name": "anna"})
 
+    async def test_says_which_inputs_of_the_last_run_are_left_out(
+        self, administrator: Commands, module: Published, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TF_VAR_password", "hunter2")
+        words = ("run", "submit", module.source, module.version, "--name", "one", "--input", "name=anna")
+        assert (await administrator(*words, "--input", "size=2", "--secret-input", "password")).err == ""
+        await administrator("run", "submit", "--name", "one", "--operation", "plan", "--input", "name=otto")
+        done = await administrator("run", "submit", "--name", "one", "--input", "name=otto")
+        assert done.err == "without size of the last run: inputs are given whole\n"
+        assert (await administrator("run", "submit", "--name", "one")).err == ""
+
+    async def test_says_so_when_there_is_no_deployment_whose_module_it_could_take(
+        self, administrator: Commands
+    ) -> None:
+        done = await administrator("run", "submit", "--name", "nothing-yet")
+        assert "there is no such deployment yet: name the module" in done.err
+        assert "deployment: nothing-yet" in done.err
+
     async def test_refuses_a_module_without_a_version(self, administrator: Commands) -> None:
         done = await administrator("run", "submit", "a/b/c", "--name", "one")
         assert done.code == 2
@@ -119,8 +137,36 @@ class TestStatus:
         assert (done.code, done.out) == (1, "")
         assert len(done.err.splitlines()) == 1
 
-    async def test_needs_an_id(self, administrator: Commands) -> None:
-        assert (await administrator("run", "status", "one")).code == 2
+    async def test_takes_the_beginning_of_an_id_or_the_deployment_of_the_last_run(
+        self, administrator: Commands, module: Published
+    ) -> None:
+        words = ("run", "submit", module.source, module.version, "--quiet", "--name")
+        [first] = (await administrator(*words, "one")).lines
+        [second] = (await administrator(*words, "one")).lines
+        [other] = (await administrator(*words, "other")).lines
+        assert (await administrator("run", "status", "one", "-q")).lines == [second]
+        for run in (first, second, other):
+            assert (await administrator("run", "status", run[:-1].upper(), "-q")).lines == [run]
+
+    async def test_says_so_when_a_beginning_is_that_of_several(
+        self, administrator: Commands, module: Published
+    ) -> None:
+        words = ("run", "submit", module.source, module.version, "--quiet", "--name")
+        [first] = (await administrator(*words, "one")).lines
+        [second] = (await administrator(*words, "other")).lines
+        done = await administrator("run", "cancel", first[:4])
+        assert done.code == 1
+        assert done.err == (f"groundwork: 2 ids begin with {first[:4]} ({second}, {first}): write more of it\n")
+
+    @pytest.mark.parametrize("words", ["one", "0", "zzzz", ""])
+    async def test_says_so_when_nothing_is_meant(
+        self, administrator: Commands, module: Published, words: str
+    ) -> None:
+        await administrator("run", "submit", module.source, module.version, "--name", "another")
+        done = await administrator("run", "status", words)
+        assert done.code == 1
+        assert "and none of them is of a deployment of this name" in done.err
+        assert len(done.err.splitlines()) == 1
 
 
 @pytest.mark.usefixtures("worker")
@@ -139,10 +185,13 @@ class TestWhole:
         words = (module.source, module.version, "--name", "one", "--input", "name=anna", "--quiet")
         [run] = (await administrator("run", "submit", *words, "--secret-input", "password")).lines
         await self.awaits_approval(run)
-        assert "groundwork run plan" in (await administrator("run", "status", run)).out
+        status = (await administrator("run", "status", run)).out
+        assert "groundwork run plan" in status
+        assert "progress" not in status
         assert "terraform_data.thing will be created" in (await administrator("run", "plan", run)).out
         assert (await administrator("run", "approve", run, "--reason", "good")).code == 0
         followed = await administrator("run", "logs", run)
+        assert (await administrator("run", "approve", run)).out == f"{run} was approved before; it is applied\n"
         assert "Creation complete" in followed.out
         assert (await administrator("run", "outputs", run)).lines == ["greeting\thello anna", "login\t(sensitive)"]
         assert (await administrator("run", "outputs", run, "--reveal")).lines == ["login\thunter2"]

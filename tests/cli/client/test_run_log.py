@@ -12,7 +12,7 @@ from pydantic import SecretStr
 from cli.client.api import Api
 from cli.client.errors import RequestRefused, ServerUnreachable
 from cli.client.profile import Profile
-from cli.client.run_log import LogText, StateSeen, follow
+from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
 from tests.fixtures.https import HttpsServer, serve
 
 pytestmark = pytest.mark.servers
@@ -55,7 +55,7 @@ def api(server: HttpsServer) -> Iterator[Api]:
         yield made
 
 
-async def followed(api: Api) -> list[LogText | StateSeen]:
+async def followed(api: Api) -> list[LogText | StateSeen | ConnectionLost]:
     return await asyncio.to_thread(lambda: list(follow(api, "a-run")))
 
 
@@ -88,6 +88,18 @@ class TestFollow:
     async def test_waits_for_a_server_that_is_being_restarted(self, script: Script, api: Api) -> None:
         script.answers = [503, 502, END]
         assert await followed(api) == [StateSeen("applied", final=True)]
+
+    async def test_says_once_that_the_server_is_away(
+        self, script: Script, api: Api, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("cli.client.run_log.SAID_AFTER", 0)
+        script.answers = [503, 503, "event: log\nid: 1:4\ndata: one\n\n", 503, END]
+        assert await followed(api) == [
+            ConnectionLost(),
+            LogText("one"),
+            ConnectionLost(),
+            StateSeen("applied", final=True),
+        ]
 
     async def test_gives_a_server_up_that_does_not_come_back(
         self, server: HttpsServer, monkeypatch: pytest.MonkeyPatch

@@ -48,8 +48,16 @@ class TestTerraformrc:
         assert f"{file} holds other settings" in done.err
         assert file.read_text() == 'plugin_cache_dir = "/cache"\n'
 
-    async def test_can_not_be_written_and_printed_at_once(self, administrator: Commands) -> None:
-        assert (await administrator("terraformrc", "--write", "--print")).code == 2
+    async def test_is_written_into_the_file_that_is_named(self, administrator: Commands, tmp_path: Path) -> None:
+        done = await administrator("terraformrc", "--file", tmp_path / "t.rc")
+        assert (done.code, done.out) == (0, f"wrote {tmp_path / 't.rc'}\n")
+        assert stat.S_IMODE((tmp_path / "t.rc").stat().st_mode) == 0o600
+
+    @pytest.mark.parametrize("words", [("--write", "--print"), ("--file", "t.rc", "--print")])
+    async def test_can_not_be_written_and_printed_at_once(
+        self, administrator: Commands, words: tuple[str, ...]
+    ) -> None:
+        assert (await administrator("terraformrc", *words)).code == 2
 
     async def test_gives_its_facts_as_json(self, administrator: Commands, tmp_path: Path) -> None:
         done = await administrator("terraformrc", "--write", "--file", tmp_path / "t.rc", "--json")

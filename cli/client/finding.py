@@ -1,0 +1,65 @@
+"""Things found by what a person types of them: an id, its beginning, or the name of a deployment."""
+
+from collections.abc import Iterable
+from itertools import islice
+from typing import Final
+from uuid import UUID
+
+from cli.client.api import Api, Document
+from cli.client.errors import NothingFound, SeveralFound
+
+RUNS: Final = "/api/v1/runs"
+API_KEYS: Final = "/api/v1/api-keys"
+NEWEST: Final = 1000
+"""Runs that are looked through; an older one is named by its whole id."""
+SHORTEST: Final = 4
+NAMED: Final = 3
+
+
+def find_run(api: Api, words: str) -> str:
+    """Give the id of a run, by its id, the beginning of it, or the name of the deployment whose last run it is.
+
+    Raises:
+        NothingFound, SeveralFound.
+    """
+    if (whole := _whole_id(words)) is not None:
+        return whole
+    ids = []
+    for run in islice(api.items(RUNS), NEWEST):
+        if run["deployment_name"] == words:  # the newest comes first
+            return str(run["id"])
+        ids.append(str(run["id"]))
+    return _only(words, ids, f"the newest {NEWEST} runs, and none of them is of a deployment of this name")
+
+
+def find_api_key(api: Api, words: str) -> str:
+    """Give the id of an API key, by its id or the beginning of it.
+
+    Raises:
+        NothingFound, SeveralFound.
+    """
+    return _whole_id(words) or _only(words, _ids(api.items(API_KEYS)), "the organization's API keys")
+
+
+def _ids(items: Iterable[Document]) -> list[str]:
+    return [str(item["id"]) for item in items]
+
+
+def _whole_id(words: str) -> str | None:
+    try:
+        return str(UUID(words))
+    except ValueError:
+        return None
+
+
+def _only(words: str, ids: list[str], searched: str) -> str:
+    beginning = words.lower()
+    found = [known for known in ids if len(words) >= SHORTEST and known.startswith(beginning)]
+    match found:
+        case [one]:
+            return one
+        case []:
+            raise NothingFound(f"no id begins with {words} among {searched}")
+        case _:
+            named = ", ".join(found[:NAMED]) + (", ..." if len(found) > NAMED else "")
+            raise SeveralFound(f"{len(found)} ids begin with {words} ({named}): write more of it")
