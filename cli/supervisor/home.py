@@ -2,6 +2,8 @@
 
 import fcntl
 import os
+import shlex
+import sysconfig
 import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,15 +93,18 @@ class Home:
     def in_words(self) -> str:
         """Write the facts for people, with what to try first."""
         facts = self.facts()
+        commands = shlex.quote(sysconfig.get_path("scripts"))
+        authority, key = map(shlex.quote, (facts["certificate authority"], str(self.admin_key_file)))
         return "\n".join(
             [
                 *(f"  {name:<22} {value}" for name, value in facts.items()),
                 "",
                 "Try:",
-                f"  groundwork login {facts['api']} --ca {facts['certificate authority']} < {self.admin_key_file}",
+                f"  export PATH={commands}:$PATH",
+                f"  groundwork login {facts['api']} --ca {authority} < {key}",
                 "  groundwork namespaces claim NAMESPACE",
                 "  groundwork publish module DIR --namespace NAMESPACE --name NAME --system aws --version 1.0.0",
                 "  groundwork run submit NAMESPACE/NAME/aws 1.0.0 --name first --follow",
-                f"  GROUNDWORK_CONFIG_FILE={self.settings_file} groundwork doctor",
+                f"  GROUNDWORK_CONFIG_FILE={shlex.quote(str(self.settings_file))} groundwork doctor",
             ]
         )
