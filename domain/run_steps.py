@@ -64,7 +64,7 @@ class ExitClass(StrEnum):
 
     A CLI that finished its work although it had been told to stop has succeeded; `interrupted`, `timed_out`
     and `lost_lease` are for one that stopped, `killed` for one that a signal ended: ours after the grace, or
-    anybody's.
+    anybody's. `lost_lease` is also an apply whose newest state could not be stored, however it ended.
     """
 
     SUCCEEDED = "succeeded"
@@ -157,7 +157,10 @@ class StepOutcome(BaseModel, frozen=True):
 
 
 class StepOutput(BaseModel, frozen=True):
-    """One output value of the root module."""
+    """One output value of the root module, kept as it is, with a NUL in a text too.
+
+    Only half a surrogate pair, which no CLI writes and which is no text, is U+FFFD instead.
+    """
 
     value: JsonValue = Field(repr=False)
     type: JsonValue

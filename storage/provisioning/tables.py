@@ -6,6 +6,7 @@ from uuid import UUID
 
 from sqlalchemy import (
     ARRAY,
+    JSON,
     BigInteger,
     CheckConstraint,
     ForeignKeyConstraint,
@@ -347,9 +348,10 @@ class RunOutputRow(Base):
     name: Mapped[str] = mapped_column(primary_key=True)
     step_id: Mapped[UUID]
     sensitive: Mapped[bool]
-    type: Mapped[Any] = mapped_column(JSONB)
+    # JSON as text: JSONB has no NUL, and what a module gives out is kept as it is.
+    type: Mapped[Any] = mapped_column(JSON)
     # JSON's null is a value like others; SQL's NULL is for sensitive ones.
-    value: Mapped[Any | None] = mapped_column(JSONB)
+    value: Mapped[Any | None] = mapped_column(JSON)
     sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
 
 

@@ -6,17 +6,23 @@ from typing import Final, TypeVar
 
 import structlog
 
+from domain.errors import ErrorKind, PlatformError
 from workers.runner.recorder import LeaseLost
 
 T = TypeVar("T")
 
 _FIRST_WAIT: Final = 0.1
 _LONGEST_WAIT: Final = 2.0
+_MOST_REFUSALS: Final = 3  # two writers that got in each other's way do not do so again and again
 log = structlog.get_logger(__name__)
 
 
 class NotKept(Exception):
     """The database did not answer in time; what was to be stored is still in the step's folder."""
+
+
+class Refused(Exception):
+    """What was to be stored can't be, now or later. The text says why, without anything of what it was."""
 
 
 class Keeping:
@@ -33,22 +39,27 @@ class Keeping:
     async def keep(self, what: str, call: Callable[[], Awaitable[T]]) -> T:
         """Return what the call returns, in the end.
 
-        An error that nobody foresaw is answered like an outage: what has to be kept is safe in the folder for
-        as long as it takes, and only a lost lease is an answer.
+        An outage is waited for: what has to be kept is safe in the folder for as long as it takes. Any other
+        error is about what was to be kept, and comes again however often that is tried.
 
         Raises:
             NotKept: not by the time given to end_in.
+            Refused: it can't be kept.
             LeaseLost: the recorder says so.
         """
         wait = _FIRST_WAIT
+        refusals = 0
         while True:
             try:
                 return await call()
             except LeaseLost:
                 raise
             except Exception as error:
+                refusals += not _is_outage(error)
                 left = _LONGEST_WAIT if self._until is None else self._left(self._until)
-                log.warning("not_kept_yet", what=what, error=f"{type(error).__name__}: {error}")
+                log.warning("not_kept_yet", what=what, error=_reason(error))
+                if refusals == _MOST_REFUSALS:
+                    raise Refused(f"the {what} could not be stored: {_reason(error)}") from error
                 if left <= 0:
                     raise NotKept(what) from error
             await asyncio.sleep(min(wait, left))  # nothing tells when a database is back
@@ -56,6 +67,17 @@ class Keeping:
 
     def _left(self, until: float) -> float:
         return until - asyncio.get_running_loop().time()
+
+
+def _is_outage(error: Exception) -> bool:
+    if isinstance(error, PlatformError):
+        return error.kind is ErrorKind.UNAVAILABLE
+    return isinstance(error, OSError)
+
+
+def _reason(error: Exception) -> str:
+    """Say what an error is; the words of one that nobody foresaw may be those of a secret."""
+    return error.detail if isinstance(error, PlatformError) else type(error).__name__
 
 
 async def wait_within(event: asyncio.Event, seconds: float) -> bool:

@@ -5,17 +5,18 @@ import hashlib
 import json
 import signal
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import ErrorKind, PlatformError
 from domain.run_events import RunTally
 from domain.run_failures import ErrorClass, classify
-from domain.run_steps import ExitClass, InterruptReason, SavedPlan, StepFailure, StepOutput, StepPhase
+from domain.run_steps import ExitClass, InterruptReason, SavedPlan, StepFailure, StepOutput, StepPhase, StepResult
 from integrations.engines.engine import LOCK_FILE, StepFolder
 from workers.runner.files import read_regular
 from workers.runner.guarded import CliExit
+from workers.runner.keeping import Refused
 
 _CHANGES_PLANNED: Final = 2  # -detailed-exitcode
 _UNDECLARED: Final = ("Value for undeclared variable", "Values for undeclared variables")
@@ -93,6 +94,8 @@ def failure_of(error: Exception) -> StepFailure:
         error_class = ErrorClass.TRANSIENT_INFRA if transient else ErrorClass.CONFIG
         facts = "".join(f" ({name}: {value})" for name, value in error.facts.items())
         return StepFailure(error_class=error_class, message=error.detail + facts)
+    if isinstance(error, Refused):
+        return StepFailure(error_class=ErrorClass.UNKNOWN, message=str(error))
     if isinstance(error, OSError) and error.errno == errno.E2BIG:
         return StepFailure(error_class=ErrorClass.CONFIG, message="a secret input is too long for an environment")
     if isinstance(error, OSError):
@@ -105,22 +108,56 @@ def failure_of(error: Exception) -> StepFailure:
 def outputs_of(said: bytes) -> dict[str, StepOutput] | None:
     """Read outputs from what `output -json` says; None if that is no answer."""
     try:
-        return _OUTPUTS.validate_json(said)
-    except ValidationError:
+        return _OUTPUTS.validate_python(_whole(json.loads(said)))
+    except (ValueError, RecursionError):
         return None
 
 
 def outputs_in(state: Path) -> dict[str, StepOutput] | None:
     """Read outputs from a state file; None if there is none, or it is not to be read (tofu can encrypt it)."""
     try:
-        content = json.loads(read_regular(state.parent, state.name))
-        found = content["outputs"]
-    except (OSError, ValueError, KeyError, TypeError):
+        found = _whole(json.loads(read_regular(state.parent, state.name))["outputs"])
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     try:
         return _OUTPUTS.validate_python({name: {"sensitive": False} | about for name, about in found.items()})
     except (AttributeError, TypeError, ValidationError):
         return None
+
+
+def _whole(value: Any) -> Any:  # noqa: ANN401  any JSON
+    """Put U+FFFD for each half of a surrogate pair in what JSON's escapes have made: it is no text by itself."""
+    text = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return json.loads(text)
+
+
+def lost_state(result: StepResult) -> StepResult:
+    """Say of a step that its newest state could not be stored, which a person has to see to first of all."""
+    message = "the newest state could not be stored; it is in the step's folder, on its worker"
+    return result.model_copy(
+        update={
+            "exit_class": ExitClass.LOST_LEASE,
+            "failure": StepFailure(error_class=ErrorClass.UNKNOWN, message=message),
+        }
+    )
+
+
+def bare(result: StepResult, reason: str) -> StepResult:
+    """Give a result that can be stored in any case, for one that can't be: how it ended, and why no more is told.
+
+    Without its plan a plan phase has failed; an apply without its outputs has not.
+    """
+    error_class = ErrorClass.UNKNOWN if result.failure is None else result.failure.error_class
+    lost_plan = result.plan is not None
+    return result.model_copy(
+        update={
+            "exit_class": ExitClass.FAILED if lost_plan else result.exit_class,
+            "failure": StepFailure(error_class=error_class, message=reason),
+            "outputs": {},
+            "plan": None,
+            "in_flight": (),
+        }
+    )
 
 
 def saved_plan(folder: StepFolder, text: str | None) -> SavedPlan:

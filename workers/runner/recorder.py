@@ -1,8 +1,9 @@
 """Where a runner keeps what a step makes: the interface to the database, as the runner sees it.
 
 `workers.runner` opens one `Recorders` when it starts, through a factory named on its command line, and takes
-a `StepRecorder` from it for every job. Any method of a recorder may raise domain.errors.Unavailable; the
-runner then calls it again with the same arguments, so each is harmless when repeated. Logs and states are
+a `StepRecorder` from it for every job. Any method of a recorder may raise domain.errors.Unavailable or an
+OSError; the runner then calls it again with the same arguments until it is answered, so each is harmless when
+repeated. Any other error but LeaseLost says, if it comes again, that this can't be stored. Logs and states are
 accepted even after the lease was lost, because nothing that was kept is refused.
 """
 

@@ -25,7 +25,7 @@ from integrations.engines.engine import Engine, StepFolder
 from workers.runner import outcomes, workspace
 from workers.runner.files import read_regular
 from workers.runner.guarded import CliExit, GuardedCli, boot_time
-from workers.runner.keeping import Keeping, NotKept, wait_within
+from workers.runner.keeping import Keeping, NotKept, Refused, wait_within
 from workers.runner.lease import Lease
 from workers.runner.recorder import LeaseLost, StepRecorder
 from workers.runner.sandbox import sandbox_arguments
@@ -62,6 +62,7 @@ class Step:
         self._engine: Engine | None = None
         self._has_folder = False
         self._is_kept = True
+        self._is_state_kept = True
         self._serial: int | None = None
         self._log_end = 0
         self._redactor = Redactor(())
@@ -236,10 +237,16 @@ class Step:
     async def _record(self, result: StepResult) -> StepOutcome:
         """Record the outcome; remove the folder if nothing in it is needed any more."""
         self._keeping.end_in(self._grace)
+        if self._job.phase is StepPhase.APPLY and not self._is_state_kept:
+            result = outcomes.lost_state(result)
         try:
-            final = result.model_copy(update={"stored": self._is_kept})
-            await self._keeping.keep("outcome", lambda: self._recorder.record_outcome(final))
-        except NotKept:
+            try:
+                await self._keep_outcome(result)
+            except Refused as refusal:
+                result = outcomes.bare(result, str(refusal))
+                await self._keep_outcome(result)
+        except (NotKept, Refused) as problem:
+            log.error("outcome_not_kept", step_id=str(self._job.step_id), error=str(problem))  # noqa: TRY400  told
             self._is_kept = False
         except LeaseLost:
             log.warning("outcome_refused", step_id=str(self._job.step_id))
@@ -265,19 +272,24 @@ class Step:
             engine_version=None if self._engine is None else self._engine.version,
         )
 
+    async def _keep_outcome(self, result: StepResult) -> None:
+        final = result.model_copy(update={"stored": self._is_kept})
+        await self._keeping.keep("outcome", lambda: self._recorder.record_outcome(final))
+
     async def _keep_log(self, offset: int, data: bytes) -> None:
         if not self._is_kept:
             return  # a log with a gap is no log; the folder has all of it
         try:
             await self._keeping.keep("log", lambda: self._recorder.store_log(offset, data))
-        except NotKept:
+        except (NotKept, Refused):
             self._is_kept = False
 
     async def _keep_state(self, content: bytes) -> None:
         try:
             await self._keeping.keep("state", lambda: self._recorder.store_state(content))
-        except NotKept:
-            self._is_kept = False
+            self._is_state_kept = True  # this one says all that one before it did
+        except (NotKept, Refused):
+            self._is_kept = self._is_state_kept = False
 
     async def _keep_errored_state(self) -> None:
         """Keep the state that the CLI could not write where it belongs, as it does on a full disk."""

@@ -2,7 +2,8 @@
 
 Each step has a folder. What the runner records is there under names of its own; a test that makes a file called
 `away`, `lost` or `cancel` there makes the recorder answer as a database that is away, a lease that is lost, or a
-person who has asked for the run to stop.
+person who has asked for the run to stop; `no-outputs`, `no-plan` and `no-state` as one that can't
+hold such a thing.
 """
 
 import asyncio
@@ -76,19 +77,27 @@ class FileRecorder:
 
     async def store_state(self, data: bytes) -> StoredState:
         self._obey()
+        self._refuse("no-state")
         count = len(list(self._folder.glob("state-*")))
         (self._folder / f"state-{count:04}").write_bytes(data)
         return StoredState(serial=count, quarantined=False)
 
     async def record_outcome(self, result: StepResult) -> None:
         self._obey()
+        if result.outputs:
+            self._refuse("no-outputs")
         if result.plan is not None:
+            self._refuse("no-plan")
             shutil.copyfile(result.plan.path, self._folder / "plan")
             if result.plan.lock_file is not None:
                 shutil.copyfile(result.plan.lock_file, self._folder / "lock.hcl")
         new = self._folder / "result.new"
         new.write_text(result.model_dump_json())
         new.rename(self._folder / "result.json")
+
+    def _refuse(self, word: str) -> None:
+        if (self._folder / word).exists():
+            raise ValueError("this can't be held")
 
     def _obey(self) -> None:
         if (self._folder / "away").exists():

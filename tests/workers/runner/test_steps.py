@@ -322,3 +322,50 @@ class TestAModuleThatSpoilsItsFolder:
         record = steps.record(apply)
         assert b"of somebody else" not in b"".join([record.log, *record.states])
         remove_folder(StepFolder(apply.folder))
+
+
+class TestWhatCanNotBeStored:
+    async def test_an_output_with_a_nul_is_kept_as_it_is(self, steps: Steps) -> None:
+        plan = steps.job({"main.tf": 'output "o" {\n  value = { "a\\u0000b" = "c\\u0000d" }\n}\n'})
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        assert (await steps.run(apply)).exit_class is ExitClass.SUCCEEDED
+        assert steps.result(apply).outputs["o"].value == {"a\0b": "c\0d"}
+
+    async def test_of_an_apply_its_outputs_leaves_an_apply_that_succeeded_and_says_why_it_has_none(
+        self, steps: Steps
+    ) -> None:
+        plan = steps.job(SIMPLE)
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        steps.record(apply).answer_as("no-outputs")
+        outcome = await steps.run(apply)
+        result = steps.result(apply)
+        assert (result.exit_class, result.outputs) == (ExitClass.SUCCEEDED, {})
+        assert result.failure is not None
+        assert "could not be stored: ValueError" in result.failure.message
+        assert outcome.stored
+        assert not apply.folder.exists()
+
+    async def test_of_a_plan_phase_its_plan_fails_it(self, steps: Steps) -> None:
+        plan = steps.job(SIMPLE)
+        steps.record(plan).answer_as("no-plan")
+        await steps.run(plan)
+        result = steps.result(plan)
+        assert (result.exit_class, result.plan) == (ExitClass.FAILED, None)
+
+    async def test_of_an_apply_its_state_is_for_a_person_to_see_to_and_stays_in_the_folder(
+        self, steps: Steps
+    ) -> None:
+        plan = steps.job(SIMPLE)
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        steps.record(apply).answer_as("no-state")
+        outcome = await steps.run(apply)
+        result = steps.result(apply)
+        assert (result.exit_class, outcome.stored) == (ExitClass.LOST_LEASE, False)
+        assert result.failure is not None
+        assert "state could not be stored" in result.failure.message
+        folder = StepFolder(apply.folder)
+        assert json.loads(folder.state.read_bytes())["outputs"]["greeting"]["value"] == "hello"
+        remove_folder(folder)
