@@ -14,7 +14,7 @@ from temporalio import activity
 
 from activities.errors import maps_errors
 from activities.step_jobs import GIVEN, StepSettings, make_job, write_materials
-from domain.errors import PlatformError
+from domain.errors import PlatformError, Unavailable
 from domain.provisioning.errors import EngineMissing, StepRefused
 from domain.provisioning.messages import RunMove, RunReference, StepOrder, StepReport
 from domain.run_steps import (
@@ -99,12 +99,19 @@ class StepActivities:
                 job = await self._prepare(stack, scope, assignment, lease_started)
             except BaseException as error:
                 # Nothing has begun, so nobody needs to wait for the lease to end.
-                reason = error.detail if isinstance(error, PlatformError) else type(error).__name__
-                await asyncio.shield(self._steps.give_back(scope, assignment.step_id, reason))
+                await asyncio.shield(self._give_back(scope, assignment.step_id, error))
                 raise
             outcome = await self._run(scope, job)
             _, move = await asyncio.gather(stack.aclose(), self._following(order))
         return StepReport(exit_class=outcome.exit_class, move=move)
+
+    async def _give_back(self, scope: Scope, step_id: UUID, error: BaseException) -> None:
+        reason = type(error).__name__
+        if isinstance(error, PlatformError):
+            reason = f"{error.detail} ({error.code})"
+        # What is no Exception is a cancellation: the worker stops, or the run does.
+        excused = isinstance(error, Unavailable) or not isinstance(error, Exception)
+        await self._steps.give_back(scope, step_id, reason, excused=excused)
 
     async def _prepare(
         self, stack: contextlib.AsyncExitStack, scope: Scope, assignment: Assignment, lease_started: float

@@ -13,7 +13,14 @@ from domain.run_failures import ErrorClass
 from domain.run_steps import ExitClass, StepOperation, StepPhase
 
 MOST_ATTEMPTS: Final = 5
-"""Attempts of a phase that were admitted and came to nothing, before the run is given up."""
+"""Attempts of a phase that were admitted and came to nothing, before the run is given up.
+
+Those that failed for want of a server do not count: an outage delays a run and never fails it.
+"""
+PAUSES: Final = tuple(timedelta(seconds=seconds) for seconds in (1, 10, 60, 300))
+"""Before the next attempt, after one that could not be prepared: longer with each."""
+NOT_BEGUN: Final = frozenset({ExitClass.LOST_LEASE, ExitClass.INTERRUPTED, ExitClass.KILLED})
+"""How a step may end through no fault of its own; without a CLI that was started, nothing has happened."""
 RESTING: Final = timedelta(minutes=10)
 """How long a run waits without news before it asks again; news comes as a wake."""
 MOMENT: Final = timedelta(milliseconds=200)
@@ -29,6 +36,15 @@ class StepFacts:
     cli_started: bool
     lease_left: timedelta | None
     """How long the lease still lasts by the database's clock; None when it has ended."""
+    failures: int = 0
+    """Attempts of the phase, this one among them, that came to nothing and count."""
+    rest_left: timedelta | None = None
+    """How long the next attempt has to wait; None when it may begin."""
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the phase has its outcome."""
+        return has_outcome(self.exit_class, cli_started=self.cli_started)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +77,16 @@ class Next:
     """When to ask again, unless woken before."""
 
 
+def has_outcome(exit_class: ExitClass | None, *, cli_started: bool) -> bool:
+    """Tell whether a step's end is its phase's; where nothing had begun, the phase is simply tried again."""
+    return exit_class is not None and (cli_started or exit_class not in NOT_BEGUN)
+
+
+def pause_after(attempt: int) -> timedelta:
+    """Say how long to wait after an attempt that could not be prepared."""
+    return PAUSES[min(attempt, len(PAUSES)) - 1]
+
+
 def decide(facts: Facts) -> Next:
     """Say what a run that is not final does next."""
     match facts.state:
@@ -89,7 +115,7 @@ def _waiting(facts: Facts) -> Next:
 
 def _planning(facts: Facts) -> Next:
     step = facts.step
-    if step is None or step.exit_class is None:
+    if step is None or step.exit_class is None or not step.is_over:
         return _unfinished(facts, StepPhase.PLAN)
     match step.exit_class:
         case ExitClass.SUCCEEDED | ExitClass.NO_CHANGES if facts.cancel_requested:
@@ -120,7 +146,7 @@ def _awaiting_approval(facts: Facts) -> Next:
 
 def _applying(facts: Facts) -> Next:
     step = facts.step
-    if step is None or step.exit_class is None:
+    if step is None or step.exit_class is None or not step.is_over:
         return _unfinished(facts, StepPhase.APPLY)
     match step.exit_class:
         case ExitClass.SUCCEEDED | ExitClass.NO_CHANGES:
@@ -140,10 +166,16 @@ def _unfinished(facts: Facts, phase: StepPhase) -> Next:
         return Next(RunState.RECOVERING)
     if facts.cancel_requested:
         return Next(RunState.CANCELED)
-    attempt = 1 if step is None else step.attempt + 1
-    if attempt > MOST_ATTEMPTS:
+    return Next(step=(phase, 1)) if step is None else _again(step, phase)
+
+
+def _again(step: StepFacts, phase: StepPhase) -> Next:
+    """Decide on a phase that came to nothing before anything had begun."""
+    if step.failures >= MOST_ATTEMPTS:
         return Next(RunState.FAILED, (ErrorClass.TRANSIENT_INFRA, f"the {phase} could not be done on any worker"))
-    return Next(step=(phase, attempt))
+    if step.rest_left is not None:
+        return Next(wait=max(step.rest_left, MOMENT))
+    return Next(step=(phase, step.attempt + 1))
 
 
 def _stopped(facts: Facts, ended: ExitClass) -> Next:

@@ -175,7 +175,9 @@ async def _step_facts(session: Session, step: RunStepRow) -> StepFacts:
         attempt=step.attempt,
         exit_class=None if step.exit_class is None else ExitClass(step.exit_class),
         cli_started=step.cli_started_at is not None,
-        lease_left=None if step.finished_at else await steps.lease_left(session, step),
+        lease_left=None if step.finished_at else await steps.time_left(session, step.lease_expires_at),
+        failures=await steps.count_failures(session, step),
+        rest_left=None if step.retry_at is None else await steps.time_left(session, step.retry_at),
     )
 
 

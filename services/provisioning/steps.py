@@ -11,12 +11,14 @@ from typing import Final
 from uuid import UUID
 
 from domain.ids import new_id
-from domain.provisioning.errors import StepRefused
+from domain.provisioning.decisions import has_outcome, pause_after
+from domain.provisioning.errors import StepRefused, StepSuperseded
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.messages import StepOrder
 from domain.provisioning.states import RunState
 from domain.run_steps import (
     EngineName,
+    ExitClass,
     StepOperation,
     StepPhase,
     StepProgress,
@@ -135,13 +137,26 @@ class Steps:
                 submitter_id=_submitter(run),
             )
 
-    async def give_back(self, scope: Scope, step_id: UUID, reason: str) -> None:
-        """End the lease of a step that never got to start its CLI, so that it can be admitted again at once.
+    async def give_back(self, scope: Scope, step_id: UUID, reason: str, *, excused: bool) -> None:
+        """End the lease of a step that could not be prepared, so that nobody waits for it; the next one pauses.
 
-        Should nobody ever get to start it, the run fails with the last reason.
+        A step whose CLI was started keeps its lease.
+
+        Args:
+            scope: whose step it is.
+            step_id: the token.
+            reason: what was in the way, for whoever reads why the run was given up.
+            excused: whether that is no failure of the step: a server was away, or the worker stops.
         """
         async with self._database.transaction(scope) as session:
-            await steps.end_lease_of_unstarted(session, scope.organization_id, step_id, reason=reason)
+            try:
+                step = await steps.get(session, scope.organization_id, step_id, lock=True)
+            except StepSuperseded:
+                return
+            if step.cli_started_at is None and step.finished_at is None:
+                step.lease_expires_at = await now(session)
+                step.retry_at = step.lease_expires_at + pause_after(step.attempt)
+                step.error_message, step.excused = reason, excused
 
     async def cli_started(self, scope: Scope, step_id: UUID) -> None:
         """Note that the CLI is about to start: from here on, a step that is lost is looked into, not repeated.
@@ -204,8 +219,13 @@ async def _check_admissible(
     if live is not None or any(step.finished_at is None and step.lease_expires_at > moment for step in before):
         raise StepRefused("another step's lease is live")
     for step in before:
-        if step.phase == order.phase and (step.exit_class is not None or step.attempt >= order.attempt):
+        if step.phase == order.phase and (step.attempt >= order.attempt or _has_outcome(step)):
             raise StepRefused("this attempt is over", attempt=step.attempt, exit_class=step.exit_class)
+
+
+def _has_outcome(step: RunStepRow) -> bool:
+    exit_class = None if step.exit_class is None else ExitClass(step.exit_class)
+    return has_outcome(exit_class, cli_started=step.cli_started_at is not None)
 
 
 def _submitter(run: RunRow) -> UUID | None:

@@ -1,13 +1,14 @@
 """Queries on the steps of runs."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Interval, func, select, type_coerce, update
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import StepSuperseded
 from domain.run_steps import StepPhase
+from storage.database import now
 from storage.provisioning.tables import RunStepRow
 
 
@@ -55,29 +56,19 @@ async def live_on(session: AsyncSession, organization_id: UUID, deployment_id: U
     return await session.scalar(query.limit(1))
 
 
-async def lease_left(session: AsyncSession, step: RunStepRow) -> timedelta | None:
-    """Tell how long a step's lease still lasts, by the database's clock; None if it has ended."""
-    left: timedelta = (
-        await session.execute(
-            select(type_coerce(RunStepRow.lease_expires_at - func.now(), Interval)).where(
-                RunStepRow.organization_id == step.organization_id, RunStepRow.id == step.id
-            )
-        )
-    ).scalar_one()
+async def time_left(session: AsyncSession, moment: datetime) -> timedelta | None:
+    """Tell how long it is until a moment, by the database's clock; None if it has passed."""
+    left = moment - await now(session)
     return left if left > timedelta() else None
 
 
-async def end_lease_of_unstarted(
-    session: AsyncSession, organization_id: UUID, step_id: UUID, *, reason: str
-) -> None:
-    """Let the lease of a step end now, unless its CLI was started."""
-    await session.execute(
-        update(RunStepRow)
-        .where(
-            RunStepRow.organization_id == organization_id,
-            RunStepRow.id == step_id,
-            RunStepRow.cli_started_at.is_(None),
-            RunStepRow.finished_at.is_(None),
-        )
-        .values(lease_expires_at=func.now(), error_message=reason)
+async def count_failures(session: AsyncSession, step: RunStepRow) -> int:
+    """Count the attempts of a step's phase, up to this one, that have no excuse."""
+    query = select(func.count()).where(
+        RunStepRow.organization_id == step.organization_id,
+        RunStepRow.run_id == step.run_id,
+        RunStepRow.phase == step.phase,
+        RunStepRow.attempt <= step.attempt,
+        ~RunStepRow.excused,
     )
+    return (await session.execute(query)).scalar_one()

@@ -239,6 +239,8 @@ class RunStepRow(Base):
     admitted_at: Mapped[datetime] = mapped_column(server_default=func.now())
     lease_expires_at: Mapped[datetime]
     cli_started_at: Mapped[datetime | None]
+    retry_at: Mapped[datetime | None]
+    excused: Mapped[bool] = mapped_column(default=False)
     exit_class: Mapped[str | None]
     exit_code: Mapped[int | None]
     interrupt_reason: Mapped[str | None]

@@ -60,7 +60,7 @@ class PlayedSteps:
         step = await steps.admit(scope, order, WORKER)
         play = step.inputs.get(PLAYED)
         if play == "give back once" and order.attempt == 1:
-            await steps.give_back(scope, step.step_id, "a reason")
+            await steps.give_back(scope, step.step_id, "a reason", excused=False)
             raise RuntimeError("nothing has begun")
         await steps.cli_started(scope, step.step_id)
         exit_class = ExitClass.SUCCEEDED

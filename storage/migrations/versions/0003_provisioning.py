@@ -266,6 +266,8 @@ def upgrade() -> None:
         sa.Column("admitted_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("cli_started_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("retry_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("excused", sa.Boolean(), nullable=False),
         sa.Column("exit_class", sa.String(), nullable=True),
         sa.Column("exit_code", sa.Integer(), nullable=True),
         sa.Column("interrupt_reason", sa.String(), nullable=True),

@@ -28,6 +28,8 @@ steps = st.builds(
     exit_class=st.none() | st.sampled_from(ExitClass),
     cli_started=st.booleans(),
     lease_left=st.none() | st.timedeltas(timedelta(milliseconds=1), timedelta(minutes=1)),
+    failures=st.integers(0, MOST_ATTEMPTS),
+    rest_left=st.none() | st.timedeltas(timedelta(milliseconds=1), timedelta(minutes=5)),
 )
 facts = st.builds(
     Facts,

@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from domain.errors import IdempotencyKeyReused
 from domain.idempotency import Claim
+from domain.provisioning.decisions import MOST_ATTEMPTS, PAUSES
 from domain.provisioning.errors import (
     DeploymentNotFound,
     EnvironmentFixed,
@@ -120,7 +121,7 @@ class TestPermits:
                 ),
                 {"id": driver.scope.organization_id},
             )
-        environments = ["production", "production", "staging", "staging", "staging"]
+        environments = ["production", "production", "production", "staging", "staging"]
         made = await asyncio.gather(*(driver.submit(environment=name) for name in environments))
         admitted = [run for run in [await driver.look(one) for one in made] if run.admitted_at]
         assert len(admitted) == 3
@@ -219,14 +220,68 @@ class TestAdvance:
         with pytest.raises(NoAttentionNeeded):
             await driver.services.runs.acknowledge(driver.scope, run.id)
 
-    async def test_a_step_that_never_starts_is_given_up_in_the_end(self, driver: Driver) -> None:
+    async def test_a_step_that_never_starts_is_given_up_in_the_end(
+        self, driver: Driver, database: Database
+    ) -> None:
         run = await driver.submit()
         for _ in range(5):
             step = await driver.admit(run)
-            await driver.services.steps.give_back(driver.scope, step.step_id, "there is no tofu here")
+            await driver.services.steps.give_back(
+                driver.scope, step.step_id, "there is no tofu here", excused=False
+            )
+            await rest(database, driver.scope)
         assert (await driver.advance(run)).state is RunState.FAILED
         seen = await driver.look(run)
         assert seen.error_message == "the plan could not be done on any worker: there is no tofu here"
+
+    async def test_attempts_pause_longer_and_longer(self, driver: Driver, database: Database) -> None:
+        run, waits = await driver.submit(), []
+        for _ in range(3):
+            step = await driver.admit(run)
+            await driver.services.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
+            move = await driver.advance(run)
+            assert move.step is None
+            waits.append(move.wait)
+            await rest(database, driver.scope)
+        assert waits[0] <= PAUSES[0] < waits[1] <= PAUSES[1] < waits[2] <= PAUSES[2]
+
+    async def test_what_failed_for_want_of_a_server_does_not_count(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit()
+        for _ in range(MOST_ATTEMPTS + 2):
+            step = await driver.admit(run)
+            await driver.services.steps.give_back(driver.scope, step.step_id, "away", excused=True)
+            await rest(database, driver.scope)
+        assert (await driver.plan(run)).state is RunState.AWAITING_APPROVAL
+
+    async def test_a_run_that_rests_is_canceled_at_once(self, driver: Driver) -> None:
+        run = await driver.submit()
+        step = await driver.admit(run)
+        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
+        await driver.services.runs.cancel(driver.scope, run.id)
+        assert (await driver.advance(run)).state is RunState.CANCELED
+
+    @pytest.mark.parametrize("exit_class", [ExitClass.LOST_LEASE, ExitClass.INTERRUPTED, ExitClass.KILLED])
+    async def test_a_phase_whose_cli_never_started_is_done_again(
+        self, driver: Driver, exit_class: ExitClass
+    ) -> None:
+        run = await driver.submit(auto_apply=True)
+        for expected in (RunState.PLANNING, RunState.APPLYING):
+            step = await driver.admit(run)
+            await driver.services.outcomes.record(
+                driver.scope, an_outcome(step.step_id, exit_class), outputs={}, plan=None
+            )
+            move = await driver.advance(run)
+            assert (move.state, move.step and move.step.attempt) == (expected, 2)
+            move = await (driver.plan(run) if expected is RunState.PLANNING else driver.apply(run))
+        assert move.state is RunState.APPLIED
+
+
+async def rest(database: Database, scope: Scope) -> None:
+    """Let all pauses be over."""
+    async with database.transaction(scope) as session:
+        await session.execute(text("UPDATE run_step SET retry_at = now()"))
 
 
 async def expire(database: Database, scope: Scope) -> None:

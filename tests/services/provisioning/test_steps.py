@@ -31,7 +31,7 @@ from domain.run_steps import (
 )
 from storage.database import Database
 from tests.factories.runs import WORKER, Driver, a_state, an_outcome
-from tests.services.provisioning.test_runs import count, expire
+from tests.services.provisioning.test_runs import count, expire, rest
 
 pytestmark = pytest.mark.servers
 
@@ -95,17 +95,18 @@ class TestAdmit:
         with pytest.raises(StepRefused, match="hold"):
             await driver.services.steps.admit(driver.scope, order(driver, run), WORKER)
 
-    async def test_gives_back_a_step_whose_cli_never_started(self, driver: Driver) -> None:
+    async def test_gives_back_a_step_whose_cli_never_started(self, driver: Driver, database: Database) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
-        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason")
+        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
+        await rest(database, driver.scope)
         assert (await driver.admit(run)).step_id != step.step_id
 
     async def test_a_started_step_is_not_given_back(self, driver: Driver) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
         await driver.services.steps.cli_started(driver.scope, step.step_id)
-        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason")
+        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
         assert (await driver.advance(run)).step is None
 
     async def test_hands_over_what_was_approved(self, driver: Driver) -> None:
@@ -389,7 +390,7 @@ class TestOtherOrganizations:
         driver, stranger = await make_driver(), await make_driver()
         run = await driver.submit()
         step, steps, theirs = await driver.admit(run), driver.services.steps, stranger.scope
-        await steps.give_back(theirs, step.step_id, "a reason")
+        await steps.give_back(theirs, step.step_id, "a reason", excused=False)
         for attempt in (
             steps.cli_started(theirs, step.step_id),
             steps.renew(theirs, step.step_id),
