@@ -3,6 +3,8 @@
 import asyncio
 import signal
 import socket
+from collections.abc import Callable
+from types import FrameType
 from typing import Annotated, Final
 
 import uvicorn
@@ -25,7 +27,7 @@ from workers.composition import (
 )
 
 STOP_SECONDS: Final = 15
-"""How long requests that run may go on after a stop; streams end then."""
+"""How long requests that run may go on after a stop; streams of logs end at once."""
 
 
 def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int:
@@ -79,12 +81,27 @@ def application() -> FastAPI:
     )
 
     async def listen() -> None:
+        _when_stopped(services.run_logs.end_following)
         try:
             await listen_to_commits(settings, services)
         finally:
             await database.close()
 
     return create_app(services, background=(listen,))
+
+
+def _when_stopped(work: Callable[[], None]) -> None:
+    """Do something as soon as the process is asked to stop; the server first waits for all answers to end."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        servers_own = signal.getsignal(number)
+
+        def stop(number: int, frame: FrameType | None, then: object = servers_own) -> None:
+            loop.call_soon_threadsafe(work)
+            if callable(then):
+                then(number, frame)
+
+        signal.signal(number, stop)
 
 
 class _Server(uvicorn.Server):

@@ -1,6 +1,7 @@
 """Use cases on the logs of runs: read as they come, by any number of people, at one query for all of them."""
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -28,7 +29,7 @@ class _Follower:
     organization_id: UUID
     position: LogPosition
     state: RunState | None = None
-    news: asyncio.Queue[list[LogPiece] | RunState] = field(default_factory=lambda: asyncio.Queue(maxsize=2))
+    news: asyncio.Queue[list[LogPiece] | RunState | None] = field(default_factory=lambda: asyncio.Queue(maxsize=2))
 
 
 class RunLogs:
@@ -39,6 +40,7 @@ class RunLogs:
         self._database = database
         self._followers: set[_Follower] = set()
         self._looking: asyncio.Task[None] | None = None
+        self._is_ended = False
 
     async def read(self, scope: Scope, run_id: UUID, after: LogPosition) -> list[LogPiece]:
         """Give the next pieces of a run's log; none at its end so far.
@@ -56,6 +58,7 @@ class RunLogs:
     ) -> AsyncIterator[list[LogPiece] | RunState]:
         """Give pieces of a run's log as they come, and each state of it; after a final one comes nothing more.
 
+        It ends earlier when the process stops: whoever follows comes again, and goes on where this one was.
         The caller has seen to it that the run is the scope's (Runs.get).
         """
         follower = _Follower(run_id, scope.organization_id, after)
@@ -63,13 +66,22 @@ class RunLogs:
         if self._looking is None or self._looking.done():
             self._looking = asyncio.create_task(self._look())
         try:
-            while True:
+            while not (self._is_ended and follower.news.empty()):
                 news = await follower.news.get()
+                if news is None:
+                    return
                 yield news
                 if isinstance(news, RunState) and news in FINAL:
                     return
         finally:
             self._followers.discard(follower)
+
+    def end_following(self) -> None:
+        """End whatever is followed, for good: the process is about to stop."""
+        self._is_ended = True
+        for follower in self._followers:
+            with contextlib.suppress(asyncio.QueueFull):  # who has something to take looks again after it
+                follower.news.put_nowait(None)
 
     async def _look(self) -> None:
         """Look for all followers until there are none."""

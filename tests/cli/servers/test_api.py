@@ -16,6 +16,10 @@ import pytest
 from config.secrets import Secrets
 from integrations.embedded.ports import LOOPBACK, free_port
 from integrations.embedded.postgresql import PostgreSQL
+from services.all import Services
+from tests.factories.modules import publish_module
+from tests.factories.organizations import Caller
+from tests.factories.runs import Driver
 
 pytestmark = pytest.mark.servers
 Start = Callable[..., "Api"]
@@ -85,6 +89,23 @@ class TestApi:
         running.process.send_signal(signal.SIGTERM)
         assert running.ended() == 0
         assert running.said.count("Application shutdown complete") == processes
+
+    async def test_a_stop_ends_streams_of_logs_without_a_traceback(
+        self, start: Start, services: Services, caller: Caller
+    ) -> None:
+        driver = Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
+        run = await driver.submit()
+        running = start(free_port())
+        running.says("Application startup complete")
+        url = f"http://{LOOPBACK}:{running.port}/api/v1/runs/{run.id}/logs"
+        with httpx2.stream("GET", url, headers=caller.headers, timeout=60) as stream:
+            lines = stream.iter_lines()
+            assert next(lines) == "event: state"
+            running.process.send_signal(signal.SIGTERM)
+            assert "event: end" not in list(lines)  # it ends whole, and says of the run only what is so
+        assert running.ended() == 0
+        assert "Traceback" not in running.said
+        assert "exceeded" not in running.said  # the time that requests have
 
     def test_a_port_that_is_taken_is_1_with_the_reason(self, start: Start) -> None:
         with socket.create_server((LOOPBACK, free_port())) as taken:
