@@ -18,6 +18,8 @@ LONGEST_BODY: Final = 1 << 20
 LONGEST_REQUEST_ID: Final = 100
 STREAMED: Final = frozenset({"/api/v1/modules", "/api/v1/providers"})
 """Paths that read their bodies in pieces and bound them themselves."""
+PROBES: Final = frozenset({"/livez", "/readyz", "/healthz", "/version", "/api/v1/health"})
+"""Public paths that tell how the installation is: whatever key is sent, no database is asked for its owner."""
 
 
 class RequestLayer:
@@ -68,7 +70,7 @@ class AuthenticationLayer:
             scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
             state = scope.setdefault("state", {})
             state["principal"], state["refusal"] = None, None
-            if scheme.lower() == "bearer":
+            if scheme.lower() == "bearer" and scope["path"] not in PROBES:
                 try:
                     principal = await self._authentication.authenticate(token.strip())
                 except PlatformError as error:

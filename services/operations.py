@@ -1,5 +1,6 @@
 """Use cases of who operates the installation: is it well, how much is there to do, and its own upkeep."""
 
+import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -13,6 +14,8 @@ from storage.provisioning import runs, workers
 
 ALIVE = timedelta(seconds=30)
 """A worker is alive that gave a sign in this time."""
+PATIENCE = 2
+"""Seconds that a question after the health takes at most; probes give up after little more."""
 STUCK = timedelta(minutes=1)
 """A wake that is older was not delivered when it was due."""
 
@@ -22,15 +25,16 @@ class Health:
     """How the installation is."""
 
     database: bool
-    migrated: bool
-    workers: int
-    queued: int
-    outbox_age: timedelta
+    migrated: bool | None = None
+    """None, like the age, where the database does not answer: then nobody knows."""
+    workers: int = 0
+    queued: int = 0
+    outbox_age: timedelta | None = None
 
     @property
-    def delivering(self) -> bool:
-        """Whether what was accepted reaches Temporal."""
-        return self.outbox_age < STUCK
+    def delivering(self) -> bool | None:
+        """Whether what was accepted reaches Temporal; None where nobody knows."""
+        return None if self.outbox_age is None else self.outbox_age < STUCK
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ class Operations:
     async def health(self) -> Health:
         """Tell how it is. A database that does not answer is an answer."""
         try:
-            async with self._database.platform("health") as session:
+            async with asyncio.timeout(PATIENCE), self._database.platform("health") as session:
                 _, age = await operations.outbox(session)
                 return Health(
                     database=True,
@@ -65,8 +69,8 @@ class Operations:
                     queued=await operations.waiting_runs(session),
                     outbox_age=age,
                 )
-        except Unavailable:
-            return Health(database=False, migrated=False, workers=0, queued=0, outbox_age=timedelta())
+        except (Unavailable, TimeoutError):
+            return Health(database=False)
 
     async def measure(self) -> Measures:
         """Count what there is.

@@ -28,8 +28,10 @@ class Readiness(Probe):
     """Whether requests can be served, and what is amiss."""
 
     database: str
-    migrations: str
-    temporal: str = Field(description="`degraded`: what was accepted waits to be delivered; nothing is lost.")
+    migrations: str = Field(description="`current`, `behind`, or `unknown` while the database does not answer.")
+    temporal: str = Field(
+        description="`ok`, `unknown`, or `degraded`: what was accepted waits to be delivered; nothing is lost."
+    )
 
 
 class Version(BaseModel):
@@ -52,6 +54,10 @@ class Health(BaseModel):
     timestamp: datetime
 
 
+def _word(known: bool | None, yes: str, no: str) -> str:
+    return "unknown" if known is None else yes if known else no
+
+
 @router.get("/livez", operation_id="get_liveness")
 async def get_liveness() -> Probe:
     """Tell that the process runs."""
@@ -66,13 +72,13 @@ async def get_readiness(operations: OperationService, response: Response) -> Rea
     Without Temporal everything is still accepted, so that is degraded, and no failure.
     """
     health = await operations.health()
-    is_ready = health.database and health.migrated
+    is_ready = health.database and health.migrated is True
     response.status_code = 200 if is_ready else 503
     return Readiness(
         status="ok" if is_ready and health.delivering else "degraded" if is_ready else "failed",
         database="connected" if health.database else "unavailable",
-        migrations="current" if health.migrated else "behind",
-        temporal="ok" if health.delivering else "degraded",
+        migrations=_word(health.migrated, "current", "behind"),
+        temporal=_word(health.delivering, "ok", "degraded"),
     )
 
 
@@ -91,7 +97,7 @@ async def get_version(operations: OperationService) -> Version:
 async def get_health(operations: OperationService, response: Response) -> Health:
     """Tell how the installation is, in the provisioning engine's words."""
     health = await operations.health()
-    is_well = health.delivering and health.workers > 0
+    is_well = health.delivering is True and health.workers > 0
     response.status_code = 200 if health.database else 503
     return Health(
         status="unhealthy" if not health.database else "healthy" if is_well else "degraded",

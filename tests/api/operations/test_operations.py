@@ -1,5 +1,6 @@
 """Probes, health and metrics."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -11,6 +12,7 @@ from api.app import create_app
 from config.secrets import Secrets
 from domain.ids import new_id
 from services.all import Services
+from services.operations import PATIENCE
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from tests.factories.modules import publish_module
@@ -28,6 +30,12 @@ async def client_without_database(secrets: Secrets, blobs: LocalBlobStore) -> As
         transport = httpx2.ASGITransport(app=running.app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
             yield made
+
+
+async def hear_and_say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
 
 
 class TestProbes:
@@ -50,6 +58,33 @@ class TestProbes:
         }
         assert answers["/readyz"].json()["database"] == "unavailable"
         assert answers["/api/v1/health"].json()["status"] == "unhealthy"
+
+    async def test_what_nobody_knows_without_a_database_is_unknown(
+        self, client_without_database: httpx2.AsyncClient
+    ) -> None:
+        answer = (await client_without_database.get("/readyz")).json()
+        assert answer == {
+            "status": "failed",
+            "database": "unavailable",
+            "migrations": "unknown",
+            "temporal": "unknown",
+        }
+
+    async def test_a_database_that_hangs_is_not_waited_for_whatever_key_is_sent(
+        self, secrets: Secrets, blobs: LocalBlobStore, caller: Caller
+    ) -> None:
+        silent = await asyncio.start_server(hear_and_say_nothing, "127.0.0.1", 0)
+        port = silent.sockets[0].getsockname()[1]
+        database = Database(*[f"postgresql+psycopg://nobody@127.0.0.1:{port}/none"] * 2)
+        app = create_app(compose(database, secrets, blobs))
+        async with (
+            silent,
+            LifespanManager(app) as running,
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app=running.app), base_url="http://test") as client,
+            asyncio.timeout(PATIENCE + 1),
+        ):
+            answer = await client.get("/readyz", headers=caller.headers)
+        assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
 
 
 class TestHealth:
