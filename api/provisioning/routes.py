@@ -15,10 +15,10 @@ from api.dependencies import (
     TierService,
 )
 from api.pagination import CallerPaging, Page
-from api.provisioning.schemas import DecisionNote, PlanText, RevealedOutputs, RunCreate, TagFilter, TierCreate
+from api.provisioning.schemas import DecisionNote, RevealedOutputs, RunCreate, TagFilter, TierCreate
 from domain.identity.permissions import Permission
 from domain.provisioning.inputs import EnvironmentName
-from domain.provisioning.runs import Deployment, Output, Run, RunDetail, RunFilter, StateVersion, Tier
+from domain.provisioning.runs import Deployment, Output, PlanText, Run, RunDetail, RunFilter, StateVersion, Tier
 from domain.provisioning.states import RunState
 from domain.scope import Scope
 from services.provisioning.submission import SubmitRun
@@ -88,23 +88,21 @@ async def get_run(run_id: UUID, scope: MayRead, runs: RunService) -> RunDetail:
 
 
 @router.get("/runs/{run_id}/plan", operation_id="get_run_plan")
-async def get_run_plan(run_id: UUID, scope: MayRead, runs: RunService, outputs: OutputService) -> PlanText:
+async def get_run_plan(run_id: UUID, scope: MayRead, outputs: OutputService) -> PlanText:
     """Show the plan that waits for approval, or that was decided about."""
-    text = await outputs.plan(scope, run_id)
-    run = await runs.get(scope, run_id)
-    return PlanText(sha256=run.plan_sha256 or "", text=text)
+    return await outputs.plan(scope, run_id)
 
 
 @router.post("/runs/{run_id}/approve", operation_id="approve_run")
 async def approve_run(run_id: UUID, body: DecisionNote, scope: MayApprove, runs: RunService) -> Run:
     """Let the plan be applied."""
-    return await runs.approve(scope, run_id, body.reason)
+    return await runs.approve(scope, run_id, body.reason, plan_sha256=body.plan_sha256)
 
 
 @router.post("/runs/{run_id}/reject", operation_id="reject_run")
 async def reject_run(run_id: UUID, body: DecisionNote, scope: MayApprove, runs: RunService) -> Run:
     """End the run without applying its plan."""
-    return await runs.reject(scope, run_id, body.reason)
+    return await runs.reject(scope, run_id, body.reason, plan_sha256=body.plan_sha256)
 
 
 @router.post("/runs/{run_id}/acknowledge", operation_id="acknowledge_run")

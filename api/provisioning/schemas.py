@@ -55,9 +55,12 @@ class RunCreate(BaseModel, extra="forbid"):
 
 
 class DecisionNote(BaseModel, extra="forbid"):
-    """Why somebody decided as they did."""
+    """What somebody decided about, and why."""
 
     reason: Annotated[Text, Field(max_length=2000)] | None = None
+    plan_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+        default=None, description="Of the plan that was looked at; refused if the run has another by now."
+    )
 
 
 class TierCreate(BaseModel, extra="forbid"):
@@ -80,13 +83,6 @@ class RevealedOutputs(BaseModel):
     """Values of a run's sensitive outputs; they are not shown again."""
 
     values: dict[str, JsonValue]
-
-
-class PlanText(BaseModel):
-    """A plan, as its CLI shows it."""
-
-    sha256: str = Field(description="Of the saved plan: exactly this is applied once it is approved.")
-    text: str
 
 
 def _pairs(tags: list[str]) -> dict[str, str] | None:

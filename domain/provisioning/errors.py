@@ -94,6 +94,13 @@ class PlanNotReady(PlatformError):
     code = "provisioning.plan_not_ready"
 
 
+class PlanDiffers(PlatformError):
+    """The run's plan is not the one that the decision names: look at it again, then decide."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.plan_differs"
+
+
 class OutputsShown(PlatformError):
     """The sensitive outputs of this run were shown before, and are shown once; run again for new ones."""
 

@@ -153,6 +153,13 @@ class StateVersion(BaseModel, frozen=True, from_attributes=True):
     created_at: datetime
 
 
+class PlanText(BaseModel, frozen=True):
+    """A plan, as its CLI shows it."""
+
+    sha256: str = Field(description="Of the saved plan: exactly this is applied once it is approved.")
+    text: str
+
+
 class Output(BaseModel, frozen=True, from_attributes=True):
     """An output value of a run; a sensitive one is named and its value left out."""
 

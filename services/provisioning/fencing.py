@@ -5,7 +5,7 @@ from uuid import UUID
 from domain.provisioning.errors import StepSuperseded
 from domain.scope import Scope
 from storage.database import Session, now
-from storage.provisioning import deployments, steps
+from storage.provisioning import deployments, runs, steps
 from storage.provisioning.tables import RunStepRow
 
 
@@ -23,7 +23,17 @@ async def hold_step(session: Session, scope: Scope, step_id: UUID, *, lease: boo
     """
     step = await steps.get(session, scope.organization_id, step_id)
     await deployments.hold_fence(session, step)
+    if not step.fenced:
+        await _hold_run(session, step)
     step = await steps.get(session, scope.organization_id, step_id, lock=True)
     if lease and (step.finished_at is not None or step.lease_expires_at <= await now(session)):
         raise StepSuperseded("the step's lease has ended", step_id=str(step_id))
     return step
+
+
+async def _hold_run(session: Session, step: RunStepRow) -> None:
+    """Do the same for a step of a run that only plans: it holds no deployment, and writes to its run alone."""
+    run = await runs.get(session, step.organization_id, step.run_id, lock=True)
+    newest = (await steps.of_run(session, step.organization_id, step.run_id))[-1]
+    if run.finished_at is not None or newest.id != step.id:
+        raise StepSuperseded("the run has ended, or another step works for it", step_id=str(step.id))

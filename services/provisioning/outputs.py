@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from domain.provisioning.errors import OutputsShown, PlanNotReady
-from domain.provisioning.runs import Output
+from domain.provisioning.runs import Output, PlanText
 from domain.scope import Scope
 from services.provisioning.outcomes import OUTPUT, PLAN_TEXT
 from services.provisioning.sealed_blobs import SealedBlobs
@@ -25,7 +25,7 @@ class Outputs:
         self._envelope = envelope
         self._blobs = blobs
 
-    async def plan(self, scope: Scope, run_id: UUID) -> str:
+    async def plan(self, scope: Scope, run_id: UUID) -> PlanText:
         """Give the plan of a run as its CLI shows it, redacted.
 
         Raises:
@@ -34,12 +34,13 @@ class Outputs:
         """
         async with self._database.transaction(scope) as session:
             run = await runs.get(session, scope.organization_id, run_id)
-            step_id, blob = run.plan_step_id, None
+            step_id, blob, sha256 = run.plan_step_id, None, None
             if step_id is not None:
-                blob = (await steps.get(session, scope.organization_id, step_id)).plan_text_blob
-        if step_id is None or blob is None:
+                step = await steps.get(session, scope.organization_id, step_id)
+                blob, sha256 = step.plan_text_blob, step.plan_sha256
+        if step_id is None or blob is None or sha256 is None:
             raise PlanNotReady("there is no plan to show", state=run.state)
-        return (await self._blobs.read(scope, PLAN_TEXT, step_id, blob)).decode()
+        return PlanText(sha256=sha256, text=(await self._blobs.read(scope, PLAN_TEXT, step_id, blob)).decode())
 
     async def of_run(self, scope: Scope, run_id: UUID) -> list[Output]:
         """List a run's outputs, without the values of sensitive ones.

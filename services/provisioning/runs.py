@@ -14,6 +14,7 @@ from domain.provisioning.errors import (
     InputGivenTwice,
     NoAttentionNeeded,
     NoDecisionAwaited,
+    PlanDiffers,
     RunEnded,
 )
 from domain.provisioning.runs import (
@@ -119,21 +120,27 @@ class Runs:
             rows = await runs.page(session, scope.organization_id, wanted, after=after, limit=limit)
             return [Run.model_validate(row) for row in rows]
 
-    async def approve(self, scope: Scope, run_id: UUID, reason: str | None) -> Run:
+    async def approve(
+        self, scope: Scope, run_id: UUID, reason: str | None, *, plan_sha256: str | None = None
+    ) -> Run:
         """Let the plan that was shown be applied; again is harmless.
 
         Raises:
             RunNotFound, NoDecisionAwaited.
+            PlanDiffers: the decision names another plan than the run has now.
         """
-        return await self._decide(scope, run_id, Decision.APPROVED, reason)
+        return await self._decide(scope, run_id, Decision.APPROVED, reason, plan_sha256)
 
-    async def reject(self, scope: Scope, run_id: UUID, reason: str | None) -> Run:
+    async def reject(
+        self, scope: Scope, run_id: UUID, reason: str | None, *, plan_sha256: str | None = None
+    ) -> Run:
         """End the run without applying its plan; again is harmless.
 
         Raises:
             RunNotFound, NoDecisionAwaited.
+            PlanDiffers: the decision names another plan than the run has now.
         """
-        return await self._decide(scope, run_id, Decision.REJECTED, reason)
+        return await self._decide(scope, run_id, Decision.REJECTED, reason, plan_sha256)
 
     async def cancel(self, scope: Scope, run_id: UUID) -> Run:
         """Ask a run to stop: at once if it waits, by an interrupt of its CLI if it works. Again is harmless.
@@ -173,9 +180,13 @@ class Runs:
             await admit_next(session, scope, capacity)
             return Run.model_validate(row)
 
-    async def _decide(self, scope: Scope, run_id: UUID, decision: Decision, reason: str | None) -> Run:
+    async def _decide(
+        self, scope: Scope, run_id: UUID, decision: Decision, reason: str | None, plan_sha256: str | None
+    ) -> Run:
         async with self._database.transaction(scope) as session:
             row = await runs.get(session, scope.organization_id, run_id, lock=True)
+            if plan_sha256 not in {None, row.plan_sha256}:
+                raise PlanDiffers("the run has another plan", plan_sha256=row.plan_sha256)
             if row.decision == decision:
                 return Run.model_validate(row)
             waits = row.state == RunState.AWAITING_APPROVAL and row.plan_voided_at is None

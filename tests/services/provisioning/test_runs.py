@@ -18,17 +18,18 @@ from domain.provisioning.errors import (
     ModuleUnknown,
     NoAttentionNeeded,
     NoDecisionAwaited,
+    PlanDiffers,
     RunEnded,
     RunNotFound,
 )
 from domain.provisioning.messages import RunReference
 from domain.provisioning.runs import RunFilter
-from domain.provisioning.states import RunState
+from domain.provisioning.states import Decision, RunState
 from domain.run_steps import ExitClass, StepOperation, StepPhase
 from domain.scope import Scope
 from storage.database import Database
 from storage.provisioning import queue
-from tests.factories.runs import WORKER, Driver, an_outcome
+from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
 
 pytestmark = pytest.mark.servers
 
@@ -310,6 +311,15 @@ class TestDecisions:
             *(decide[n % 2](driver.scope, run.id, None) for n in range(10)), return_exceptions=True
         )
         assert sum(isinstance(answer, NoDecisionAwaited) for answer in answers) == 5
+
+    async def test_a_decision_about_another_plan_is_refused(self, driver: Driver) -> None:
+        run = await driver.submit()
+        await driver.plan(run)
+        for decide in (driver.services.runs.approve, driver.services.runs.reject):
+            with pytest.raises(PlanDiffers):
+                await decide(driver.scope, run.id, None, plan_sha256="cd" * 32)
+        seen = await driver.services.runs.approve(driver.scope, run.id, None, plan_sha256=A_PLAN.sha256)
+        assert seen.decision is Decision.APPROVED
 
     async def test_nothing_is_decided_before_there_is_a_plan(self, driver: Driver) -> None:
         run = await driver.submit()

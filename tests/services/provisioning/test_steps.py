@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
@@ -30,7 +31,7 @@ from domain.run_steps import (
     StepStage,
 )
 from storage.database import Database
-from tests.factories.runs import WORKER, Driver, a_state, an_outcome
+from tests.factories.runs import A_PLAN, WORKER, Driver, a_state, an_outcome
 from tests.services.provisioning.test_runs import count, expire, rest
 
 pytestmark = pytest.mark.servers
@@ -162,6 +163,23 @@ class TestFence:
         await driver.services.states.store(driver.scope, step.step_id, a_state(7))
         with pytest.raises(NoDecisionAwaited):
             await driver.services.runs.approve(driver.scope, following.id, None)
+
+    async def test_a_late_plan_changes_no_run_that_has_a_newer_step_or_has_ended(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit(operation=StepOperation.PLAN)
+        late, record = await driver.admit(run), driver.services.outcomes.record
+        await driver.services.steps.cli_started(driver.scope, late.step_id)
+        await expire(database, driver.scope)
+        newer = await driver.admit(run)
+        other = replace(A_PLAN, sha256="cd" * 32)
+        with pytest.raises(StepSuperseded):
+            await record(driver.scope, an_outcome(late.step_id), outputs={}, plan=other)
+        await record(driver.scope, an_outcome(newer.step_id), outputs={}, plan=A_PLAN)
+        assert (await driver.advance(run)).state is RunState.PLANNED
+        with pytest.raises(StepSuperseded):
+            await record(driver.scope, an_outcome(late.step_id), outputs={}, plan=other)
+        assert (await driver.look(run)).plan_sha256 == A_PLAN.sha256
 
     async def test_a_lease_that_has_ended_is_not_renewed(self, driver: Driver, database: Database) -> None:
         run = await driver.submit()
@@ -335,7 +353,8 @@ class TestOutputs:
         with pytest.raises(PlanNotReady):
             await driver.services.outputs.plan(driver.scope, run.id)
         await driver.plan(run)
-        assert await driver.services.outputs.plan(driver.scope, run.id) == "+ 1 to add"
+        shown = await driver.services.outputs.plan(driver.scope, run.id)
+        assert (shown.sha256, shown.text) == (A_PLAN.sha256, "+ 1 to add")
 
 
 class TestLogs:
