@@ -1,5 +1,6 @@
 """What stands around every request, as plain ASGI layers: its id, its caller, and how much of a body is read."""
 
+import time
 from typing import Final
 
 import structlog
@@ -13,6 +14,8 @@ from domain.errors import PlatformError
 from domain.identity.principal import Unauthenticated
 from domain.ids import new_id
 from services.identity.authentication import Authentication
+
+log = structlog.get_logger(__name__)
 
 LONGEST_BODY: Final = 1 << 20
 LONGEST_REQUEST_ID: Final = 100
@@ -39,8 +42,12 @@ class RequestLayer:
         request_id = given if short else str(new_id())
         scope.setdefault("state", {})["request_id"] = request_id
 
+        status = 500  # of what ends without an answer; the outermost layer gives one
+
         async def send_with_id(message: Message) -> None:
+            nonlocal status
             if message["type"] == "http.response.start":
+                status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
             await send(message)
 
@@ -49,7 +56,23 @@ class RequestLayer:
                 error = HTTPException(404, "there is nothing at this path")
                 await http_error_response(Request(scope), error)(scope, receive, send_with_id)
                 return
-            await self._app(scope, receive, send_with_id)
+            began = time.perf_counter()
+            try:
+                await self._app(scope, receive, send_with_id)
+            finally:
+                if scope["path"] not in PROBES:
+                    _log_request(scope, status, time.perf_counter() - began)
+
+
+def _log_request(scope: Scope, status: int, seconds: float) -> None:
+    """Write a request's line, by the route's pattern: a path may hold what only its caller may know."""
+    log.info(
+        "request",
+        method=scope["method"],
+        route=getattr(scope.get("route"), "path", "none"),
+        status=status,
+        milliseconds=round(seconds * 1000, 1),
+    )
 
 
 class AuthenticationLayer:

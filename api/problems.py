@@ -27,6 +27,7 @@ HTTP_CODES: Final = {
     405: "request.method_not_allowed",
     413: "request.body_too_large",
 }
+SERVER_ERROR: Final = 500
 PROTOCOL_PREFIX: Final = "/v1/"
 log = structlog.get_logger(__name__)
 
@@ -62,6 +63,9 @@ def problem_response(
 ) -> JSONResponse:
     """Answer with a problem; the CLIs' routes get `{"errors": [...]}`, which is what the CLIs print."""
     headers = {}
+    request_id = getattr(request.state, "request_id", None)
+    if status >= SERVER_ERROR:
+        log.warning("request_not_served", status=status, code=code, request_id=request_id)
     if status == STATUS[ErrorKind.UNAUTHENTICATED]:
         headers["WWW-Authenticate"] = "Bearer"
     if status in {STATUS[ErrorKind.UNAVAILABLE], STATUS[ErrorKind.TOO_MANY]}:
@@ -74,7 +78,7 @@ def problem_response(
         status=status,
         code=code,
         detail=detail,
-        request_id=getattr(request.state, "request_id", None),
+        request_id=request_id,
         facts=facts,
         errors=errors,
     )
@@ -118,6 +122,6 @@ def add_problem_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("request_failed", exc_info=error)
+        log.error("request_failed", request_id=getattr(request.state, "request_id", None), exc_info=error)
         detail = "something went wrong here; the server's log has it under this request id"
         return problem_response(request, 500, "platform.internal", detail)

@@ -25,7 +25,7 @@ SECRET_VALUES: Final = (
     (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
     (re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+(?=@)"), rf"\1:{HIDDEN}"),
 )
-QUIETER: Final = ("uvicorn.access", "sqlalchemy.engine", "httpx2", "httpcore2")
+QUIETER: Final = ("alembic", "uvicorn.access", "sqlalchemy.engine", "httpx2", "httpcore2")
 
 
 def configure_logging(settings: LoggingSettings) -> None:

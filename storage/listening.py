@@ -33,6 +33,7 @@ class Listener:
         """Take a URL (SQLAlchemy's form or libpq's) that no pooler stands behind."""
         self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
         self._subscriptions = subscriptions
+        self._is_away = False
 
     async def run(self) -> None:
         """Listen until cancelled, connecting again for as long as it takes."""
@@ -40,7 +41,9 @@ class Listener:
             try:
                 await self._listen()
             except psycopg.Error as error:
-                log.warning("listener_disconnected", error=type(error).__name__)
+                if not self._is_away:  # once: it tries again twice a second
+                    log.warning("listener_away", error=type(error).__name__)
+                self._is_away = True
             finally:
                 self._tell(connected=False)
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -57,6 +60,9 @@ class Listener:
             for channel in {subscription.channel for subscription in self._subscriptions}:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self._tell(connected=True)
+            if self._is_away:
+                log.info("listener_back")
+            self._is_away = False
             async for notification in connection.notifies():
                 for subscription in self._subscriptions:
                     if subscription.channel == notification.channel:

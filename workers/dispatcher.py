@@ -27,6 +27,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
+from domain.errors import Unavailable
 from domain.long_work import CONTROL_QUEUE
 from services.areas import Area
 from storage import outbox
@@ -78,6 +79,7 @@ class Dispatcher:
         self._client = client
         self._areas = areas
         self._news = asyncio.Event()
+        self._away: set[str] = set()
         self._listener = Listener(
             listen_url,
             # Whatever it hears, looking is the answer; without a connection the sweeps alone must do.
@@ -132,9 +134,14 @@ class Dispatcher:
             self._news.clear()  # before looking: what commits while looking is looked for again
             try:
                 delivered = await self.sweep()
+            except Unavailable as error:
+                self._note_away("database", error)
+                delivered = 0
             except Exception:
                 log.exception("sweep_failed")  # whatever it was, the next sweep may do better
                 delivered = 0
+            else:
+                self._note_back("database")
             if delivered == 0:
                 try:
                     await asyncio.wait_for(self._news.wait(), SWEEP_SECONDS)
@@ -153,11 +160,26 @@ class Dispatcher:
         try:
             await self._wake(row)
         except Exception as error:
-            log.warning("wake_postponed", workflow_id=row.workflow_id, attempts=row.attempts, exc_info=True)
             # A lazy client that can't connect raises RuntimeError.
             away = isinstance(error, RuntimeError) or (isinstance(error, RPCError) and error.status in AWAY)
+            if away:
+                self._note_away("Temporal", error)
+            else:
+                log.warning("wake_postponed", workflow_id=row.workflow_id, attempts=row.attempts, exc_info=True)
             return Postponed(f"{type(error).__name__}: {error}", server_away=away)
+        self._note_back("Temporal")
         return None
+
+    def _note_away(self, server: str, error: Exception) -> None:
+        """Say once that a server does not answer: it is expected to, now and then, and to come back."""
+        if server not in self._away:
+            self._away.add(server)
+            log.warning("server_away", server=server, error=str(error))
+
+    def _note_back(self, server: str) -> None:
+        if server in self._away:
+            self._away.remove(server)
+            log.info("server_back", server=server)
 
     async def _wake(self, row: OutboxRow) -> None:
         try:

@@ -26,12 +26,19 @@ class Presence:
 
     async def run(self) -> None:
         """Be present until cancelled."""
+        is_away = False
         try:
             while True:
                 try:
                     await self._workers.beat(self._id, socket.gethostname(), self._queues, self._slots)
                 except Unavailable:
-                    log.warning("sign_of_life_not_written")  # the next one may be
+                    if not is_away:  # once: the next one may be written
+                        log.warning("database_away")
+                    is_away = True
+                else:
+                    if is_away:
+                        log.info("database_back")
+                    is_away = False
                 await asyncio.sleep(EVERY_SECONDS)
         finally:
             try:

@@ -63,9 +63,12 @@ async def worker(
 
 async def _connect(settings: TemporalSettings) -> Client:
     """Connect to Temporal, for as long as it takes: a worker can't start without, and may be there first."""
+    is_away = False
     while True:
         try:
             return await connect(settings)
         except RuntimeError as error:
-            log.warning("waiting_for_temporal", address=settings.address, error=str(error))
+            if not is_away:
+                log.warning("waiting_for_temporal", address=settings.address, error=str(error))
+            is_away = True
             await asyncio.sleep(RECONNECT_SECONDS)

@@ -85,15 +85,20 @@ class RunLogs:
 
     async def _look(self) -> None:
         """Look for all followers until there are none."""
+        is_away = False
         while self._followers:
             # Who has not taken what there was is not asked for again: a slow reader fills no memory.
             ready = [follower for follower in self._followers if follower.news.empty()]
             try:
                 await self._serve(ready)
             except Unavailable:
-                log.warning("logs_unavailable")  # whoever follows waits with us
+                if not is_away:  # once: it looks again at once, and whoever follows waits with us
+                    log.warning("logs_unavailable")
+                is_away = True
             except Exception:
                 log.exception("following_failed")  # one that ends here would leave all of them waiting for ever
+            else:
+                is_away = False
             await asyncio.sleep(EVERY)
 
     async def _serve(self, followers: Sequence[_Follower]) -> None:

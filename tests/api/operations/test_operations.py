@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+import structlog
 from asgi_lifespan import LifespanManager
 from sqlalchemy import text
 
@@ -85,6 +86,31 @@ class TestProbes:
         ):
             answer = await client.get("/readyz", headers=caller.headers)
         assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
+
+
+class TestRequestLog:
+    async def test_a_request_is_one_line_by_its_routes_pattern_and_a_probe_none(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        run_id = new_id()
+        with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+            await client.get(f"/api/v1/runs/{run_id}", headers=caller.headers | {"X-Request-ID": "mine-1"})
+            await client.get("/readyz")
+        (line,) = [line for line in lines if line["event"] == "request"]
+        assert (line["method"], line["route"], line["status"]) == ("GET", "/api/v1/runs/{run_id}", 404)
+        assert (line["request_id"], line["organization_id"]) == ("mine-1", str(caller.organization.id))
+        assert line["milliseconds"] > 0
+        assert str(run_id) not in str(line)
+
+    async def test_what_could_not_be_served_is_a_warning_with_its_code(
+        self, client_without_database: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        with structlog.testing.capture_logs() as lines:
+            headers = caller.headers | {"X-Request-ID": "mine-2"}
+            await client_without_database.get("/api/v1/runs", headers=headers)
+        (line,) = [line for line in lines if line["event"] == "request_not_served"]
+        assert (line["log_level"], line["status"], line["code"]) == ("warning", 503, "platform.unavailable")
+        assert line["request_id"] == "mine-2"
 
 
 class TestHealth:
