@@ -39,8 +39,9 @@ up: $(READY) ## Start everything in the background and print where it is (DATA=f
 down: $(READY) ## Stop what `make up` started
 	@$(GROUNDWORK) dev --home "$(DATA)" --stop
 
-reset: down ## Delete all data of `make up`, after asking (FORCE=1 does not ask)
+reset: $(READY) ## Delete all data of `make up`, after asking (FORCE=1 does not ask)
 	@if [ "$(FORCE)" != 1 ]; then printf 'delete everything in %s? [y/N] ' "$(DATA)"; read -r answer; [ "$$answer" = y ]; fi
+	@$(GROUNDWORK) dev --home "$(DATA)" --stop
 	@rm -rf -- "$(DATA)" && echo "deleted $(DATA)"
 
 check: $(READY) ## Hold the code to its rules: style, types, imports, sizes, generated files

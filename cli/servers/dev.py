@@ -1,6 +1,5 @@
 """`groundwork dev`: everything on this machine."""
 
-import asyncio
 from pathlib import Path
 from typing import Annotated, Final
 
@@ -30,8 +29,13 @@ async def dev(
     """
     place = Home(home)
     if stop:
-        stopped = await asyncio.to_thread(stop_detached, place)
+        stopped = await stop_detached(place, output)
         output.result({"stopped": stopped}, "stopped" if stopped else f"nothing runs in {place.path}")
+        return
+    if detach and (holder := place.holder()) is not None and place.settings_file.exists():
+        output.result(
+            place.facts() | {"process": holder}, lambda: f"already running (process {holder})\n{place.in_words()}"
+        )
         return
     if detach:
         process = await start_detached(place, output)

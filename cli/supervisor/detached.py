@@ -1,16 +1,24 @@
 """Running the supervisor in the background, and stopping one."""
 
 import asyncio
+import contextlib
+import io
 import os
+import re
 import signal
 import subprocess
 import sys
+from typing import IO, Final
 
 from cli.output import Output
 from cli.supervisor.home import Home
 from integrations.embedded.process import ServerFailed
 
 LINES_SHOWN = 15
+LOOK_SECONDS: Final = 0.2
+NAME: Final = "groundwork"
+INTERRUPTING: Final = re.compile(r"interrupting_runs.* runs=(\d+) seconds_at_most=(\d+)")
+"""What a worker says in its log when it stops (workers.serving)."""
 
 
 async def start_detached(home: Home, output: Output) -> int:
@@ -21,6 +29,7 @@ async def start_detached(home: Home, output: Output) -> int:
     """
     home.prepare()
     reader, writer = os.pipe()
+    before = home.log_file.stat().st_size if home.log_file.exists() else 0
     with home.log_file.open("ab") as log:
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "cli", "dev", "--home", str(home.path), "--ready-fd", str(writer)),
@@ -33,7 +42,13 @@ async def start_detached(home: Home, output: Output) -> int:
     os.close(writer)
     output.progress(f"starting; the log is {home.log_file}")
     with os.fdopen(reader, "rb") as pipe:
-        ready = await asyncio.to_thread(pipe.read, 1)
+        waiting = asyncio.create_task(asyncio.to_thread(pipe.read, 1))
+        with home.log_file.open("rb") as told:
+            told.seek(before)
+            while not waiting.done():
+                await asyncio.wait((waiting,), timeout=LOOK_SECONDS)
+                _pass_on(told, output)
+        ready = waiting.result()
     if not ready:
         await child.wait()
         words = home.log_file.read_text(errors="replace").splitlines()[-LINES_SHOWN:]
@@ -41,11 +56,28 @@ async def start_detached(home: Home, output: Output) -> int:
     return child.pid
 
 
-def stop_detached(home: Home) -> bool:
+async def stop_detached(home: Home, output: Output) -> bool:
     """Stop the supervisor of a home and return when everything has stopped; False if none runs."""
     holder = home.holder()
     if holder is None:
         return False
-    os.kill(holder, signal.SIGTERM)
-    home.wait_for_release()
+    with contextlib.ExitStack() as stack:
+        told = stack.enter_context(home.log_file.open("rb")) if home.log_file.exists() else io.BytesIO()
+        told.seek(0, io.SEEK_END)
+        os.kill(holder, signal.SIGTERM)
+        stopping = asyncio.create_task(asyncio.to_thread(home.wait_for_release))
+        while not stopping.done():
+            await asyncio.wait((stopping,), timeout=LOOK_SECONDS)
+            _pass_on(told, output)
+        await stopping
     return True
+
+
+def _pass_on(told: IO[bytes], output: Output) -> None:
+    """Show what the supervisor has said in its own name since the last look, and which runs a stop waits for."""
+    for line in told.read().decode(errors="replace").splitlines():
+        name, _, words = line.partition(" | ")
+        if name.strip() == NAME:
+            output.progress(words)
+        elif (found := INTERRUPTING.search(words)) is not None:
+            output.progress(f"interrupting {found[1]} runs, up to {found[2]} s")

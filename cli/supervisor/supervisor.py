@@ -99,6 +99,7 @@ class Supervisor:
         async with self._running({"postgresql": postgresql, "temporal": temporal}):
             installation = await importing
             installation.write_settings(self._home, postgresql, temporal, api_port=ports["api"])
+            self._lines.say(NAME, "migrating the database")
             await asyncio.to_thread(installation.bring_to_life, self._home)
             own = {
                 name: OwnProcess(name, self._home.path / name, output=await self._lines.pipe(name))

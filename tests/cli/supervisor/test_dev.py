@@ -115,7 +115,12 @@ class TestDetached:
         status, said = await groundwork("dev", "--home", str(home), "--detach")
         assert (status, "documentation" in said) == (0, True), said
         assert len(at_work_in(home)) > 3
-        assert await groundwork("dev", "--home", str(home), "--stop") == (0, "stopped\n")
+        status, again = await groundwork("dev", "--home", str(home), "--detach")
+        assert (status, "already running" in again, said[said.index("  api") :] in again) == (0, True, True), again
+        assert await groundwork("dev", "--home", str(home), "--stop") == (
+            0,
+            "stopping; once more kills\nstopped\nstopped\n",
+        )
         assert at_work_in(home) == []
         assert await groundwork("dev", "--home", str(home), "--stop") == (0, f"nothing runs in {home}\n")
 
