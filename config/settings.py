@@ -161,6 +161,8 @@ class RunnerSettings(Group):
     def _in_order(self) -> Self:
         if not self.renewal < self.deadline < self.lease:
             raise ValueError("renewal is shorter than deadline, and deadline shorter than lease")
+        if self.deadline + self.grace >= self.lease:
+            raise ValueError("deadline and grace together are shorter than lease, or a tool may outlive its lease")
         return self
 
 

@@ -110,6 +110,10 @@ class TestRefusals:
         assert "runner.slot (GROUNDWORK_RUNNER__SLOT) is no setting; is it runner.slots?" in refusal()
         assert "unheard (GROUNDWORK_UNHEARD) is no setting" in refusal()
 
+    def test_a_tool_that_could_outlive_its_lease_is_refused(self, given: Given) -> None:
+        given(GROUNDWORK_RUNNER__GRACE="30s")
+        assert "deadline and grace together are shorter than lease" in refusal()
+
     def test_a_missing_setting_says_which_variable_to_set(self, given: Given) -> None:
         given(GROUNDWORK_DATABASE__APP_URL=None)
         assert "database.app_url is not set: set GROUNDWORK_DATABASE__APP_URL" in refusal()
