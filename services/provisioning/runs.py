@@ -56,7 +56,7 @@ class Runs:
         """
         if twice := sorted(set(request.inputs or {}) & set(request.secret_inputs or {})):
             raise InputGivenTwice("give each variable once, secret or not", variables=twice)
-        module = await find_module(self._database, self._modules, scope, request)
+        module, basis_id = await find_module(self._database, self._modules, scope, request)
         run_id = new_id()
         sealed = {
             name: await self._envelope.seal(scope, SECRET_INPUT, f"{run_id}/{name}", json.dumps(value).encode())
@@ -68,7 +68,9 @@ class Runs:
                 return Run.model_validate(await runs.get(session, scope.organization_id, claimed))
             capacity = await queue.lock_permits(session, scope.organization_id)
             deployment = await deployment_of(session, scope, request, module)
-            run = await new_run(session, scope, request, module, deployment=deployment, run_id=run_id)
+            run = await new_run(
+                session, scope, request, module, deployment=deployment, basis_id=basis_id, run_id=run_id
+            )
             session.add(run)
             await session.flush()  # what hangs on it and the line below must see it
             session.add_all(

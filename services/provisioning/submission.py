@@ -24,7 +24,7 @@ SECRET_INPUT: Final = "run_secret_input"  # noqa: S105  the kind of what is seal
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubmitRun:
-    """What it takes to submit a run. What is left out of module and inputs is as in the deployment's last run."""
+    """What it takes to submit a run. What it leaves out of module and inputs is as it was last applied."""
 
     deployment: str
     operation: StepOperation = StepOperation.APPLY
@@ -45,26 +45,32 @@ class SubmitRun:
 
 async def find_module(
     database: Database, modules: ModuleVersions, scope: Scope, request: SubmitRun
-) -> ModuleVersionReference:
-    """Find the module that the run uses: the one it names, or the deployment's.
+) -> tuple[ModuleVersionReference, UUID | None]:
+    """Find the module that the run uses: the one it names, or that of the run which it goes on from.
+
+    Returns:
+        The module, and the id of that run, from which the rest is taken as well; None for a new deployment.
 
     Raises:
         ModuleMissing, ModuleUnknown.
     """
-    source, version = request.module_source, request.module_version
-    if source is None or version is None:
-        async with database.transaction(scope) as session:
-            known = await deployments.find(session, scope.organization_id, request.deployment)
-        if known is None:
-            raise ModuleMissing(
-                "there is no such deployment yet: name the module that it is made from",
-                deployment=request.deployment,
-            )
-        source, version = known.module_source, known.module_version
+    source, version, basis_id = request.module_source, request.module_version, None
+    async with database.transaction(scope) as session:
+        known = await deployments.find(session, scope.organization_id, request.deployment)
+        basis = None if known is None else await runs.basis(session, scope.organization_id, known.id)
+        if basis is not None:
+            basis_id = basis.id
+        if source is None or version is None:
+            if basis is None:
+                raise ModuleMissing(
+                    "there is no such deployment yet: name the module that it is made from",
+                    deployment=request.deployment,
+                )
+            source, version = basis.module_source, basis.module_version
     module = await modules.find_version(scope, source, version)
     if module is None:
         raise ModuleUnknown("the registry has no such module version", source=source, version=version)
-    return module
+    return module, basis_id
 
 
 async def deployment_of(
@@ -110,10 +116,11 @@ async def new_run(
     module: ModuleVersionReference,
     *,
     deployment: DeploymentRow,
+    basis_id: UUID | None,
     run_id: UUID,
 ) -> RunRow:
-    """Make the row of a run; what its request leaves out is as in the deployment's last one."""
-    before = await runs.latest_changing(session, scope.organization_id, deployment.id)
+    """Make the row of a run; what its request leaves out is as in the run which it goes on from."""
+    before = None if basis_id is None else await runs.get(session, scope.organization_id, basis_id)
     inputs, names, secrets_run_id = request.inputs, sorted(request.secret_inputs or {}), run_id
     if inputs is None:
         inputs = before.inputs if before else {}
@@ -128,7 +135,7 @@ async def new_run(
         environment=deployment.environment,
         operation=request.operation,
         state=RunState.ACCEPTED,
-        engine=request.engine or deployment.engine,
+        engine=request.engine or (deployment if before is None else before).engine,
         module_source=module.source,
         module_version=module.version,
         module_digest=module.digest,

@@ -46,14 +46,12 @@ async def page(
     return list(await session.scalars(query.order_by(RunRow.id.desc()).limit(limit)))
 
 
-async def latest_changing(session: AsyncSession, organization_id: UUID, deployment_id: UUID) -> RunRow | None:
-    """Read the newest run of a deployment that was to change it."""
-    query = select(RunRow).where(
-        RunRow.organization_id == organization_id,
-        RunRow.deployment_id == deployment_id,
-        RunRow.operation != StepOperation.PLAN,
-    )
-    return await session.scalar(query.order_by(RunRow.id.desc()).limit(1))
+async def basis(session: AsyncSession, organization_id: UUID, deployment_id: UUID) -> RunRow | None:
+    """Read the run that a deployment is as: the last applied, else the newest that was to be, else the newest."""
+    query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.deployment_id == deployment_id)
+    was_applied, was_to_be = RunRow.state == RunState.APPLIED, RunRow.operation != StepOperation.PLAN
+    # The lock lets runs be applied in order of coming only.
+    return await session.scalar(query.order_by(was_applied.desc(), was_to_be.desc(), RunRow.id.desc()).limit(1))
 
 
 async def overdue(session: AsyncSession, *, grace: timedelta, limit: int) -> list[RunRow]:

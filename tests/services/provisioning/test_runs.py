@@ -94,6 +94,25 @@ class TestSubmit:
         assert later.secret_input_names == ["password"]
         assert await count(database, driver.scope, "run_secret_input") == 1
 
+    async def test_a_later_run_goes_on_from_what_was_applied_and_not_from_what_was_rejected(
+        self, driver: Driver
+    ) -> None:
+        applied = await driver.submit(
+            deployment="one", auto_apply=True, inputs={"size": 3}, secret_inputs={"password": "a"}
+        )
+        await driver.plan(applied)
+        await driver.apply(applied)
+        rejected = await driver.submit(deployment="one", inputs={"size": 9}, secret_inputs={"token": "b"})
+        await driver.plan(rejected)
+        await driver.services.runs.reject(driver.scope, rejected.id, None)
+        await driver.advance(rejected)
+        later = await driver.submit(deployment="one", module_source=None, module_version=None)
+        assert (later.module_source, later.inputs) == (applied.module_source, {"size": 3})
+        assert later.secret_input_names == ["password"]
+        assignment = await driver.admit(later)
+        given = await driver.services.materials.fetch(driver.scope, assignment)
+        assert given.secret_inputs == {"password": "a"}
+
     async def test_secret_inputs_lie_nowhere_in_the_clear(self, driver: Driver, database: Database) -> None:
         await driver.submit(secret_inputs={"password": "hunter2-canary"})
         async with database.transaction(driver.scope) as session:
