@@ -60,6 +60,8 @@ class Facts:
     approval_left: timedelta | None = None
     """Until the approval times out; None when nobody is waited for, or the time is over."""
     step: StepFacts | None = None
+    plan_stale: bool = False
+    """Whether the plan was made from what is no longer so: it may not be applied, approved or not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,16 @@ class Next:
     """Tell the running CLI to stop."""
     wait: timedelta = RESTING
     """When to ask again, unless woken before."""
+
+
+STALE: Final = Next(
+    RunState.FAILED,
+    (
+        ErrorClass.PLAN_STALE,
+        "another state of the deployment came in after the plan was made, so it is not applied; plan again",
+    ),
+)
+"""What becomes of a run whose plan can't be applied any more."""
 
 
 def has_outcome(exit_class: ExitClass | None, *, cli_started: bool) -> bool:
@@ -118,21 +130,28 @@ def _planning(facts: Facts) -> Next:
     if step is None or step.exit_class is None or not step.is_over:
         return _unfinished(facts, StepPhase.PLAN)
     match step.exit_class:
-        case ExitClass.SUCCEEDED | ExitClass.NO_CHANGES if facts.cancel_requested:
-            return Next(RunState.CANCELED)
-        case ExitClass.SUCCEEDED | ExitClass.NO_CHANGES if facts.operation is StepOperation.PLAN:
-            return Next(RunState.PLANNED)
-        case ExitClass.SUCCEEDED if not facts.auto_apply:
-            return Next(RunState.AWAITING_APPROVAL)
         case ExitClass.SUCCEEDED | ExitClass.NO_CHANGES:
-            return Next(RunState.APPLYING)  # without changes there is nothing to approve, and outputs to read
+            return _planned(facts, changes=step.exit_class is ExitClass.SUCCEEDED)
         case ended:
             return _stopped(facts, ended)
+
+
+def _planned(facts: Facts, *, changes: bool) -> Next:
+    """Decide on a plan that is there; without changes there is nothing to approve, and outputs to read."""
+    if facts.cancel_requested:
+        return Next(RunState.CANCELED)
+    if facts.operation is StepOperation.PLAN:
+        return Next(RunState.PLANNED)
+    if facts.plan_stale:
+        return STALE
+    return Next(RunState.AWAITING_APPROVAL if changes and not facts.auto_apply else RunState.APPLYING)
 
 
 def _awaiting_approval(facts: Facts) -> Next:
     if facts.cancel_requested:
         return Next(RunState.CANCELED)
+    if facts.plan_stale and facts.decision is not Decision.REJECTED:
+        return STALE
     match facts.decision:
         case Decision.APPROVED:
             return Next(RunState.APPLYING)
@@ -166,6 +185,8 @@ def _unfinished(facts: Facts, phase: StepPhase) -> Next:
         return Next(RunState.RECOVERING)
     if facts.cancel_requested:
         return Next(RunState.CANCELED)
+    if facts.plan_stale and phase is StepPhase.APPLY:
+        return STALE
     return Next(step=(phase, 1)) if step is None else _again(step, phase)
 
 

@@ -15,6 +15,7 @@ from domain.run_failures import ErrorClass
 from domain.run_steps import ExitClass, StepOperation, StepPhase
 from domain.scope import PLATFORM, Actor, ActorKind, Scope
 from services.provisioning.admission import admit_next
+from services.provisioning.outcomes import fingerprint
 from services.provisioning.wakes import wake_of
 from storage import audit, outbox
 from storage.database import Database, Session, now
@@ -161,7 +162,16 @@ async def _facts(session: Session, run: RunRow) -> Facts:
         decision=None if run.decision is None else Decision(run.decision),
         approval_left=left if left is not None and left > timedelta() else None,
         step=None if step is None else await _step_facts(session, step),
+        plan_stale=await _is_stale(session, run),
     )
+
+
+async def _is_stale(session: Session, run: RunRow) -> bool:
+    """Tell whether a plan is not to be applied: a late state came in, or what it was made from has changed."""
+    if run.plan_voided_at is not None or run.plan_fingerprint is None:
+        return run.plan_voided_at is not None
+    state = await deployments.newest_state(session, run.organization_id, run.deployment_id)
+    return run.plan_fingerprint != fingerprint(run, state)
 
 
 async def _step_of(session: Session, run: RunRow) -> RunStepRow | None:

@@ -16,7 +16,7 @@ from services.secrets import Envelope
 from storage import audit, outbox
 from storage.database import Database, now
 from storage.provisioning import deployments, runs
-from storage.provisioning.tables import RunOutputRow, RunRow, RunStepRow
+from storage.provisioning.tables import RunOutputRow, RunRow, RunStepRow, StateVersionRow
 
 OUTPUT: Final = "run_output"
 PLAN: Final = "plan"
@@ -75,7 +75,7 @@ class Outcomes:
                 step.plan_sha256, step.plan_blob = plan.sha256, blobs[PLAN]
                 step.lock_file_blob, step.plan_text_blob = blobs.get(LOCK_FILE), blobs.get(PLAN_TEXT)
                 run.plan_step_id, run.plan_sha256 = step.id, plan.sha256
-                run.plan_fingerprint = _fingerprint(run, None if state is None else state.serial)
+                run.plan_fingerprint = fingerprint(run, state)
             if outcome.changes is not None:
                 run.changes_add, run.changes_change = outcome.changes.add, outcome.changes.change
                 run.changes_remove, run.changes_import = outcome.changes.remove, outcome.changes.imported
@@ -132,7 +132,8 @@ def _write_outcome(step: RunStepRow, outcome: StepOutcome, *, moment: datetime) 
     step.engine_version = outcome.engine_version
 
 
-def _fingerprint(run: RunRow, serial: int | None) -> str:
-    """Digest what a plan was made from: module, inputs and the state's serial."""
+def fingerprint(run: RunRow, state: StateVersionRow | None) -> str:
+    """Digest what a plan is made from: module, inputs and the state's serial."""
+    serial = None if state is None else state.serial
     made_from = [run.module_digest, run.inputs, run.secret_input_names, str(run.secrets_run_id), serial]
     return hashlib.sha256(json.dumps(made_from, sort_keys=True).encode()).hexdigest()

@@ -10,7 +10,8 @@ from domain.ids import new_id
 from domain.provisioning.errors import StateUnreadable, StepSuperseded
 from domain.scope import Scope
 from services.provisioning.sealed_blobs import SealedBlobs
-from storage import audit
+from services.provisioning.wakes import wake_of
+from storage import audit, outbox
 from storage.database import Database, Session
 from storage.provisioning import deployments, steps
 from storage.provisioning.tables import RunStepRow, StateQuarantineRow, StateVersionRow
@@ -103,7 +104,8 @@ async def _set_aside(session: Session, scope: Scope, step: RunStepRow, state: _S
     )
     if await deployments.quarantine(session, row):
         # Something exists that the newest state does not know of: nothing is applied until a person has looked.
-        await deployments.block(session, step.organization_id, step.deployment_id, step.run_id)
+        for run in await deployments.block(session, step.organization_id, step.deployment_id, step.run_id):
+            await outbox.enqueue(session, scope, wake_of(run))
         audit.record(
             session,
             scope,

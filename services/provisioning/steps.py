@@ -97,6 +97,8 @@ class Steps:
             run = await runs.get(session, organization_id, order.run_id, lock=True)
             before = await steps.of_run(session, organization_id, run.id)
             fenced = run.operation != StepOperation.PLAN
+            if order.phase is StepPhase.APPLY and deployment.blocked_by_run_id is not None:
+                raise StepRefused("the deployment is blocked until a person has looked after it")
             await _check_admissible(session, run, before, order, fenced=fenced)
             moment = await now(session)
             step = RunStepRow(

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import DeploymentNotFound, StepSuperseded
 from domain.provisioning.states import RunState
+from domain.run_steps import StepOperation
 from storage.provisioning.tables import (
     DeploymentRow,
     RunRow,
@@ -152,25 +153,31 @@ async def states(
     return list(await session.scalars(query.order_by(StateVersionRow.id.desc()).limit(limit)))
 
 
-async def block(session: AsyncSession, organization_id: UUID, deployment_id: UUID, run_id: UUID) -> None:
+async def block(session: AsyncSession, organization_id: UUID, deployment_id: UUID, run_id: UUID) -> list[RunRow]:
     """Let nothing be applied to a deployment until a person has acknowledged what the run left.
 
-    A plan that waits for approval was made without knowing of it, so nobody can approve that one any more.
+    A plan that was made, or is being made, without knowing of it can't be applied any more, approved or not.
+
+    Returns:
+        The runs whose plans those are, for whoever wakes them.
     """
     await session.execute(
         update(DeploymentRow)
         .where(DeploymentRow.organization_id == organization_id, DeploymentRow.id == deployment_id)
         .values(blocked_by_run_id=run_id)
     )
-    await session.execute(
+    voided = (
         update(RunRow)
         .where(
             RunRow.organization_id == organization_id,
             RunRow.deployment_id == deployment_id,
-            RunRow.state == RunState.AWAITING_APPROVAL,
+            RunRow.operation != StepOperation.PLAN,
+            RunRow.state.in_([RunState.PLANNING, RunState.AWAITING_APPROVAL, RunState.APPLYING]),
         )
-        .values(plan_voided_at=func.now())
+        .values(plan_voided_at=func.now(), due_at=func.now())
+        .returning(RunRow)
     )
+    return list(await session.scalars(voided, execution_options={"populate_existing": True}))
 
 
 async def quarantine(session: AsyncSession, state: StateQuarantineRow) -> bool:

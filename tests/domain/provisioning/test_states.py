@@ -20,7 +20,7 @@ from domain.provisioning.states import (
     r1_status,
     r2_status,
 )
-from domain.run_steps import ExitClass, StepOperation
+from domain.run_steps import ExitClass, StepOperation, StepPhase
 
 steps = st.builds(
     StepFacts,
@@ -41,6 +41,7 @@ facts = st.builds(
     decision=st.none() | st.sampled_from(Decision),
     approval_left=st.none() | st.timedeltas(timedelta(milliseconds=1), timedelta(days=7)),
     step=st.none() | steps,
+    plan_stale=st.booleans(),
 )
 
 
@@ -70,6 +71,13 @@ class TestDecide:
     def test_never_applies_what_nobody_approved(self, known: Facts) -> None:
         if known.state is RunState.AWAITING_APPROVAL and known.decision is not Decision.APPROVED:
             assert decide(known).to is not RunState.APPLYING
+
+    @given(facts)
+    def test_never_begins_to_apply_a_stale_plan(self, known: Facts) -> None:
+        following = decide(known)
+        if known.plan_stale:
+            assert following.to is not RunState.APPLYING
+            assert following.step is None or following.step[0] is StepPhase.PLAN
 
     @given(facts)
     def test_always_waits_a_while_before_it_is_asked_again(self, known: Facts) -> None:

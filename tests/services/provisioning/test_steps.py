@@ -21,6 +21,7 @@ from domain.provisioning.logs import LogPosition
 from domain.provisioning.messages import StepOrder
 from domain.provisioning.runs import Run
 from domain.provisioning.states import RunState
+from domain.run_failures import ErrorClass
 from domain.run_steps import (
     ExitClass,
     InterruptReason,
@@ -163,6 +164,27 @@ class TestFence:
         await driver.services.states.store(driver.scope, step.step_id, a_state(7))
         with pytest.raises(NoDecisionAwaited):
             await driver.services.runs.approve(driver.scope, following.id, None)
+        assert (await driver.advance(following)).state is RunState.FAILED
+        assert (await driver.look(following)).error_class is ErrorClass.PLAN_STALE
+
+    async def test_a_late_state_keeps_an_approved_plan_from_being_applied(
+        self, driver: Driver, database: Database
+    ) -> None:
+        lost = await driver.submit(deployment="one", auto_apply=True)
+        await driver.plan(lost)
+        step = await driver.admit(lost)
+        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        await expire(database, driver.scope)
+        await driver.advance(lost)
+        await driver.services.runs.acknowledge(driver.scope, lost.id)
+        following = await driver.submit(deployment="one", auto_apply=True)
+        move = await driver.plan(following)
+        assert move.step is not None
+        await driver.services.states.store(driver.scope, step.step_id, a_state(7))
+        with pytest.raises(StepRefused, match="blocked"):
+            await driver.services.steps.admit(driver.scope, move.step, WORKER)
+        assert (await driver.advance(following)).state is RunState.FAILED
+        assert (await driver.look(following)).error_class is ErrorClass.PLAN_STALE
 
     async def test_a_late_plan_changes_no_run_that_has_a_newer_step_or_has_ended(
         self, driver: Driver, database: Database
