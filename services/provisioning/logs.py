@@ -59,8 +59,12 @@ class RunLogs:
         """Give pieces of a run's log as they come, and each state of it; after a final one comes nothing more.
 
         It ends earlier when the process stops: whoever follows comes again, and goes on where this one was.
-        The caller has seen to it that the run is the scope's (Runs.get).
+
+        Raises:
+            RunNotFound: unknown, or another organization's; with the first thing that is asked for.
         """
+        async with self._database.transaction(scope) as session:
+            await runs.get(session, scope.organization_id, run_id)
         follower = _Follower(run_id, scope.organization_id, after)
         self._followers.add(follower)
         if self._looking is None or self._looking.done():
@@ -113,7 +117,9 @@ class RunLogs:
                 behind[follower.run_id] = watched
         async with self._database.platform("follow logs") as session:
             # States first: once a run was seen ended, all of its log is there to be read after.
-            states = await runs.states_of(session, list(behind))
+            states = await runs.states_of(
+                session, [(watched.organization_id, run_id) for run_id, watched in behind.items()]
+            )
             chunks = await logs.after(session, behind.values())
         by_run: dict[UUID, list[LogPiece]] = {}
         for chunk in chunks:

@@ -1,9 +1,10 @@
 """Queries on runs."""
 
+from collections.abc import Collection
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import RunNotFound
@@ -60,9 +61,10 @@ async def overdue(session: AsyncSession, *, grace: timedelta, limit: int) -> lis
     return list(await session.scalars(query.order_by(RunRow.due_at).limit(limit)))
 
 
-async def states_of(session: AsyncSession, run_ids: list[UUID]) -> dict[UUID, RunState]:
-    """Tell where runs are, in whatever organizations the session sees."""
-    rows = await session.execute(select(RunRow.id, RunRow.state).where(RunRow.id.in_(run_ids)))
+async def states_of(session: AsyncSession, wanted: Collection[tuple[UUID, UUID]]) -> dict[UUID, RunState]:
+    """Tell where runs are, each named by its organization and its id."""
+    query = select(RunRow.id, RunRow.state).where(tuple_(RunRow.organization_id, RunRow.id).in_(wanted))
+    rows = await session.execute(query)
     return {run_id: RunState(state) for run_id, state in rows}
 
 

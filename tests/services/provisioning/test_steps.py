@@ -13,6 +13,7 @@ from domain.provisioning.errors import (
     NoDecisionAwaited,
     OutputsShown,
     PlanNotReady,
+    RunNotFound,
     StateUnreadable,
     StepRefused,
     StepSuperseded,
@@ -413,6 +414,15 @@ class TestLogs:
             (b"one\ntwo\n", RunState.FAILED),
             (b"two\n", RunState.FAILED),
         ]
+
+    @pytest.mark.usefixtures("walls")
+    async def test_nobody_follows_anothers_run(self, make_driver: Callable[[], Awaitable[Driver]]) -> None:
+        driver, stranger = await make_driver(), await make_driver()
+        run = await driver.submit()
+        step = await driver.admit(run)
+        await driver.services.steps.store_log(driver.scope, step.step_id, 0, b"one\n")
+        with pytest.raises(RunNotFound):
+            await anext(driver.services.run_logs.follow(stranger.scope, run.id, LogPosition()))
 
     @staticmethod
     async def followed(driver: Driver, run: Run, after: LogPosition) -> tuple[bytes, RunState | None]:
