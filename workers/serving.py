@@ -5,7 +5,7 @@ import os
 import socket
 import stat
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -29,6 +29,7 @@ from workers.terraform import build_terraform_worker, stop_time
 
 QUEUES: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE)
 RECORDERS: Final = "workers.runner.recording:open_recorders"
+RESTART_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
@@ -50,15 +51,13 @@ async def serving(
     """
     slots = settings.runner.slots if TERRAFORM_QUEUE in queues else 0
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(
-            _beside(Presence(services.workers, queues=list(queues), slots=slots).run())
-        )
+        await stack.enter_async_context(_beside(Presence(services.workers, queues=list(queues), slots=slots).run))
         if CONTROL_QUEUE in queues:
             database = open_database(settings)
             stack.push_async_callback(database.close)
             url = settings.database.platform_url.get_secret_value()
             dispatcher = Dispatcher(database, client, areas=areas_of(services), listen_url=url)
-            await stack.enter_async_context(_beside(dispatcher.run()))
+            await stack.enter_async_context(_beside(dispatcher.run))
             await stack.enter_async_context(build_control_worker(client, services))
         if TERRAFORM_QUEUE in queues:
             pool = await stack.enter_async_context(RunnerPool(RECORDERS, slots))
@@ -110,11 +109,23 @@ def _engines(runner: RunnerSettings) -> dict[EngineName, Path]:
 
 
 @asynccontextmanager
-async def _beside(work: Coroutine[object, object, None]) -> AsyncIterator[None]:
+async def _beside(work: Callable[[], Coroutine[object, object, None]]) -> AsyncIterator[None]:
     """Run something as long as the context lasts."""
-    task = asyncio.create_task(work)
+    task = asyncio.create_task(keep_running(work))
     try:
         yield
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
+
+
+async def keep_running(
+    work: Callable[[], Coroutine[object, object, None]], *, pause: float = RESTART_SECONDS
+) -> None:
+    """Run something until cancelled; begin again when it fails, or the process would do half of its work."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("part_of_worker_died")
+        await asyncio.sleep(pause)
