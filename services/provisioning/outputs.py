@@ -61,23 +61,24 @@ class Outputs:
             OutputsShown: somebody has seen them before.
         """
         async with self._database.transaction(scope) as session:
-            run = await runs.get(session, scope.organization_id, run_id, lock=True)
+            run = await runs.get(session, scope.organization_id, run_id)
+            if run.secrets_shown_at is not None:
+                raise OutputsShown("the sensitive outputs of this run were shown before")
             rows = [row for row in await runs.outputs(session, scope.organization_id, run_id) if row.sensitive]
-            if not rows:
-                return {}
+            sealed = {row.name: (row.step_id, row.sealed or b"") for row in rows}
+        # Opened before they count as shown: what can't be opened now was seen by nobody.
+        opened = {
+            name: json.loads(await self._envelope.open(scope, OUTPUT, f"{step_id}/{name}", value))
+            for name, (step_id, value) in sealed.items()
+        }
+        if opened:
+            await self._note_shown(scope, run_id, ", ".join(opened))
+        return opened
+
+    async def _note_shown(self, scope: Scope, run_id: UUID, names: str) -> None:
+        async with self._database.transaction(scope) as session:
+            run = await runs.get(session, scope.organization_id, run_id, lock=True)
             if run.secrets_shown_at is not None:
                 raise OutputsShown("the sensitive outputs of this run were shown before")
             run.secrets_shown_at = await now(session)
-            audit.record(
-                session,
-                scope,
-                "provisioning.outputs_revealed",
-                ("run", run_id),
-                names=", ".join(row.name for row in rows),
-            )
-        return {
-            row.name: json.loads(
-                await self._envelope.open(scope, OUTPUT, f"{row.step_id}/{row.name}", row.sealed or b"")
-            )
-            for row in rows
-        }
+            audit.record(session, scope, "provisioning.outputs_revealed", ("run", run_id), names=names)

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.long_work import Priority
 from domain.provisioning.errors import (
@@ -32,6 +33,7 @@ from domain.run_steps import (
     StepProgress,
     StepStage,
 )
+from services.secrets import SealBroken
 from storage.database import Database
 from tests.factories.runs import A_PLAN, WORKER, Driver, a_state, an_outcome
 from tests.services.provisioning.test_runs import count, expire, rest
@@ -361,6 +363,21 @@ class TestOutputs:
         assert await driver.services.outputs.reveal(driver.scope, run.id) == {"secret": "hunter2-canary"}
         with pytest.raises(OutputsShown):
             await driver.services.outputs.reveal(driver.scope, run.id)
+
+    async def test_what_could_not_be_opened_does_not_count_as_shown(
+        self, driver: Driver, owner: AsyncEngine
+    ) -> None:
+        run = await driver.submit(auto_apply=True)
+        await driver.plan(run)
+        await driver.apply(run, outputs={"secret": A_SECRET})
+        turn_round = text("UPDATE run_output SET sealed = reverse(sealed) WHERE run_id = :id")
+        async with owner.begin() as connection:
+            await connection.execute(turn_round, {"id": run.id})
+        with pytest.raises(SealBroken):
+            await driver.services.outputs.reveal(driver.scope, run.id)
+        async with owner.begin() as connection:
+            await connection.execute(turn_round, {"id": run.id})
+        assert await driver.services.outputs.reveal(driver.scope, run.id) == {"secret": "hunter2-canary"}
 
     async def test_of_ten_who_ask_at_once_one_sees_them(self, driver: Driver) -> None:
         run = await driver.submit(auto_apply=True)
