@@ -1,6 +1,7 @@
 """The provisioning engine's own paths, exactly as its document has them: thin aliases of runs."""
 
 from datetime import datetime, timedelta
+from enum import StrEnum
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -11,7 +12,7 @@ from api.dependencies import CallerPrincipal, IdempotencyClaim, OutputService, R
 from domain.identity.permissions import Permission
 from domain.provisioning.inputs import DeploymentName, Inputs, JsonInput, TierName, VariableName
 from domain.provisioning.runs import Output, Run
-from domain.provisioning.states import R1Status, RunPriority, RunState, r1_status
+from domain.provisioning.states import RunPriority, RunState
 from domain.run_steps import StepOperation
 from domain.scope import Scope
 from domain.tenants import OrganizationNotFound
@@ -36,6 +37,16 @@ MESSAGES: Final = {
     RunState.NEEDS_ATTENTION: "Provisioning job needs a person's attention",
 }
 STEPS: Final = {RunState.PLANNING: "terraform_plan", RunState.APPLYING: "terraform_apply"}
+
+
+class R1Status(StrEnum):
+    """States of a job, as the provisioning engine's own document names them."""
+
+    PENDING = "pending"
+    QUEUED = "queued"
+    PROVISIONING = "provisioning"
+    COMPLETED = "completed"
+    FAILED = "failed"
 
 
 class PocConfig(BaseModel, extra="allow"):
@@ -165,7 +176,7 @@ async def get_provisioning_status(
     run = await runs.get(scope, job_id)
     shown = [output for output in await outputs.of_run(scope, job_id) if not output.sensitive]
     endpoints = _endpoints(shown)
-    status = r1_status(run.state)
+    status = status_of(run.state)
     return JobStatus(
         success=status is not R1Status.FAILED,
         job_id=run.id,
@@ -184,6 +195,21 @@ async def get_provisioning_status(
         started_at=run.started_at,
         completed_at=run.finished_at,
     )
+
+
+def status_of(state: RunState) -> R1Status:
+    """Tell what the document calls a state."""
+    match state:
+        case RunState.ACCEPTED:
+            return R1Status.PENDING
+        case RunState.QUEUED | RunState.AWAITING_APPROVAL:
+            return R1Status.QUEUED
+        case RunState.PLANNING | RunState.APPLYING | RunState.RECOVERING:
+            return R1Status.PROVISIONING
+        case RunState.APPLIED | RunState.PLANNED:
+            return R1Status.COMPLETED
+        case _:
+            return R1Status.FAILED
 
 
 def go_duration(duration: timedelta) -> str:

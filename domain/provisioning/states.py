@@ -1,4 +1,4 @@
-"""Life of a run: its states, the moves between them, and what older programs call them."""
+"""Life of a run: its states, and the moves between them."""
 
 from enum import StrEnum
 from typing import Final
@@ -54,59 +54,6 @@ TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
 FINAL: Final = frozenset(RunState) - frozenset(TRANSITIONS)
 WORKING: Final = frozenset({_S.ACCEPTED, _S.QUEUED, _S.PLANNING, _S.APPLYING, _S.RECOVERING})
 """States in which an admitted run takes up one of its organization's permits; waiting for a person doesn't."""
-
-
-class R1Status(StrEnum):
-    """States of a job in R1's answers."""
-
-    PENDING = "pending"
-    QUEUED = "queued"
-    PROVISIONING = "provisioning"
-    COMPLETED = "completed"
-    FAILED = "failed"
-
-
-class R2Status(StrEnum):
-    """States of a job in R2's answers."""
-
-    PENDING = "pending"
-    RUNNING = "running"
-    SUCCESS = "success"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
-    DEAD_LETTER = "dead_letter"
-
-
-def r1_status(state: RunState) -> R1Status:
-    """Tell what R1 calls a state."""
-    match state:
-        case RunState.ACCEPTED:
-            return R1Status.PENDING
-        case RunState.QUEUED | RunState.AWAITING_APPROVAL:
-            return R1Status.QUEUED
-        case RunState.PLANNING | RunState.APPLYING | RunState.RECOVERING:
-            return R1Status.PROVISIONING
-        case RunState.APPLIED | RunState.PLANNED:
-            return R1Status.COMPLETED
-        case _:
-            return R1Status.FAILED
-
-
-def r2_status(state: RunState, *, retries_used_up: bool = False) -> R2Status:
-    """Tell what R2 calls a state; a failed run whose retries are used up is a dead letter."""
-    match state:
-        case RunState.ACCEPTED | RunState.QUEUED:
-            return R2Status.PENDING
-        case RunState.PLANNING | RunState.AWAITING_APPROVAL | RunState.APPLYING | RunState.RECOVERING:
-            return R2Status.RUNNING
-        case RunState.APPLIED | RunState.PLANNED:
-            return R2Status.SUCCESS
-        case RunState.CANCELED:
-            return R2Status.CANCELLED
-        case RunState.NEEDS_ATTENTION:
-            return R2Status.DEAD_LETTER
-        case _:
-            return R2Status.DEAD_LETTER if retries_used_up else R2Status.FAILED
 
 
 class IllegalMove(Exception):

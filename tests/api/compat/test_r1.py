@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from api.compat.r1 import go_duration
+from api.compat.r1 import R1Status, go_duration, status_of
+from domain.provisioning.states import RunState
 from services.all import Services
 from tests.factories.modules import Published, publish_module
 from tests.factories.organizations import Caller
@@ -281,3 +282,22 @@ class TestGoDuration:
         units = {"h": 3600, "m": 60, "s": 1}
         parts = re.findall(r"(\d+)([hms])", go_duration(timedelta(seconds=seconds)))
         assert sum(int(number) * units[unit] for number, unit in parts) == seconds
+
+
+class TestStatusOf:
+    def test_names_each_state_as_the_design_says(self) -> None:
+        assert {state: status_of(state) for state in RunState} == {
+            RunState.ACCEPTED: R1Status.PENDING,
+            RunState.QUEUED: R1Status.QUEUED,
+            RunState.AWAITING_APPROVAL: R1Status.QUEUED,
+            RunState.PLANNING: R1Status.PROVISIONING,
+            RunState.APPLYING: R1Status.PROVISIONING,
+            RunState.RECOVERING: R1Status.PROVISIONING,
+            RunState.APPLIED: R1Status.COMPLETED,
+            RunState.PLANNED: R1Status.COMPLETED,
+            RunState.FAILED: R1Status.FAILED,
+            RunState.CANCELED: R1Status.FAILED,
+            RunState.REJECTED: R1Status.FAILED,
+            RunState.TIMED_OUT: R1Status.FAILED,
+            RunState.NEEDS_ATTENTION: R1Status.FAILED,
+        }

@@ -13,12 +13,8 @@ from domain.provisioning.states import (
     TRANSITIONS,
     Decision,
     IllegalMove,
-    R1Status,
-    R2Status,
     RunState,
     check_move,
-    r1_status,
-    r2_status,
 )
 from domain.run_steps import ExitClass, StepOperation, StepPhase
 
@@ -183,28 +179,3 @@ class TestTransitions:
         for state in RunState:
             with pytest.raises(IllegalMove):
                 check_move(ended, state)
-
-
-class TestOlderNames:
-    def test_r1_knows_each_state_as_the_design_says(self) -> None:
-        assert {state: r1_status(state) for state in RunState} == {
-            RunState.ACCEPTED: R1Status.PENDING,
-            RunState.QUEUED: R1Status.QUEUED,
-            RunState.AWAITING_APPROVAL: R1Status.QUEUED,
-            RunState.PLANNING: R1Status.PROVISIONING,
-            RunState.APPLYING: R1Status.PROVISIONING,
-            RunState.RECOVERING: R1Status.PROVISIONING,
-            RunState.APPLIED: R1Status.COMPLETED,
-            RunState.PLANNED: R1Status.COMPLETED,
-            RunState.FAILED: R1Status.FAILED,
-            RunState.CANCELED: R1Status.FAILED,
-            RunState.REJECTED: R1Status.FAILED,
-            RunState.TIMED_OUT: R1Status.FAILED,
-            RunState.NEEDS_ATTENTION: R1Status.FAILED,
-        }
-
-    def test_r2_tells_a_dead_letter_from_a_failure(self) -> None:
-        assert r2_status(RunState.FAILED) is R2Status.FAILED
-        assert r2_status(RunState.FAILED, retries_used_up=True) is R2Status.DEAD_LETTER
-        assert r2_status(RunState.NEEDS_ATTENTION) is R2Status.DEAD_LETTER
-        assert r2_status(RunState.CANCELED) is R2Status.CANCELLED
