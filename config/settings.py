@@ -32,7 +32,6 @@ ALIASES: Final = {
     "DATABASE_URL": ("database", "app_url"),
     "MAX_CONCURRENT_PROVISIONS": ("runner", "slots"),
     "PROVISIONING_TIMEOUT": ("runner", "timeout"),
-    "WORKER_RETRY_ATTEMPTS": ("runner", "retry_attempts"),
     "LOG_LEVEL": ("logging", "level"),
 }
 """Environment names of the provisioning engine's documentation, and the setting that each one is."""
@@ -137,7 +136,11 @@ class RunnerSettings(Group):
 
     slots: int = Field(default=5, ge=1, le=100, description="Runs that a worker executes at once.")
     sandbox: Literal["none", "bubblewrap"] = Field(
-        default="bubblewrap", description="What keeps a module's code in. `none` is for development only."
+        default="bubblewrap",
+        description=(
+            "What keeps a module's code in. `none` is for development only. "
+            "This release has no bubblewrap sandbox yet: with it, runs are refused and say so."
+        ),
     )
     lease: Duration = Field(
         default=timedelta(seconds=60), description="How long a step is a runner's without a word from it."
@@ -155,7 +158,6 @@ class RunnerSettings(Group):
     )
     tofu_path: Path | None = Field(default=None, description="The tofu to run; by default the one on PATH.")
     timeout: Duration = Field(default=timedelta(minutes=45), description="Longest time of one run.")
-    retry_attempts: int = Field(default=3, ge=0, le=20, description="How often a failed run is tried again.")
 
     @model_validator(mode="after")
     def _in_order(self) -> Self:

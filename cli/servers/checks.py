@@ -3,7 +3,6 @@
 import asyncio
 import shutil
 import stat
-import subprocess
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -18,6 +17,7 @@ from services.secrets import SealBroken
 from storage import inspection
 from storage.migrations.upgrade import current, head
 from workers.composition import check_key
+from workers.runner.sandbox import NOT_YET
 from workers.temporal_client import connect
 
 OLDEST_POSTGRESQL: Final = 150000
@@ -194,13 +194,7 @@ def sandbox(settings: Settings) -> list[Finding]:
     """Look whether the code of modules can be kept in."""
     if settings.runner.sandbox == "none":
         return [Finding("sandbox", "none: for development only, modules run with the worker's rights")]
-    bwrap = shutil.which("bwrap")
-    if bwrap is None:
-        return [Finding("sandbox", "bwrap was not found", "install the package bubblewrap")]
-    tried = subprocess.run([bwrap, "--ro-bind", "/", "/", "true"], check=False, capture_output=True, text=True)
-    if tried.returncode != 0:
-        return [Finding("sandbox", tried.stderr.strip(), "let this user make user namespaces")]
-    return [Finding("sandbox", f"{bwrap} works")]
+    return [Finding("sandbox", "runs are refused", NOT_YET)]
 
 
 CHECKS: Final[tuple[tuple[str, Callable[[Settings], list[Finding]]], ...]] = (

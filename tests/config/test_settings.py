@@ -50,10 +50,10 @@ class TestSources:
 
     def test_the_file_gives_what_the_environment_does_not(self, given: Given, tmp_path: Path) -> None:
         file = tmp_path / "groundwork.toml"
-        file.write_text("[runner]\nslots = 2\nretry_attempts = 9\n")
+        file.write_text("[runner]\nslots = 2\ntimeout = '9m'\n")
         given(GROUNDWORK_CONFIG_FILE=str(file), GROUNDWORK_RUNNER__SLOTS="7")
         runner = load_settings().runner
-        assert (runner.slots, runner.retry_attempts) == (7, 9)
+        assert (runner.slots, runner.timeout) == (7, timedelta(minutes=9))
 
     def test_a_secret_is_read_from_a_file_without_its_newline(self, given: Given, tmp_path: Path) -> None:
         file = tmp_path / "url"
@@ -74,7 +74,6 @@ class TestSources:
         [
             ("MAX_CONCURRENT_PROVISIONS", "4", lambda settings: settings.runner.slots == 4),
             ("PROVISIONING_TIMEOUT", "90m", lambda settings: settings.runner.timeout == timedelta(minutes=90)),
-            ("WORKER_RETRY_ATTEMPTS", "1", lambda settings: settings.runner.retry_attempts == 1),
             ("LOG_LEVEL", "DEBUG", lambda settings: settings.logging.level == "debug"),
         ],
     )

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from config.settings import (
     Settings,
     TemporalSettings,
 )
+from domain.run_steps import Sandbox
 from domain.scope import PLATFORM as PLATFORM_ACTOR
 from domain.scope import Scope
 from integrations.embedded.ports import LOOPBACK, free_port
@@ -32,6 +32,7 @@ from integrations.tools import ToolMissing
 from services.secrets import SealBroken
 from storage.migrations.upgrade import upgrade
 from workers.composition import check_key, open_database, open_services
+from workers.runner.sandbox import SandboxMissing, sandbox_arguments
 
 pytestmark = pytest.mark.servers
 Given = Callable[..., Settings]
@@ -178,10 +179,11 @@ class TestSecrets:
 
 
 class TestSandbox:
-    def test_bubblewrap_that_is_missing_is_found(self, given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(shutil, "which", lambda _: None)
+    def test_says_that_with_bubblewrap_runs_are_refused(self, given: Given) -> None:
         (finding,) = checks.sandbox(given(runner=RunnerSettings(sandbox="bubblewrap")))
-        assert (finding.ok, finding.advice) == (False, "install the package bubblewrap")
+        with pytest.raises(SandboxMissing) as refused:
+            sandbox_arguments(Sandbox.BUBBLEWRAP)
+        assert (finding.ok, finding.advice) == (False, refused.value.detail)
 
 
 class TestTools:
