@@ -24,8 +24,8 @@ class Priority(IntEnum):
 class Wake:
     """See that a workflow runs, and tell it that there is news.
 
-    It is started if it does not run, woken if it does, and left alone if it and its row have ended. What the news is
-    stands in PostgreSQL: a woken workflow reads it there. So a wake may come twice, late, or in any order.
+    It is started if it does not run, woken if it does, and left alone if it and its row have ended. What the news
+    is stands in PostgreSQL: a woken workflow reads it there. So a wake may come twice, late, or in any order.
 
     `summary` and `attributes` are what operators see in the Temporal Web UI; they are not encrypted there, so
     they hold ids, names of states and environments, and nothing secret or personal.
