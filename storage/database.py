@@ -1,13 +1,15 @@
 """The two ways into PostgreSQL: a transaction for one organization, and one for the platform itself."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
-from typing import Final
+from typing import Any, Final, TypeVar
 
-from sqlalchemy import DateTime, MetaData, func, select, text
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+import psycopg
+from sqlalchemy import DateTime, MetaData, Select, func, inspect, literal_column, select, text
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -19,6 +21,7 @@ LONGEST_TRANSACTION: Final = 8  # seconds; below the shortest timeout of whoever
 APP_ROLE: Final = "groundwork_app"
 PLATFORM_ROLE: Final = "groundwork_platform"
 
+Locked = TypeVar("Locked", bound=Select[*tuple[Any, ...]])
 Session = AsyncSession
 """What a transaction is worked in. Services pass it on to queries and know nothing else of SQLAlchemy."""
 
@@ -82,6 +85,43 @@ class Database:
 async def now(session: AsyncSession) -> datetime:
     """Return the database's time: clocks of workers differ, and this one decides what is due."""
     return (await session.execute(select(func.now()))).scalar_one()
+
+
+async def insert_unless_there(session: AsyncSession, row: Base, *, by: Sequence[str] = ()) -> bool:
+    """Store a row unless one with the same unique key is there: the index decides, not a check before.
+
+    Only what was set on the row is sent, so the database's defaults hold, and the row given stays outside the
+    session: whoever needs what is there now, reads it.
+
+    Args:
+        session: of the caller's transaction; it waits for another one that is storing the same.
+        row: what to store.
+        by: the columns of the one unique key that may be taken already; any of them if empty.
+
+    Returns:
+        Whether it was stored.
+
+    Raises:
+        IntegrityError: another constraint speaks; see `violated`.
+    """
+    was_set = inspect(row).dict
+    values = {each.key: was_set[each.key] for each in inspect(type(row)).column_attrs if each.key in was_set}
+    statement = insert(type(row)).values(values).on_conflict_do_nothing(index_elements=by or None)
+    return await session.scalar(statement.returning(literal_column("1"))) is not None
+
+
+def violated(error: IntegrityError) -> str | None:
+    """Tell the name of the constraint that refused a row."""
+    return error.orig.diag.constraint_name if isinstance(error.orig, psycopg.Error) else None
+
+
+def locked(query: Locked, *, skip_locked: bool = False) -> Locked:
+    """Let nobody change what a query finds until the transaction ends, and read it as it is by then.
+
+    The lock is FOR NO KEY UPDATE: nobody changes a key, and a stronger lock would stand in the way of the foreign
+    keys of whatever is written about the row meanwhile, up to deadlocks.
+    """
+    return query.with_for_update(key_share=True, skip_locked=skip_locked).execution_options(populate_existing=True)
 
 
 def _engine(url: str, pool_size: int) -> AsyncEngine:

@@ -4,14 +4,13 @@ from datetime import datetime
 from uuid import UUID
 
 from sqlalchemy import delete, func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.errors import IdempotencyKeyReused
 from domain.idempotency import KEPT, Claim
 from domain.scope import Scope
-from storage.database import Base
+from storage.database import Base, insert_unless_there
 
 
 class IdempotencyKeyRow(Base):
@@ -41,16 +40,15 @@ async def claim(session: AsyncSession, scope: Scope, claim: Claim | None, resour
     """
     if claim is None:
         return resource_id
-    await session.execute(
-        insert(IdempotencyKeyRow)
-        .values(
+    await insert_unless_there(
+        session,
+        IdempotencyKeyRow(
             organization_id=scope.organization_id,
             operation=claim.operation,
             key=claim.key,
             digest=claim.digest,
             resource_id=resource_id,
-        )
-        .on_conflict_do_nothing()
+        ),
     )
     row = (
         await session.scalars(

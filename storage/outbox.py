@@ -12,7 +12,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from domain.ids import new_id
 from domain.long_work import Wake
 from domain.scope import Scope
-from storage.database import Base
+from storage.database import Base, locked
 
 CHANNEL: Final = "groundwork_outbox"
 
@@ -62,7 +62,7 @@ async def enqueue(session: AsyncSession, scope: Scope, wake: Wake) -> None:
 async def claim_due(session: AsyncSession, *, limit: int, lease: timedelta) -> list[OutboxRow]:
     """Take the wakes that are due, the oldest first; should this process die, another takes them later."""
     due = select(OutboxRow).where(OutboxRow.next_attempt_at <= func.now()).order_by(OutboxRow.id).limit(limit)
-    rows = list(await session.scalars(due.with_for_update(skip_locked=True)))
+    rows = list(await session.scalars(locked(due, skip_locked=True)))
     for row in rows:
         row.attempts += 1
         row.next_attempt_at = func.now() + lease

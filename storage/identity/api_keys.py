@@ -8,6 +8,7 @@ from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.identity.keys import ApiKeyNotFound, KeyKind
+from storage.database import locked
 from storage.identity.tables import ApiKeyRow, RoleGrantRow, RoleRow
 
 
@@ -56,11 +57,8 @@ async def get(session: AsyncSession, organization_id: UUID, key_id: UUID) -> Api
     Raises:
         ApiKeyNotFound: unknown, or another organization's.
     """
-    row = await session.scalar(
-        select(ApiKeyRow)
-        .where(ApiKeyRow.organization_id == organization_id, ApiKeyRow.id == key_id)
-        .with_for_update()
-    )
+    query = select(ApiKeyRow).where(ApiKeyRow.organization_id == organization_id, ApiKeyRow.id == key_id)
+    row = await session.scalar(locked(query))
     if row is None:
         raise ApiKeyNotFound("there is no such API key", key_id=str(key_id))
     return row
@@ -76,8 +74,6 @@ async def page(session: AsyncSession, organization_id: UUID, *, after: UUID | No
 
 async def touch(session: AsyncSession, used: dict[UUID, datetime]) -> None:
     """Note when keys were used last; a key that another process is noting is left for its next time."""
-    free = await session.scalars(
-        select(ApiKeyRow.id).where(ApiKeyRow.id.in_(used)).order_by(ApiKeyRow.id).with_for_update(skip_locked=True)
-    )
-    for key_id in free.all():
+    query = select(ApiKeyRow.id).where(ApiKeyRow.id.in_(used)).order_by(ApiKeyRow.id)
+    for key_id in (await session.scalars(locked(query, skip_locked=True))).all():
         await session.execute(update(ApiKeyRow).where(ApiKeyRow.id == key_id).values(last_used_at=used[key_id]))

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from sqlalchemy import func, select, update
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import DeploymentNotFound, StepSuperseded
 from domain.provisioning.states import RunState
 from domain.run_steps import StepOperation
+from storage.database import insert_unless_there, locked
 from storage.provisioning.tables import (
     DeploymentRow,
     RunRow,
@@ -24,32 +24,11 @@ async def get_or_add(session: AsyncSession, wanted: DeploymentRow) -> tuple[Depl
     Returns:
         The row, and whether it is new.
     """
-    columns = {
-        name: getattr(wanted, name)
-        for name in (
-            "organization_id",
-            "id",
-            "name",
-            "environment",
-            "tags",
-            "engine",
-            "module_source",
-            "module_version",
-            "tier_id",
-            "expires_at",
-        )
-    }
-    made = await session.scalar(
-        insert(DeploymentRow)
-        .values(columns)
-        .on_conflict_do_nothing(index_elements=["organization_id", "name"])
-        .returning(DeploymentRow.id)
-    )
+    is_new = await insert_unless_there(session, wanted, by=["organization_id", "name"])
     query = select(DeploymentRow).where(
         DeploymentRow.organization_id == wanted.organization_id, DeploymentRow.name == wanted.name
     )
-    row = (await session.scalars(query.with_for_update(key_share=True))).one()
-    return row, made is not None
+    return (await session.scalars(locked(query))).one(), is_new
 
 
 async def find(session: AsyncSession, organization_id: UUID, name: str) -> DeploymentRow | None:
@@ -72,7 +51,7 @@ async def get(
         DeploymentRow.organization_id == organization_id, DeploymentRow.id == deployment_id
     )
     if lock:
-        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+        query = locked(query)
     row = await session.scalar(query)
     if row is None:
         raise DeploymentNotFound("there is no such deployment", deployment_id=str(deployment_id))
@@ -186,12 +165,4 @@ async def quarantine(session: AsyncSession, state: StateQuarantineRow) -> bool:
     Returns:
         Whether it was not there before.
     """
-    columns = {
-        column.key: getattr(state, column.key)
-        for column in StateQuarantineRow.__table__.columns
-        if column.key not in {"created_at", "resolved_at"}
-    }
-    made = await session.scalar(
-        insert(StateQuarantineRow).values(columns).on_conflict_do_nothing().returning(StateQuarantineRow.id)
-    )
-    return made is not None
+    return await insert_unless_there(session, state)

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import BigInteger, Integer, Uuid, column, func, select, tuple_, values
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from storage.database import insert_unless_there
 from storage.provisioning.tables import LogChunkRow
 
 MOST_CHUNKS = 100
@@ -31,17 +31,14 @@ async def add(
 ) -> None:
     """Store a piece of a step's log; the same piece again changes nothing."""
     for start in range(0, len(data), LARGEST_CHUNK):
-        await session.execute(
-            insert(LogChunkRow)
-            .values(
-                organization_id=organization_id,
-                run_id=run_id,
-                step_number=step_number,
-                offset=offset + start,
-                data=data[start : start + LARGEST_CHUNK],
-            )
-            .on_conflict_do_nothing()
+        chunk = LogChunkRow(
+            organization_id=organization_id,
+            run_id=run_id,
+            step_number=step_number,
+            offset=offset + start,
+            data=data[start : start + LARGEST_CHUNK],
         )
+        await insert_unless_there(session, chunk)
 
 
 async def after(session: AsyncSession, watched: Iterable[Watched]) -> list[LogChunkRow]:

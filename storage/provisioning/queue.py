@@ -7,12 +7,12 @@ from collections.abc import Collection, Sequence
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from domain.provisioning.states import WORKING
 from domain.run_steps import StepOperation
+from storage.database import insert_unless_there, locked
 from storage.provisioning.tables import DeploymentLockRow, DeploymentRow, PermitRow, RunRow, RunStepRow
 
 MOST_AT_ONCE = 100
@@ -26,19 +26,13 @@ async def lock_permits(session: AsyncSession, organization_id: UUID) -> dict[str
     Returns:
         How many runs may work at once, by environment; the empty one is the organization's; None is any number.
     """
-    query = (
-        select(PermitRow)
-        .where(PermitRow.organization_id == organization_id)
-        .order_by(PermitRow.environment)
-        .with_for_update(key_share=True)
+    query = locked(
+        select(PermitRow).where(PermitRow.organization_id == organization_id).order_by(PermitRow.environment)
     )
     rows = list(await session.scalars(query))
     if not rows:
-        await session.execute(
-            insert(PermitRow)
-            .values(organization_id=organization_id, environment=WHOLE_ORGANIZATION, capacity=None)
-            .on_conflict_do_nothing()
-        )
+        whole = PermitRow(organization_id=organization_id, environment=WHOLE_ORGANIZATION, capacity=None)
+        await insert_unless_there(session, whole)
         rows = list(await session.scalars(query))
     return {row.environment: row.capacity for row in rows}
 
@@ -96,32 +90,24 @@ async def lock_runs(
     session: AsyncSession, organization_id: UUID, run_ids: Sequence[UUID], deployment_ids: Sequence[UUID]
 ) -> list[RunRow]:
     """Lock deployments, then runs, each by id, and read the runs as they are now."""
-    await session.execute(
-        select(DeploymentRow.id)
-        .where(DeploymentRow.organization_id == organization_id, DeploymentRow.id.in_(deployment_ids))
-        .order_by(DeploymentRow.id)
-        .with_for_update(key_share=True)
+    first = select(DeploymentRow.id).where(
+        DeploymentRow.organization_id == organization_id, DeploymentRow.id.in_(deployment_ids)
     )
+    await session.execute(locked(first.order_by(DeploymentRow.id)))
     query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.id.in_(run_ids))
-    query = query.order_by(RunRow.id).with_for_update(key_share=True).execution_options(populate_existing=True)
-    return list(await session.scalars(query))
+    return list(await session.scalars(locked(query.order_by(RunRow.id))))
 
 
 async def take_lock(session: AsyncSession, run: RunRow) -> bool:
     """Take the lock of the run's deployment; False if somebody has it."""
-    taken = await session.scalar(
-        insert(DeploymentLockRow)
-        .values(
-            organization_id=run.organization_id,
-            deployment_id=run.deployment_id,
-            holder_kind="run",
-            run_id=run.id,
-            holder=run.requested_by,
-        )
-        .on_conflict_do_nothing()
-        .returning(DeploymentLockRow.deployment_id)
+    lock = DeploymentLockRow(
+        organization_id=run.organization_id,
+        deployment_id=run.deployment_id,
+        holder_kind="run",
+        run_id=run.id,
+        holder=run.requested_by,
     )
-    return taken is not None
+    return await insert_unless_there(session, lock)
 
 
 async def holds_lock(session: AsyncSession, run: RunRow) -> bool:

@@ -11,6 +11,7 @@ from domain.provisioning.errors import RunNotFound
 from domain.provisioning.runs import RunFilter
 from domain.provisioning.states import RunState
 from domain.run_steps import StepOperation
+from storage.database import locked
 from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, TierRow
 
 
@@ -22,7 +23,7 @@ async def get(session: AsyncSession, organization_id: UUID, run_id: UUID, *, loc
     """
     query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.id == run_id)
     if lock:
-        query = query.with_for_update(key_share=True).execution_options(populate_existing=True)
+        query = locked(query)
     row = await session.scalar(query)
     if row is None:
         raise RunNotFound("there is no such run", run_id=str(run_id))
@@ -95,12 +96,10 @@ async def set_progress(
     message: str,
 ) -> None:
     """Write where a run's step is, without waiting for whoever holds the row."""
-    free = (
-        select(RunRow.id)
-        .where(RunRow.organization_id == organization_id, RunRow.id == run_id, RunRow.finished_at.is_(None))
-        .with_for_update(key_share=True, skip_locked=True)
-        .scalar_subquery()
+    query = select(RunRow.id).where(
+        RunRow.organization_id == organization_id, RunRow.id == run_id, RunRow.finished_at.is_(None)
     )
+    free = locked(query, skip_locked=True).scalar_subquery()
     await session.execute(
         update(RunRow)
         .where(RunRow.organization_id == organization_id, RunRow.id == free)

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import StepSuperseded
 from domain.run_steps import StepPhase
-from storage.database import now
+from storage.database import locked, now
 from storage.provisioning.tables import RunStepRow
 
 
@@ -19,7 +19,7 @@ async def get(session: AsyncSession, organization_id: UUID, step_id: UUID, *, lo
         StepSuperseded: no step ever had this token in this organization.
     """
     query = select(RunStepRow).where(RunStepRow.organization_id == organization_id, RunStepRow.id == step_id)
-    row = await session.scalar(query.with_for_update(key_share=True) if lock else query)
+    row = await session.scalar(locked(query) if lock else query)
     if row is None:
         raise StepSuperseded("no step has this token", step_id=str(step_id))
     return row

@@ -7,6 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import TierExists
+from storage.database import violated
 from storage.provisioning.tables import TierRow
 
 
@@ -20,7 +21,7 @@ async def add(session: AsyncSession, tier: TierRow) -> None:
     try:
         await session.flush()  # the constraint speaks now, while the name is at hand
     except IntegrityError as error:
-        if "uq_tier_organization_id_name" not in str(error.orig):
+        if violated(error) != "uq_tier_organization_id_name":
             raise
         raise TierExists("there is a tier of this name", name=tier.name) from error
 

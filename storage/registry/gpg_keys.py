@@ -3,10 +3,10 @@
 from uuid import UUID
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import GpgKeyNotFound
+from storage.database import insert_unless_there, locked
 from storage.registry.tables import GpgKeyRow, ProviderVersionRow
 
 
@@ -22,13 +22,7 @@ async def add_or_lock(session: AsyncSession, key: GpgKeyRow) -> tuple[GpgKeyRow,
     Raises:
         GpgKeyNotFound: somebody removed it at the same moment.
     """
-    values = {
-        column.name: getattr(key, column.name)
-        for column in GpgKeyRow.__table__.columns
-        if column.name not in {"created_at", "revoked_at"}
-    }
-    statement = insert(GpgKeyRow).values(values).on_conflict_do_nothing().returning(GpgKeyRow.id)
-    is_new = (await session.execute(statement)).first() is not None
+    is_new = await insert_unless_there(session, key)
     found = await find_by_fingerprint(session, key.organization_id, key.namespace, key.fingerprint)
     if found is None:
         raise GpgKeyNotFound("the key was removed while it was added; add it again")
@@ -44,7 +38,7 @@ async def find_by_fingerprint(
         GpgKeyRow.namespace == namespace,
         GpgKeyRow.fingerprint == fingerprint,
     )
-    return await session.scalar(query.with_for_update())
+    return await session.scalar(locked(query))
 
 
 async def get(session: AsyncSession, organization_id: UUID, namespace: str, key_id: UUID) -> GpgKeyRow:
@@ -58,7 +52,7 @@ async def get(session: AsyncSession, organization_id: UUID, namespace: str, key_
         GpgKeyRow.namespace == namespace,
         GpgKeyRow.id == key_id,
     )
-    row = await session.scalar(query.with_for_update())
+    row = await session.scalar(locked(query))
     if row is None:
         raise GpgKeyNotFound("there is no such key in this namespace", key_id=str(key_id))
     return row

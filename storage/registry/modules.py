@@ -3,25 +3,19 @@
 from uuid import UUID
 
 from sqlalchemy import Select, or_, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import ModuleNotFound
 from domain.registry.names import ModuleAddress
+from storage.database import insert_unless_there, locked
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
 
 async def add_or_lock(session: AsyncSession, module: ModuleRow) -> ModuleRow:
     """Store a module unless it is there; give its row, which nobody changes until the transaction ends."""
-    values = {
-        column.name: getattr(module, column.name)
-        for column in ModuleRow.__table__.columns
-        if column.name != "created_at"
-    }
-    await session.execute(insert(ModuleRow).values(values).on_conflict_do_nothing())
+    await insert_unless_there(session, module)
     address = ModuleAddress(module.namespace, module.name, module.system)
-    query = _of_address(module.organization_id, address).with_for_update()
-    return (await session.scalars(query)).one()
+    return (await session.scalars(locked(_of_address(module.organization_id, address)))).one()
 
 
 async def get(session: AsyncSession, organization_id: UUID, address: ModuleAddress) -> ModuleRow:

@@ -4,11 +4,11 @@ from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import NamespaceConfusable, NamespaceNotFound, NamespaceTaken
+from storage.database import insert_unless_there, violated
 from storage.registry.tables import NamespaceRow
 
 CHANNEL: Final = "groundwork_registry"
@@ -21,24 +21,17 @@ async def claim(session: AsyncSession, namespace: NamespaceRow) -> bool:
         NamespaceTaken: another organization has it.
         NamespaceConfusable: one that looks like it exists.
     """
-    values = {
-        "name": namespace.name,
-        "id": namespace.id,
-        "organization_id": namespace.organization_id,
-        "skeleton": namespace.skeleton,
-    }
-    statement = insert(NamespaceRow).values(values).on_conflict_do_nothing(index_elements=["name"])
     try:
-        claimed = (await session.execute(statement.returning(NamespaceRow.id))).first()
+        is_new = await insert_unless_there(session, namespace, by=["name"])
     except IntegrityError as error:
-        if "uq_namespace_skeleton" not in str(error.orig):
+        if violated(error) != "uq_namespace_skeleton":
             raise
         raise NamespaceConfusable(
             "this namespace reads like one that exists; choose another", namespace=namespace.name
         ) from error
-    if claimed is None and await find(session, namespace.organization_id, namespace.name) is None:
+    if not is_new and await find(session, namespace.organization_id, namespace.name) is None:
         raise NamespaceTaken("another organization has claimed this namespace", namespace=namespace.name)
-    return claimed is not None
+    return is_new
 
 
 async def find(session: AsyncSession, organization_id: UUID, name: str) -> NamespaceRow | None:

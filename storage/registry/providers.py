@@ -4,25 +4,19 @@ from collections.abc import Iterable
 from uuid import UUID
 
 from sqlalchemy import Select, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ProviderAddress
+from storage.database import insert_unless_there, locked
 from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
 
 async def add_or_lock(session: AsyncSession, provider: ProviderRow) -> ProviderRow:
     """Store a provider unless it is there; give its row, which nobody changes until the transaction ends."""
-    values = {
-        column.name: getattr(provider, column.name)
-        for column in ProviderRow.__table__.columns
-        if column.name != "created_at"
-    }
-    await session.execute(insert(ProviderRow).values(values).on_conflict_do_nothing())
+    await insert_unless_there(session, provider)
     address = ProviderAddress(provider.namespace, provider.type)
-    query = _of_address(provider.organization_id, address).with_for_update()
-    return (await session.scalars(query)).one()
+    return (await session.scalars(locked(_of_address(provider.organization_id, address)))).one()
 
 
 async def find(session: AsyncSession, organization_id: UUID, address: ProviderAddress) -> ProviderRow | None:

@@ -3,12 +3,12 @@
 from uuid import UUID
 
 from sqlalchemy import func, select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import new_id
 from domain.tenants import OrganizationExists, OrganizationNotFound
+from storage.database import insert_unless_there, violated
 from storage.identity.tables import MembershipRow, RoleGrantRow, RoleRow, UserRow
 from storage.tenants.tables import OrganizationRow
 
@@ -23,7 +23,7 @@ async def add(session: AsyncSession, organization: OrganizationRow) -> None:
     try:
         await session.flush()  # the constraint speaks now, while the slug is at hand
     except IntegrityError as error:
-        if "uq_organization_slug" not in str(error.orig):
+        if violated(error) != "uq_organization_slug":
             raise
         raise OrganizationExists("there is an organization with this slug", slug=organization.slug) from error
 
@@ -54,7 +54,7 @@ async def page(session: AsyncSession, *, after: UUID | None, limit: int) -> list
 async def user_of_email(session: AsyncSession, email: str, name: str) -> UserRow:
     """Give the user with this address, made now if there is none."""
     # Two at once with one address: the index picks, and both read what it picked.
-    await session.execute(insert(UserRow).values(id=new_id(), email=email, name=name).on_conflict_do_nothing())
+    await insert_unless_there(session, UserRow(id=new_id(), email=email, name=name))
     found = await session.scalars(select(UserRow).where(func.lower(UserRow.email) == email.lower()))
     return found.one()
 
