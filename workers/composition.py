@@ -96,7 +96,7 @@ def compose(
     hasher = KeyHasher()
     envelope = Envelope(database, secrets.key_encryption_key)
     modules = ModuleVersions(database)
-    sealed = SealedBlobs(blobs, envelope)
+    sealed = SealedBlobs(database, blobs, envelope)
     return Services(
         authentication=Authentication(database, hasher, secrets.pepper, authorization_changes),
         authorization_changes=authorization_changes,

@@ -6,7 +6,9 @@ from uuid import UUID
 
 from domain.scope import Scope
 from services.secrets import Envelope
+from storage.blobs import index
 from storage.blobs.store import BlobStore
+from storage.database import Database
 
 LARGEST: Final = 512 * 1024 * 1024
 """Bytes of the largest state or plan that is kept."""
@@ -15,15 +17,18 @@ LARGEST: Final = 512 * 1024 * 1024
 class SealedBlobs:
     """Keeps and reads sealed bytes. No transaction is open meanwhile: the row that names a blob comes after."""
 
-    def __init__(self, blobs: BlobStore, envelope: Envelope) -> None:
-        """Take where the bytes go and what seals them."""
+    def __init__(self, database: Database, blobs: BlobStore, envelope: Envelope) -> None:
+        """Take where bytes are noted, where they go, and what seals them."""
+        self._database = database
         self._blobs = blobs
         self._envelope = envelope
 
     async def keep(self, scope: Scope, kind: str, thing: UUID, data: bytes) -> str:
-        """Seal and store bytes; the same kind and id open them again. Gives the blob's name."""
+        """Seal, store and note bytes; the same kind and id open them again. Gives the blob's name."""
         sealed = await self._envelope.seal(scope, kind, thing, data)
-        name, _ = await self._blobs.put(_pieces(sealed), limit=LARGEST)
+        name, size = await self._blobs.put(_pieces(sealed), limit=LARGEST)
+        async with self._database.transaction(scope) as session:
+            await index.add(session, {name: size})
         return name
 
     async def read(self, scope: Scope, kind: str, thing: UUID, blob: str) -> bytes:

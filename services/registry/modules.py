@@ -15,9 +15,10 @@ from integrations.archives.module import check_module
 from services.changes import Changes
 from services.registry.limits import RegistryLimits
 from storage import audit
+from storage.blobs import index
 from storage.blobs.store import BlobStore, BlobTooLarge
 from storage.database import Database
-from storage.registry import blobs, modules, namespaces
+from storage.registry import modules, namespaces
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
 
@@ -121,7 +122,7 @@ class Modules:
         self, scope: Scope, address: ModuleAddress, row: ModuleVersionRow
     ) -> tuple[ModuleVersion, bool]:
         async with self._database.transaction(scope) as session:
-            await blobs.add(session, {row.sha256: row.size})
+            await index.add(session, {row.sha256: row.size})
             module = await modules.add_or_lock(
                 session,
                 ModuleRow(

@@ -14,8 +14,9 @@ from domain.scope import Scope
 from services.changes import Changes
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
 from storage import audit
+from storage.blobs import index
 from storage.database import Database, Session
-from storage.registry import blobs, gpg_keys, namespaces, providers
+from storage.registry import gpg_keys, namespaces, providers
 from storage.registry.tables import ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
 
@@ -112,7 +113,7 @@ class Providers:
                 raise SignatureRefused(
                     "the key was taken out of use while the release was sent; sign with another"
                 )
-            await blobs.add(session, release.sizes)
+            await index.add(session, release.sizes)
             provider = await providers.add_or_lock(
                 session,
                 ProviderRow(

@@ -3,6 +3,7 @@
 from typing import Final
 
 import storage.audit
+import storage.blobs.tables
 import storage.idempotency
 import storage.identity.tables
 import storage.outbox

@@ -16,17 +16,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
+from storage.blobs.tables import BlobRow
 from storage.database import Base
-
-
-class BlobRow(Base):
-    """Bytes that the blob store keeps for somebody. Contents may be shared, so no organization owns one."""
-
-    __tablename__ = "blob"
-
-    sha256: Mapped[str] = mapped_column(primary_key=True)
-    size: Mapped[int] = mapped_column(BigInteger)
-    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class NamespaceRow(Base):
@@ -108,7 +99,7 @@ class ModuleVersionRow(Base):
     module_id: Mapped[UUID]
     version: Mapped[str]
     description: Mapped[str]
-    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+    sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
     size: Mapped[int] = mapped_column(BigInteger)
     format: Mapped[str]
     published_by: Mapped[dict[str, str]] = mapped_column(JSONB)
@@ -159,8 +150,8 @@ class ProviderVersionRow(Base):
     version: Mapped[str]
     protocols: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     gpg_key_id: Mapped[UUID]
-    checksums_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
-    signature_sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+    checksums_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
+    signature_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
     evidence: Mapped[dict[str, Any]] = mapped_column(JSONB)
     published_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())
@@ -187,6 +178,6 @@ class ProviderPlatformRow(Base):
     os: Mapped[str] = mapped_column(primary_key=True)
     arch: Mapped[str] = mapped_column(primary_key=True)
     filename: Mapped[str]
-    sha256: Mapped[str] = mapped_column(ForeignKey("blob.sha256"))
+    sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
     size: Mapped[int] = mapped_column(BigInteger)
     h1: Mapped[str]

@@ -308,6 +308,28 @@ class TestStates:
         given = await driver.services.materials.fetch(driver.scope, assignment)
         assert given.state == a_state(5)
 
+    async def test_the_index_of_blobs_knows_what_they_and_plans_are_kept_in(
+        self, driver: Driver, database: Database
+    ) -> None:
+        run = await driver.submit(auto_apply=True)
+        await driver.plan(run)
+        step = await driver.admit(run)
+        for serial in (2, 1):
+            await driver.services.states.store(driver.scope, step.step_id, a_state(serial))
+        async with database.transaction(driver.scope) as session:
+            named = (
+                await session.scalars(
+                    text(
+                        "SELECT unnest(ARRAY[plan_blob, lock_file_blob, plan_text_blob]) FROM run_step"
+                        " WHERE plan_blob IS NOT NULL"
+                        " UNION ALL SELECT blob FROM state_version UNION ALL SELECT blob FROM state_quarantine"
+                    )
+                )
+            ).all()
+            known = (await session.scalars(text("SELECT sha256 FROM blob"))).all()
+        assert len(named) == 5
+        assert set(named) <= set(known)
+
     @pytest.mark.parametrize(
         ("data", "reason"), [(a_state(1), "serial"), (a_state(9, "another"), "lineage")], ids=["older", "foreign"]
     )

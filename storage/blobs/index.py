@@ -3,7 +3,7 @@
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from storage.registry.tables import BlobRow
+from storage.blobs.tables import BlobRow
 
 
 async def add(session: AsyncSession, sizes: dict[str, int]) -> None:
