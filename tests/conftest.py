@@ -17,7 +17,7 @@ from domain.ids import new_id
 from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
-from services.tenants.organizations import MakeOrganization
+from services.tenants.organizations import CreateOrganization
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
@@ -29,7 +29,7 @@ from workers.composition import compose
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
-pytest_plugins = ["tests.fixtures.walls", "tests.fixtures.https", "tests.fixtures.platform"]
+pytest_plugins = ["tests.fixtures.logs", "tests.fixtures.walls", "tests.fixtures.https", "tests.fixtures.platform"]
 
 
 SERVERS = frozenset({"postgresql", "temporal"})
@@ -123,8 +123,8 @@ async def make_caller(services: Services) -> Callable[[], Awaitable[Caller]]:
 
     async def make() -> Caller:
         slug = f"org-{new_id().hex}"
-        request = MakeOrganization(slug, "An organization", f"admin@{slug}.example")
-        organization, key = await services.organizations.make(Scope(new_id(), PLATFORM), request)
+        request = CreateOrganization(slug, "An organization", f"admin@{slug}.example")
+        organization, key = await services.organizations.create(Scope(new_id(), PLATFORM), request)
         principal = await services.authentication.authenticate(key)
         return Caller(organization, principal, key)
 

@@ -6,18 +6,18 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import ApiKeyService, CallerPrincipal, IdempotencyClaim, Requires
-from api.identity.schemas import ApiKeyCreate, ApiKeyMade
+from api.identity.schemas import ApiKeyCreate, ApiKeyCreated
 from api.pagination import CallerPaging, Page
 from domain.identity.keys import ApiKey
 from domain.identity.permissions import Permission
 from domain.scope import Scope
-from services.identity.api_keys import MakeKey
+from services.identity.api_keys import CreateKey
 
 router = APIRouter(prefix="/api/v1/api-keys", tags=["identity"])
 
 
-@router.post("", status_code=201, operation_id="make_api_key")
-async def make_api_key(
+@router.post("", status_code=201, operation_id="create_api_key")
+async def create_api_key(
     *,
     body: ApiKeyCreate,
     scope: Annotated[Scope, Depends(Requires(Permission.API_KEY_CREATE))],
@@ -25,16 +25,16 @@ async def make_api_key(
     api_keys: ApiKeyService,
     claim: IdempotencyClaim,
     response: Response,
-) -> ApiKeyMade:
-    """Make an API key with at most the caller's own rights and life; the answer is the only place it is shown.
+) -> ApiKeyCreated:
+    """Create an API key with at most the caller's own rights and life; the answer is the only place it is shown.
 
     With an Idempotency-Key, the same request again makes no other key and can't show the first: it is answered
     409 `platform.already_made`, with the key's id.
     """
-    request = MakeKey(body.name, body.kind, body.scopes, body.expires_at)
-    made, key = await api_keys.make(principal, scope, request, claim)
+    request = CreateKey(body.name, body.kind, body.scopes, body.expires_at)
+    made, key = await api_keys.create(principal, scope, request, claim)
     response.headers["Cache-Control"] = "no-store"
-    return ApiKeyMade(**made.model_dump(), key=key)
+    return ApiKeyCreated(**made.model_dump(), key=key)
 
 
 @router.get("", operation_id="list_api_keys")

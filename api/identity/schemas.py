@@ -36,7 +36,7 @@ class ApiKeyCreate(BaseModel, extra="forbid"):
     )
 
 
-class ApiKeyMade(ApiKey, frozen=True):
+class ApiKeyCreated(ApiKey, frozen=True):
     """The new key."""
 
     key: str = Field(description="The key itself: shown this once, stored nowhere.")

@@ -22,7 +22,7 @@ from domain.provisioning.runs import Deployment, Output, PlanText, Run, RunDetai
 from domain.provisioning.states import RunState
 from domain.scope import Scope
 from services.provisioning.submission import SubmitRun
-from services.provisioning.tiers import DefineTier
+from services.provisioning.tiers import CreateTier
 
 router = APIRouter(prefix="/api/v1", tags=["provisioning"])
 
@@ -169,15 +169,15 @@ async def list_deployment_states(
     return await paging.of(lambda after, limit: deployments.states(scope, deployment_id, after=after, limit=limit))
 
 
-@router.post("/provisioning/tiers", status_code=201, operation_id="define_tier")
-async def define_tier(
+@router.post("/provisioning/tiers", status_code=201, operation_id="create_tier")
+async def create_tier(
     body: TierCreate,
     scope: Annotated[Scope, Depends(Requires(Permission.TIER_MANAGE))],
     tiers: TierService,
     claim: IdempotencyClaim,
 ) -> Tier:
-    """Define a tier: a name for a module version and the inputs that make it one size."""
-    request = DefineTier(
+    """Create a tier: a name for a module version and the inputs that make it one size."""
+    request = CreateTier(
         name=body.name,
         description=body.description,
         engine=body.engine,
@@ -187,7 +187,7 @@ async def define_tier(
         environment=body.environment,
         estimated_duration=body.estimated_duration,
     )
-    return await tiers.define(scope, request, claim)
+    return await tiers.create(scope, request, claim)
 
 
 @router.get("/provisioning/tiers", operation_id="list_tiers")

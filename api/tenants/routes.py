@@ -6,32 +6,32 @@ from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import CallerPrincipal, IdempotencyClaim, OrganizationService, Requires
 from api.pagination import CallerPaging, Page
-from api.tenants.schemas import OrganizationCreate, OrganizationMade
+from api.tenants.schemas import OrganizationCreate, OrganizationCreated
 from domain.identity.permissions import Permission
 from domain.scope import Scope
 from domain.tenants import Organization
-from services.tenants.organizations import MakeOrganization
+from services.tenants.organizations import CreateOrganization
 
 router = APIRouter(prefix="/api/v1/organizations", tags=["organizations"])
 
 
-@router.post("", status_code=201, operation_id="make_organization")
-async def make_organization(
+@router.post("", status_code=201, operation_id="create_organization")
+async def create_organization(
     body: OrganizationCreate,
     scope: Annotated[Scope, Depends(Requires(Permission.ORGANIZATION_CREATE))],
     organizations: OrganizationService,
     claim: IdempotencyClaim,
     response: Response,
-) -> OrganizationMade:
-    """Make an organization and its first administrator, whose key is in the answer and never shown again.
+) -> OrganizationCreated:
+    """Create an organization and its first administrator, whose key is in the answer and never shown again.
 
     With an Idempotency-Key, the same request again makes nothing and can't show the key: it is answered 409
     `platform.already_made`, with the organization's id.
     """
-    request = MakeOrganization(body.slug, body.display_name, body.administrator_email)
-    organization, key = await organizations.make(scope, request, claim)
+    request = CreateOrganization(body.slug, body.display_name, body.administrator_email)
+    organization, key = await organizations.create(scope, request, claim)
     response.headers["Cache-Control"] = "no-store"
-    return OrganizationMade(**organization.model_dump(), administrator_key=key)
+    return OrganizationCreated(**organization.model_dump(), administrator_key=key)
 
 
 @router.get("", operation_id="list_organizations")

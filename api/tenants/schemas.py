@@ -20,7 +20,7 @@ class OrganizationCreate(BaseModel, extra="forbid"):
     )
 
 
-class OrganizationMade(Organization, frozen=True):
+class OrganizationCreated(Organization, frozen=True):
     """The new organization, and the key of its first administrator."""
 
     administrator_key: str = Field(description="Shown this once; it is stored nowhere.")

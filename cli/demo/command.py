@@ -67,7 +67,7 @@ def _tell(teller: Teller, directory: Path, files: Path, servers: ExitStack) -> N
         hostname = operator.get("/version")["registry_hostname"]
         teller.say(f"API {installation.url}, Temporal Web UI {installation.web_url}")
     with teller.step("Make an organization and its first key"):
-        organization, key = registry_story.make_organization(operator)
+        organization, key = registry_story.create_organization(operator)
         member = Member(teller, installation, key, directory / "acme", checkout=files.parent.parent)
         servers.enter_context(member.api)
         teller.say(f"organization {organization}, key {key[:18]}...")

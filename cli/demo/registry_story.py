@@ -25,7 +25,7 @@ module "environment" {{
 """
 
 
-def make_organization(operator: Api) -> tuple[str, str]:
+def create_organization(operator: Api) -> tuple[str, str]:
     """Make an organization; give its id and its administrator's key."""
     wanted = {"slug": "acme", "display_name": "Acme", "administrator_email": "ada@acme.example"}
     made = operator.post("/api/v1/organizations", dict(wanted))

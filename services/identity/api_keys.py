@@ -19,8 +19,8 @@ from storage.identity.tables import ApiKeyRow
 
 
 @dataclass(frozen=True, slots=True)
-class MakeKey:
-    """What it takes to make a key."""
+class CreateKey:
+    """What it takes to create a key."""
 
     name: str
     kind: KeyKind
@@ -29,7 +29,7 @@ class MakeKey:
 
 
 class ApiKeys:
-    """Makes keys, lists them and revokes them.
+    """Creates keys, lists them and revokes them.
 
     A key's rights are at most its owner's, at every use, and it ends no later than the key that made it.
     """
@@ -39,10 +39,10 @@ class ApiKeys:
         self._database = database
         self._hasher = hasher
 
-    async def make(
-        self, principal: Principal, scope: Scope, request: MakeKey, claim: Claim | None = None
+    async def create(
+        self, principal: Principal, scope: Scope, request: CreateKey, claim: Claim | None = None
     ) -> tuple[ApiKey, str]:
-        """Make a key for the caller; give its noun, and the key itself, which is stored nowhere.
+        """Create a key for the caller; give its noun, and the key itself, which is stored nowhere.
 
         It ends with the caller's own key at the latest, also where a later end or none was asked for: a key
         that somebody stole must not be one for good.
@@ -100,7 +100,7 @@ class ApiKeys:
 
 
 def key_row(
-    organization_id: UUID, owner_id: UUID, token: Token, hashed: str, request: MakeKey, *, scopes: list[str]
+    organization_id: UUID, owner_id: UUID, token: Token, hashed: str, request: CreateKey, *, scopes: list[str]
 ) -> ApiKeyRow:
     """Make the row of a new key; the token itself goes nowhere but to its owner."""
     return ApiKeyRow(

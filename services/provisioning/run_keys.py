@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.identity.keys import KeyKind, new_token
 from domain.identity.permissions import Permission
 from domain.scope import Scope
-from services.identity.api_keys import MakeKey, key_row
+from services.identity.api_keys import CreateKey, key_row
 from services.identity.hashing import KeyHasher
 from storage.database import Database, now
 from storage.identity import api_keys
@@ -37,7 +37,7 @@ class RunKeys:
         token = new_token(KeyKind.RUN)
         hashed = await self._hasher.hash(token.text)
         async with self._database.transaction(scope) as session:
-            request = MakeKey(f"run {run_id}", KeyKind.RUN, SCOPES, await now(session) + lifetime)
+            request = CreateKey(f"run {run_id}", KeyKind.RUN, SCOPES, await now(session) + lifetime)
             row = key_row(scope.organization_id, owner_id, token, hashed, request, scopes=SCOPES)
             session.add(row)
             return RunKey(row.id, token.text)

@@ -19,8 +19,8 @@ from storage.provisioning.tables import TierRow
 
 
 @dataclass(frozen=True, slots=True)
-class DefineTier:
-    """What it takes to define a tier."""
+class CreateTier:
+    """What it takes to create a tier."""
 
     name: str
     description: str
@@ -33,15 +33,15 @@ class DefineTier:
 
 
 class Tiers:
-    """Defines tiers and shows them. A tier never changes: runs that name it keep meaning what they meant."""
+    """Creates tiers and shows them. A tier never changes: runs that name it keep meaning what they meant."""
 
     def __init__(self, database: Database, modules: ModuleVersions) -> None:
         """Take what the use cases need, made once at start-up."""
         self._database = database
         self._modules = modules
 
-    async def define(self, scope: Scope, request: DefineTier, claim: Claim | None) -> Tier:
-        """Define a tier; the same claim again gives the one that the first made.
+    async def create(self, scope: Scope, request: CreateTier, claim: Claim | None) -> Tier:
+        """Create a tier; the same claim again gives the one that the first made.
 
         Raises:
             ModuleUnknown, TierExists, IdempotencyKeyReused.

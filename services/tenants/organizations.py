@@ -13,7 +13,7 @@ from domain.identity.principal import Principal
 from domain.ids import new_id
 from domain.scope import PLATFORM, Scope
 from domain.tenants import Organization, OrganizationExists, OrganizationStatus, check_slug
-from services.identity.api_keys import MakeKey, key_row
+from services.identity.api_keys import CreateKey, key_row
 from services.identity.hashing import KeyHasher
 from storage import audit, idempotency
 from storage.database import Database
@@ -21,12 +21,12 @@ from storage.tenants import organizations
 from storage.tenants.tables import OrganizationRow
 
 OPERATORS: Final = "operators"
-FIRST_KEY: Final = MakeKey("first administrator", KeyKind.PERSONAL, [EVERYTHING], None)
+FIRST_KEY: Final = CreateKey("first administrator", KeyKind.PERSONAL, [EVERYTHING], None)
 
 
 @dataclass(frozen=True, slots=True)
-class MakeOrganization:
-    """What it takes to make an organization."""
+class CreateOrganization:
+    """What it takes to create an organization."""
 
     slug: str
     display_name: str
@@ -34,24 +34,24 @@ class MakeOrganization:
 
 
 class Organizations:
-    """Makes organizations, each with a first administrator, and shows them to who belongs to them."""
+    """Creates organizations, each with a first administrator, and shows them to who belongs to them."""
 
     def __init__(self, database: Database, hasher: KeyHasher) -> None:
         """Take what the use cases need, made once at start-up."""
         self._database = database
         self._hasher = hasher
 
-    async def make(
-        self, scope: Scope, request: MakeOrganization, claim: Claim | None = None
+    async def create(
+        self, scope: Scope, request: CreateOrganization, claim: Claim | None = None
     ) -> tuple[Organization, str]:
-        """Make an organization; give it and the key of its first administrator, which is stored nowhere.
+        """Create an organization; give it and the key of its first administrator, which is stored nowhere.
 
         Raises:
             SlugInvalid, OrganizationExists, IdempotencyKeyReused.
             AlreadyMade: an earlier request with this claim made it, and its answer showed the key.
         """
         check_slug(request.slug)
-        return await self._make(scope, request, claim, over_the_platform=False)
+        return await self._create(scope, request, claim, over_the_platform=False)
 
     async def bootstrap(
         self, administrator_email: str, *, keep: Callable[[str], None] = lambda _: None
@@ -68,9 +68,11 @@ class Organizations:
         async with self._database.platform("look for operators") as session:
             if await organizations.find_by_slug(session, OPERATORS) is not None:
                 return None
-        request = MakeOrganization(OPERATORS, "Operators", administrator_email)
+        request = CreateOrganization(OPERATORS, "Operators", administrator_email)
         try:
-            _, key = await self._make(Scope(new_id(), PLATFORM), request, None, over_the_platform=True, keep=keep)
+            _, key = await self._create(
+                Scope(new_id(), PLATFORM), request, None, over_the_platform=True, keep=keep
+            )
         except OrganizationExists:
             return None  # another process was first
         return key
@@ -85,10 +87,10 @@ class Organizations:
                 rows = [own] if after is None or own.id > after else []
             return [Organization.model_validate(row) for row in rows]
 
-    async def _make(
+    async def _create(
         self,
         scope: Scope,
-        request: MakeOrganization,
+        request: CreateOrganization,
         claim: Claim | None,
         *,
         over_the_platform: bool,

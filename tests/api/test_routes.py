@@ -31,7 +31,7 @@ PUBLIC = frozenset(
     }
 )
 """Operations that anybody may call, each because a protocol or a probe can't send a key."""
-OPERATORS_ONLY = frozenset({"get_metrics", "get_metrics_as_r1", "make_organization"})
+OPERATORS_ONLY = frozenset({"get_metrics", "get_metrics_as_r1", "create_organization"})
 """Operations over the installation: an organization's administrator may not, whatever they name."""
 
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]

@@ -86,13 +86,13 @@ async def make_world(client: httpx2.AsyncClient, owner: Caller) -> World:
             "os": LINUX.os,
             "arch": LINUX.arch,
         },
-        by_reference=frozenset({"publish_module", "publish_provider", "define_tier", "submit_run", "provision"}),
+        by_reference=frozenset({"publish_module", "publish_provider", "create_tier", "submit_run", "provision"}),
         bodies={
             "claim_namespace": lambda: {"name": f"ns{new_id().hex}"},
             "add_gpg_key": {"ascii_armor": Signer().public},
             "publish_module": module,
             "publish_provider": provider,
-            "define_tier": tier | {"name": "strangers"},
+            "create_tier": tier | {"name": "strangers"},
             "submit_run": submitted,
             "approve_run": {},
             "reject_run": {},
@@ -104,8 +104,8 @@ async def make_world(client: httpx2.AsyncClient, owner: Caller) -> World:
                 "tenant_slug": "a-customer",
                 "poc_config": {"poc_tier": "tier-of-the-owner"},
             },
-            "make_api_key": {"name": "stranger's"},
-            "make_organization": {
+            "create_api_key": {"name": "stranger's"},
+            "create_organization": {
                 "slug": "intruder",
                 "display_name": "Intruder",
                 "administrator_email": "in@truder.example",

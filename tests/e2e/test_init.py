@@ -17,7 +17,7 @@ from domain.scope import PLATFORM, Scope
 from integrations.terraformrc import RegistryHost, render_terraformrc
 from integrations.tools import find_tool
 from services.all import Services
-from services.tenants.organizations import MakeOrganization
+from services.tenants.organizations import CreateOrganization
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     MODULES,
@@ -65,8 +65,8 @@ class Published:
 async def published(client: httpx2.AsyncClient, services: Services) -> Published:
     """Publish two modules and the provider for this machine and another."""
     slug = f"org-{new_id().hex}"
-    request = MakeOrganization(slug, "An organization", f"admin@{slug}.example")
-    organization, key = await services.organizations.make(Scope(new_id(), PLATFORM), request)
+    request = CreateOrganization(slug, "An organization", f"admin@{slug}.example")
+    organization, key = await services.organizations.create(Scope(new_id(), PLATFORM), request)
     caller = Caller(organization, await services.authentication.authenticate(key), key)
     namespace, signer = await claim_namespace(client, caller), Signer()
     await add_key(client, caller, namespace, signer)

@@ -30,7 +30,7 @@ from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL
 from integrations.embedded.temporal import TemporalServer
 from services.all import Services
-from services.tenants.organizations import MakeOrganization
+from services.tenants.organizations import CreateOrganization
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
@@ -211,8 +211,8 @@ def _without_places(said: object) -> object:
 
 
 async def _driver(services: Services) -> Driver:
-    request = MakeOrganization("recorded", "Recorded", "admin@recorded.example")
-    organization, key = await services.organizations.make(Scope(new_id(), PLATFORM), request)
+    request = CreateOrganization("recorded", "Recorded", "admin@recorded.example")
+    organization, key = await services.organizations.create(Scope(new_id(), PLATFORM), request)
     caller = Caller(organization, await services.authentication.authenticate(key), key)
     files = {"main.tf": 'output "greeting" {\n  value = "hello"\n}\n'}
     return Driver(services, caller.scope, await publish_module(services, caller, files))

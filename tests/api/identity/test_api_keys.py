@@ -14,7 +14,7 @@ pytestmark = pytest.mark.servers
 PATH = "/api/v1/api-keys"
 
 
-class TestMakeApiKey:
+class TestCreateApiKey:
     async def test_shows_the_key_once_and_it_works(self, client: httpx2.AsyncClient, caller: Caller) -> None:
         answer = await client.post(PATH, json={"name": "laptop"}, headers=caller.headers)
         made = answer.json()
@@ -66,7 +66,7 @@ class TestMakeApiKey:
         assert (answer.status_code, answer.json()["code"]) == (422, "identity.expiry_past")
 
 
-class TestMakeApiKeyAgain:
+class TestCreateApiKeyAgain:
     async def test_tells_which_key_the_request_made_and_makes_no_other(
         self, client: httpx2.AsyncClient, caller: Caller
     ) -> None:

@@ -17,7 +17,7 @@ def an_organization() -> dict[str, str]:
     return {"slug": slug, "display_name": "An organization", "administrator_email": f"a@{slug}.example"}
 
 
-class TestMakeOrganization:
+class TestCreateOrganization:
     async def test_gives_a_key_of_its_first_administrator(
         self, client: httpx2.AsyncClient, operator: dict[str, str]
     ) -> None:

@@ -13,7 +13,7 @@ from domain.identity.principal import Unauthenticated
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.changes import Changes
-from services.identity.api_keys import MakeKey
+from services.identity.api_keys import CreateKey
 from services.identity.authentication import Authentication
 from services.identity.hashing import KeyHasher
 from storage.database import Database
@@ -100,8 +100,8 @@ class TestAuthenticate:
     async def test_a_key_revoked_elsewhere_is_refused_within_a_second(
         self, services: Services, other_process: Authentication, caller: Caller
     ) -> None:
-        made, key = await services.api_keys.make(
-            caller.principal, caller.scope, MakeKey("lost", KeyKind.PERSONAL, ["*"], None)
+        made, key = await services.api_keys.create(
+            caller.principal, caller.scope, CreateKey("lost", KeyKind.PERSONAL, ["*"], None)
         )
         await other_process.authenticate(key)
         await services.api_keys.revoke(caller.scope, made.id)
@@ -110,8 +110,8 @@ class TestAuthenticate:
     async def test_a_key_is_refused_to_who_comes_after_its_revocation_was_heard(
         self, services: Services, database: Database, secrets: Secrets, caller: Caller
     ) -> None:
-        made, key = await services.api_keys.make(
-            caller.principal, caller.scope, MakeKey("lost", KeyKind.PERSONAL, ["*"], None)
+        made, key = await services.api_keys.create(
+            caller.principal, caller.scope, CreateKey("lost", KeyKind.PERSONAL, ["*"], None)
         )
         hasher, changes = PausingHasher(), Changes()
         authentication = Authentication(database, hasher, secrets.pepper, changes)
