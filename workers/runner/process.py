@@ -5,7 +5,6 @@ closes, the running step is interrupted once, everything is kept, the outcome is
 """
 
 import asyncio
-import contextlib
 import importlib
 import os
 import resource
@@ -14,7 +13,7 @@ import sys
 from typing import Final, NoReturn
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from config.exit import end_process
 from config.logging import configure_logging
@@ -22,6 +21,7 @@ from config.settings import LoggingSettings
 from domain.run_steps import EngineName, InterruptReason, StepJob, StepProgress
 from integrations.engines.engine import Engine
 from integrations.engines.terraform import open_engine
+from workers.runner.answers import Answers
 from workers.runner.job import ORDER, Ended, Interrupt, Progress, Ready, Start
 from workers.runner.recorder import RecorderFactory, Recorders
 from workers.runner.step import Step
@@ -56,8 +56,8 @@ class Engines:
 class Runner:
     """Reads orders and does them; answers go to the pipe it was given."""
 
-    def __init__(self, recorders: Recorders, answers: int) -> None:
-        """Take the open recorders, and the file descriptor that the worker reads."""
+    def __init__(self, recorders: Recorders, answers: Answers) -> None:
+        """Take the open recorders, and the pipe that the worker reads."""
         self._recorders = recorders
         self._answers = answers
         self._engines = Engines()
@@ -66,7 +66,7 @@ class Runner:
 
     async def serve(self, orders: asyncio.StreamReader) -> None:
         """Do what comes until the worker is gone, and then what is still being done."""
-        self._answer(Ready())
+        self._answers.send(Ready())
         while line := await orders.readline():
             try:
                 order = ORDER.validate_json(line)
@@ -100,16 +100,10 @@ class Runner:
                 outcome = await step.run()
             finally:
                 self._step = None
-            self._answer(Ended(outcome=outcome))
+            self._answers.send(Ended(outcome=outcome))
 
     def _tell(self, progress: StepProgress) -> None:
-        self._answer(Progress(progress=progress))
-
-    def _answer(self, answer: BaseModel) -> None:
-        with contextlib.suppress(BrokenPipeError):  # the worker is gone; the database has it
-            line = answer.model_dump_json().encode() + b"\n"
-            while line:
-                line = line[os.write(self._answers, line) :]
+        self._answers.send_if_read(Progress(progress=progress))
 
 
 async def serve(factory: RecorderFactory) -> None:
@@ -118,10 +112,11 @@ async def serve(factory: RecorderFactory) -> None:
     orders = asyncio.StreamReader(limit=LONGEST_ORDER)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(orders), sys.stdin)
     # Nothing but answers may reach the pipe, whatever a library prints.
-    answers = os.dup(1)
+    answers = await Answers.open(os.dup(1))
     os.dup2(2, 1)
     async with factory() as recorders:
         await Runner(recorders, answers).serve(orders)
+    await answers.close()
 
 
 def main(factory_path: str) -> NoReturn:

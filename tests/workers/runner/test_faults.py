@@ -44,6 +44,16 @@ resource "terraform_data" "deaf" {
 }
 """
 }
+# It says for longer than SHORT_DEADLINE what fills a pipe in a second.
+LOUD = {
+    "main.tf": """
+resource "terraform_data" "loud" {
+  provisioner "local-exec" {
+    command = "for i in $(seq 50); do printf '%s is-loud %020000d\\\\n' $i 0; sleep 0.1; done"
+  }
+}
+"""
+}
 IS_WAITING = b"(local-exec): is-waiting"
 SHORT_GRACE = LIMITS.model_copy(update={"grace": timedelta(seconds=1)})
 SHORT_DEADLINE = LIMITS.model_copy(update={"deadline": timedelta(seconds=3)})
@@ -257,6 +267,33 @@ class TestAKilledWorker:
         assert "time_sleep.quick" in addresses(record.states[-1])
         assert len(record.log) == result.log_end
         await until(lambda: not folder.root.exists())
+
+
+class TestAStoppedWorker:
+    async def test_holds_up_neither_lease_nor_log_and_hears_the_outcome_when_it_goes_on(
+        self, steps: Steps
+    ) -> None:
+        plan = steps.job(LOUD)
+        await steps.run(plan)
+        job = steps.apply_of(plan, limits=SHORT_DEADLINE)
+        order = steps.folder / "job.json"
+        order.write_text(job.model_dump_json())
+        worker = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.workers.runner.worker", str(order)), stdout=asyncio.subprocess.PIPE
+        )
+        folder, record = StepFolder(job.folder), steps.record(job)
+        try:
+            await until(lambda: folder.log.exists() and b"is-loud" in folder.log.read_bytes())
+            worker.send_signal(signal.SIGSTOP)
+            await until(lambda: record.result is not None)
+            assert state_of(worker.pid) == "T"
+        finally:
+            worker.send_signal(signal.SIGCONT)
+        said, _ = await worker.communicate()
+        result = steps.result(job)
+        assert (result.exit_class, result.reason) == (ExitClass.SUCCEEDED, None)
+        assert len(record.log) == result.log_end
+        assert str(result.step_id).encode() in said
 
 
 class TestAKilledCli:
