@@ -29,6 +29,8 @@ HTTP_CODES: Final = {
 }
 SERVER_ERROR: Final = 500
 PROTOCOL_PREFIX: Final = "/v1/"
+OF_VALIDATORS: Final = "Value error, "
+"""What pydantic writes before the sentences of our own validators."""
 log = structlog.get_logger(__name__)
 
 
@@ -111,7 +113,10 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid_request(request: Request, error: RequestValidationError) -> JSONResponse:
         # What was sent is never echoed: it may be a secret, or not even be text.
-        errors = [FieldError(at="/".join(map(str, e["loc"])), detail=e["msg"]) for e in error.errors()]
+        errors = [
+            FieldError(at="/".join(map(str, e["loc"])), detail=e["msg"].removeprefix(OF_VALIDATORS))
+            for e in error.errors()
+        ]
         return problem_response(
             request, 422, "request.invalid", "some of the request's fields are wrong", errors=errors
         )

@@ -18,7 +18,7 @@ from domain.provisioning.inputs import (
 from domain.provisioning.runs import DEVELOPMENT
 from domain.provisioning.states import RunPriority
 from domain.run_steps import EngineName, StepOperation
-from domain.text import Text
+from domain.text import Spelled, Text
 
 
 class ModuleChoice(BaseModel, extra="forbid"):
@@ -54,11 +54,14 @@ class RunCreate(BaseModel, extra="forbid"):
     expires_at: AwareDatetime | None = None
 
 
+PlanDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), Spelled("is written with 64 of 0-9 and a-f")]
+
+
 class DecisionNote(BaseModel, extra="forbid"):
     """What somebody decided about, and why."""
 
     reason: Annotated[Text, Field(max_length=2000)] | None = None
-    plan_sha256: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = Field(
+    plan_sha256: PlanDigest | None = Field(
         default=None, description="Of the plan that was looked at; refused if the run has another by now."
     )
 
@@ -95,7 +98,7 @@ class TagFilter:
     def __init__(
         self,
         tag: Annotated[
-            list[Annotated[Text, Field(pattern=r"^[^=]{1,63}=.{0,255}$")]],
+            list[Annotated[Text, Field(pattern=r"^[^=]{1,63}=.{0,255}$"), Spelled("is written key=value")]],
             Query(description="`key=value`; all of several.", max_length=20),
         ] = [],  # noqa: B006  FastAPI copies it
     ) -> None:

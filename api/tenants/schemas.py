@@ -1,9 +1,11 @@
 """What the routes of organizations accept and answer beside the nouns of domain.tenants."""
 
-from pydantic import BaseModel, Field
+from typing import Annotated
+
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
 from domain.tenants import Organization
-from domain.text import Text
+from domain.text import Spelled, Text, storable
 
 
 class OrganizationCreate(BaseModel, extra="forbid"):
@@ -11,13 +13,12 @@ class OrganizationCreate(BaseModel, extra="forbid"):
 
     slug: Text = Field(min_length=1, max_length=63, description="Short name: a-z, 0-9 and -.", examples=["acme"])
     display_name: Text = Field(min_length=1, max_length=200, examples=["Acme Incorporated"])
-    administrator_email: Text = Field(
-        min_length=3,
-        max_length=320,
-        pattern=r"^[^@\s]+@[^@\s]+$",
-        description="Its first administrator.",
-        examples=["ada@acme.example"],
-    )
+    administrator_email: Annotated[
+        str,
+        StringConstraints(min_length=3, max_length=320, pattern=r"^[^@\s]+@[^@\s]+$"),
+        AfterValidator(storable),
+        Spelled("is written as in ada@acme.example, in at most 320 characters"),
+    ] = Field(description="Its first administrator.", examples=["ada@acme.example"])
 
 
 class OrganizationCreated(Organization, frozen=True):

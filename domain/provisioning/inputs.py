@@ -6,7 +6,7 @@ from typing import Annotated, Final
 
 from pydantic import AfterValidator, JsonValue, StringConstraints
 
-from domain.text import Text, storable
+from domain.text import Spelled, Text, storable
 
 DEEPEST: Final = 32
 MOST_VALUES: Final = 10_000
@@ -60,17 +60,31 @@ Tags = dict[
 ]
 """Words that people sort runs and deployments by."""
 
-DeploymentName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+DeploymentName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$"),
+    Spelled("is written with a-z, 0-9 and - between them, in at most 63 characters"),
+]
 """Name of a deployment, unique in its organization: a DNS label (RFC 1123), so that it can name things."""
 
-EnvironmentName = Annotated[str, StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$")]
+EnvironmentName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z]([a-z0-9-]{0,30}[a-z0-9])?$"),
+    Spelled("is written with a-z, 0-9 and - between them, a letter first, in at most 32 characters"),
+]
 """Name of an environment: development, staging, production, or an organization's own."""
 
-TierName = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$")]
+TierName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9]([a-z0-9_-]{0,61}[a-z0-9])?$"),
+    Spelled("is written with a-z, 0-9, and - and _ between them, in at most 63 characters"),
+]
 """Name of a tier, unique in its organization."""
 
 ModuleSource = Annotated[
-    str, StringConstraints(pattern=r"^[^/\s]{1,64}/[^/\s]{1,64}/[^/\s]{1,64}$", max_length=200)
+    str,
+    StringConstraints(pattern=r"^[^/\s]{1,64}/[^/\s]{1,64}/[^/\s]{1,64}$", max_length=200),
+    Spelled("is written namespace/name/system, each in at most 64 characters"),
 ]
 """A module of the registry: `<namespace>/<name>/<system>`."""
 

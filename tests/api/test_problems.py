@@ -42,3 +42,32 @@ class TestProblems:
         answer = await client.post("/api/v1/api-keys", content=content, headers=headers)
         assert answer.status_code in {400, 422}
         assert answer.headers["content-type"] == "application/problem+json"
+
+    @pytest.mark.parametrize(
+        ("method", "path", "field", "value", "sentence"),
+        [
+            ("POST", "/api/v1/runs", "deployment", "One!", "is written with a-z, 0-9 and - between them"),
+            ("POST", "/api/v1/runs", "environment", "1", "a letter first"),
+            ("POST", "/api/v1/runs", "module", {"source": "a/b", "version": "1"}, "namespace/name/system"),
+            ("POST", "/api/v1/provisioning/tiers", "name", "-", "is written with a-z, 0-9, and - and _"),
+            ("GET", "/api/v1/runs", "tag", "team", "is written key=value"),
+        ],
+    )
+    async def test_a_word_that_is_written_otherwise_is_answered_with_a_sentence(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        method: str,
+        path: str,
+        field: str,
+        value: object,
+        sentence: str,
+    ) -> None:
+        if method == "GET":
+            answer = await client.get(path, headers=caller.headers, params={field: str(value)})
+        else:
+            answer = await client.post(path, headers=caller.headers, json={field: value})
+        assert answer.status_code == 422
+        said = [error["detail"] for error in answer.json()["errors"] if f"/{field}" in error["at"]]
+        assert len(said) == 1
+        assert sentence in said[0]

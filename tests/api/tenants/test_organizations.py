@@ -53,6 +53,16 @@ class TestCreateOrganization:
         answer = await client.post(PATH, json=an_organization() | {"slug": slug}, headers=operator)
         assert answer.status_code == 422
 
+    @pytest.mark.parametrize("email", ["ada", "ada@", "a da@b", "a\0@b", "a@" + "b" * 320])
+    async def test_says_how_an_address_of_mail_is_written(
+        self, client: httpx2.AsyncClient, operator: dict[str, str], email: str
+    ) -> None:
+        answer = await client.post(PATH, json=an_organization() | {"administrator_email": email}, headers=operator)
+        assert answer.status_code == 422
+        [error] = answer.json()["errors"]
+        assert error["at"] == "body/administrator_email"
+        assert error["detail"].startswith(("is written as in ada@acme.example", "contains a character"))
+
     async def test_is_denied_to_an_organizations_administrator(
         self, client: httpx2.AsyncClient, caller: Caller
     ) -> None:
