@@ -169,6 +169,22 @@ class TestStatus:
         assert len(done.err.splitlines()) == 1
 
 
+class TestLogs:
+    async def test_says_that_the_run_goes_on_when_the_server_stays_away(
+        self, commands: Commands, caller: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("cli.client.run_log.PAUSE", 0.01)
+        monkeypatch.setattr("cli.client.run_log.SAID_AFTER", 0)
+        monkeypatch.setattr("cli.client.run_log.GIVEN_UP_AFTER", 0.05)
+        commands.environment(GROUNDWORK_URL="https://127.0.0.1:1", GROUNDWORK_KEY=caller.key)
+        done = await commands("run", "logs", NOBODY)
+        assert done.code == 1
+        lost, goes_on, error = done.err.splitlines()
+        assert lost == "connection lost, trying again"
+        assert goes_on == f"the run goes on: `groundwork run logs {NOBODY} --follow`"
+        assert error.startswith("groundwork: can't reach https://127.0.0.1:1")
+
+
 @pytest.mark.usefixtures("worker")
 class TestWhole:
     async def test_follows_a_run_to_its_end(self, administrator: Commands, module: Published) -> None:
