@@ -6,7 +6,7 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.control import TickActivities
-from activities.provisioning import RunActivities
+from activities.provisioning.runs import RunActivities
 from domain.long_work import CONTROL_QUEUE
 from services.all import Services
 from services.areas import Area

@@ -13,10 +13,10 @@ from typing import Final
 import structlog
 from temporalio.client import Client
 
-from activities.step_jobs import StepSettings, clear_leftovers
+from activities.provisioning.step_jobs import StepSettings, clear_leftovers
 from config.settings import RunnerSettings, Settings
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
-from domain.run_steps import EngineName, Sandbox, StepLimits
+from domain.provisioning.steps import EngineName, Sandbox, StepLimits
 from integrations.terraformrc import RegistryHost
 from integrations.tools import ToolMissing, find_tool
 from services.all import Services

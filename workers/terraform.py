@@ -5,10 +5,10 @@ from datetime import timedelta
 from temporalio.client import Client
 from temporalio.worker import Worker
 
-from activities.provisioning import Runners, StepActivities
-from activities.step_jobs import StepSettings
+from activities.provisioning.step_jobs import StepSettings
+from activities.provisioning.steps import Runners, StepActivities
 from domain.long_work import TERRAFORM_QUEUE
-from domain.run_steps import StepLimits
+from domain.provisioning.steps import StepLimits
 from services.all import Services
 from workflows.options import HEARTBEAT_THROTTLE
 

@@ -13,7 +13,7 @@ from domain.identity.permissions import Permission
 from domain.provisioning.inputs import DeploymentName, Inputs, JsonInput, TierName, VariableName
 from domain.provisioning.runs import Output, Run
 from domain.provisioning.states import RunPriority, RunState
-from domain.run_steps import StepOperation
+from domain.provisioning.steps import StepOperation
 from domain.scope import Scope
 from domain.tenants import OrganizationNotFound
 from services.provisioning.submission import SubmitRun

@@ -17,7 +17,7 @@ from domain.provisioning.inputs import (
 )
 from domain.provisioning.runs import DEVELOPMENT
 from domain.provisioning.states import RunPriority
-from domain.run_steps import EngineName, StepOperation
+from domain.provisioning.steps import EngineName, StepOperation
 from domain.text import Spelled, Text
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
 
+from domain.provisioning.failures import ErrorClass
 from domain.provisioning.states import Decision, RunState
-from domain.run_failures import ErrorClass
-from domain.run_steps import ExitClass, StepOperation, StepPhase
+from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 
 MOST_ATTEMPTS: Final = 5
 """Attempts of a phase that were admitted and came to nothing, before the run is given up.

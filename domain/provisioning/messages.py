@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from domain.long_work import Priority
 from domain.provisioning.states import FINAL, RunState
-from domain.run_steps import ExitClass, StepPhase
+from domain.provisioning.steps import ExitClass, StepPhase
 
 
 class RunReference(BaseModel, frozen=True):

@@ -6,10 +6,10 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, JsonValue
 
+from domain.provisioning.failures import ErrorClass
 from domain.provisioning.inputs import Inputs, Tags
 from domain.provisioning.states import Decision, RunPriority, RunState
-from domain.run_failures import ErrorClass
-from domain.run_steps import EngineName, ExitClass, StepOperation, StepPhase, StepStage
+from domain.provisioning.steps import EngineName, ExitClass, StepOperation, StepPhase, StepStage
 
 DEVELOPMENT: Final = "development"
 

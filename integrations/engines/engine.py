@@ -8,8 +8,8 @@ from typing import Final, Protocol
 from pydantic import JsonValue
 
 from domain.errors import ErrorKind, PlatformError
-from domain.run_events import RunEvent
-from domain.run_steps import EngineName, StepOperation
+from domain.provisioning.events import RunEvent
+from domain.provisioning.steps import EngineName, StepOperation
 
 
 class EngineUnusable(PlatformError):

@@ -9,10 +9,10 @@ from domain.ids import new_id
 from domain.long_work import Priority
 from domain.provisioning.decisions import Facts, Next, StepFacts, decide
 from domain.provisioning.errors import RunNotFound
+from domain.provisioning.failures import ErrorClass
 from domain.provisioning.messages import RunMove, RunReference, StepOrder, TickReport
 from domain.provisioning.states import FINAL, Decision, RunState, check_move
-from domain.run_failures import ErrorClass
-from domain.run_steps import ExitClass, StepOperation, StepPhase
+from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 from domain.scope import PLATFORM, Actor, ActorKind, Scope
 from services.provisioning.admission import admit_next
 from services.provisioning.outcomes import fingerprint

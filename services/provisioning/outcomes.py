@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from domain.run_steps import ExitClass, InterruptReason, StepOutcome, StepOutput, StepPhase
+from domain.provisioning.steps import ExitClass, InterruptReason, StepOutcome, StepOutput, StepPhase
 from domain.scope import Scope
 from services.provisioning.fencing import hold_step
 from services.provisioning.sealed_blobs import SealedBlobs

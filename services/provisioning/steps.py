@@ -16,7 +16,7 @@ from domain.provisioning.errors import StepRefused, StepSuperseded
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.messages import StepOrder
 from domain.provisioning.states import RunState
-from domain.run_steps import (
+from domain.provisioning.steps import (
     EngineName,
     ExitClass,
     StepOperation,

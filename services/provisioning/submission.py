@@ -12,7 +12,7 @@ from domain.provisioning.errors import DeploymentOfAnother, EnvironmentFixed, Mo
 from domain.provisioning.inputs import Inputs, Tags
 from domain.provisioning.runs import DEVELOPMENT, ModuleVersionReference
 from domain.provisioning.states import RunPriority, RunState
-from domain.run_steps import EngineName, StepOperation
+from domain.provisioning.steps import EngineName, StepOperation
 from domain.scope import Scope
 from services.provisioning.modules import ModuleVersions
 from storage.database import Database, Session, now

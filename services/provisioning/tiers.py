@@ -9,7 +9,7 @@ from domain.ids import new_id
 from domain.provisioning.errors import ModuleUnknown, TierNotFound
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.runs import Tier
-from domain.run_steps import EngineName
+from domain.provisioning.steps import EngineName
 from domain.scope import Scope
 from services.provisioning.modules import ModuleVersions
 from storage import audit, idempotency

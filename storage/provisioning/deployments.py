@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import DeploymentNotFound, StepSuperseded
 from domain.provisioning.states import RunState
-from domain.run_steps import StepOperation
+from domain.provisioning.steps import StepOperation
 from storage.database import insert_unless_there, locked
 from storage.provisioning.tables import (
     DeploymentRow,

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from domain.provisioning.states import WORKING
-from domain.run_steps import StepOperation
+from domain.provisioning.steps import StepOperation
 from storage.database import insert_unless_there, locked
 from storage.provisioning.tables import DeploymentLockRow, DeploymentRow, PermitRow, RunRow, RunStepRow
 

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from domain.provisioning.errors import RunNotFound
 from domain.provisioning.runs import RunFilter
 from domain.provisioning.states import RunState
-from domain.run_steps import StepOperation
+from domain.provisioning.steps import StepOperation
 from storage.database import locked
 from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, TierRow
 

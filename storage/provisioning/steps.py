@@ -7,7 +7,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import StepSuperseded
-from domain.run_steps import StepPhase
+from domain.provisioning.steps import StepPhase
 from storage.database import locked, now
 from storage.provisioning.tables import RunStepRow
 

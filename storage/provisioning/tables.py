@@ -20,9 +20,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.provisioning.failures import ErrorClass
 from domain.provisioning.states import FINAL, Decision, RunPriority, RunState
-from domain.run_failures import ErrorClass
-from domain.run_steps import EngineName, ExitClass, StepOperation, StepPhase, StepStage
+from domain.provisioning.steps import EngineName, ExitClass, StepOperation, StepPhase, StepStage
 from storage.database import Base
 
 

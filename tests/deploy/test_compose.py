@@ -17,7 +17,7 @@ from config.loading import load_settings
 from config.secrets import Secrets
 from config.settings import Settings
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
-from domain.run_steps import StepLimits
+from domain.provisioning.steps import StepLimits
 from integrations.temporal_configuration import temporal_configuration
 from tools.temporal_dynamic import render
 from workers.terraform import stop_time

@@ -5,10 +5,10 @@ from dataclasses import dataclass, replace
 from uuid import UUID
 
 from domain.ids import new_id
+from domain.provisioning.events import ChangeSummary
 from domain.provisioning.messages import RunMove, RunReference
 from domain.provisioning.runs import Run
-from domain.run_events import ChangeSummary
-from domain.run_steps import ExitClass, StepOutcome, StepOutput
+from domain.provisioning.steps import ExitClass, StepOutcome, StepOutput
 from domain.scope import Scope
 from services.all import Services
 from services.provisioning.outcomes import PlanFiles

@@ -25,7 +25,7 @@ from domain.long_work import TERRAFORM_QUEUE
 from domain.provisioning.messages import RunReference, StepOrder, StepReport
 from domain.provisioning.runs import Run
 from domain.provisioning.states import FINAL, RunState
-from domain.run_steps import ExitClass, StepPhase
+from domain.provisioning.steps import ExitClass, StepPhase
 from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL
 from integrations.embedded.temporal import TemporalServer

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, Field, TypeAdapter
 
-from domain.run_steps import InterruptReason, StepJob, StepOutcome, StepProgress
+from domain.provisioning.steps import InterruptReason, StepJob, StepOutcome, StepProgress
 
 
 class Start(BaseModel, frozen=True):

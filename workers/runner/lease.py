@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import structlog
 
-from domain.run_steps import InterruptReason, StepJob
+from domain.provisioning.steps import InterruptReason, StepJob
 from workers.runner.guarded import boot_time
 from workers.runner.keeping import wait_within
 from workers.runner.recorder import LeaseLost, StepRecorder

@@ -10,9 +10,17 @@ from typing import Any, Final
 from pydantic import TypeAdapter, ValidationError
 
 from domain.errors import ErrorKind, PlatformError
-from domain.run_events import RunTally
-from domain.run_failures import ErrorClass, classify
-from domain.run_steps import ExitClass, InterruptReason, SavedPlan, StepFailure, StepOutput, StepPhase, StepResult
+from domain.provisioning.events import RunTally
+from domain.provisioning.failures import ErrorClass, classify
+from domain.provisioning.steps import (
+    ExitClass,
+    InterruptReason,
+    SavedPlan,
+    StepFailure,
+    StepOutput,
+    StepPhase,
+    StepResult,
+)
 from integrations.engines.engine import LOCK_FILE, StepFolder
 from workers.runner.files import read_regular
 from workers.runner.guarded import CliExit

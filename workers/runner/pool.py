@@ -11,7 +11,7 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel
 
-from domain.run_steps import InterruptReason, RunnerDied, StepJob, StepOutcome, StepProgress
+from domain.provisioning.steps import InterruptReason, RunnerDied, StepJob, StepOutcome, StepProgress
 from workers.runner.job import ANSWER, Answer, Ended, Interrupt, Progress, Ready, Start
 
 _LONGEST_ANSWER: Final = 16 * 1024 * 1024

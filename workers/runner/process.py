@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from config.exit import end_process
 from config.logging import configure_logging
 from config.settings import LoggingSettings
-from domain.run_steps import EngineName, InterruptReason, StepJob, StepProgress
+from domain.provisioning.steps import EngineName, InterruptReason, StepJob, StepProgress
 from integrations.engines.engine import Engine
 from integrations.engines.terraform import open_engine
 from workers.runner.answers import Answers

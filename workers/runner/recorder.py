@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from domain.run_steps import StepJob, StepResult
+from domain.provisioning.steps import StepJob, StepResult
 
 
 class LeaseLost(Exception):

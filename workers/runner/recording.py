@@ -12,7 +12,7 @@ from pathlib import Path
 from config.loading import load_settings
 from config.logging import configure_logging
 from domain.provisioning.errors import StepSuperseded
-from domain.run_steps import StepJob, StepResult
+from domain.provisioning.steps import StepJob, StepResult
 from domain.scope import Actor, ActorKind, Scope
 from services.all import Services
 from services.provisioning.outcomes import Outcomes, PlanFiles

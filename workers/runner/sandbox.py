@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from domain.errors import ErrorKind, PlatformError
-from domain.run_steps import Sandbox
+from domain.provisioning.steps import Sandbox
 
 NOT_YET: Final = (
     "this release has no bubblewrap sandbox yet, and code of modules runs in none but development: "

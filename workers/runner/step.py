@@ -6,9 +6,8 @@ from typing import Final
 
 import structlog
 
-from domain.redaction import Redactor, secret_texts
-from domain.run_events import RunTally
-from domain.run_steps import (
+from domain.provisioning.events import RunTally
+from domain.provisioning.steps import (
     PROGRESS_EVERY,
     ExitClass,
     InterruptReason,
@@ -20,6 +19,7 @@ from domain.run_steps import (
     StepResult,
     StepStage,
 )
+from domain.redaction import Redactor, secret_texts
 from integrations.archives.members import ArchiveLimits
 from integrations.engines.engine import Engine, StepFolder
 from workers.runner import outcomes, workspace

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from domain.errors import ErrorKind, PlatformError
-from domain.run_steps import StepJob, StepPhase
+from domain.provisioning.steps import StepJob, StepPhase
 from integrations.archives.members import ArchiveLimits, Member
 from integrations.archives.tarball import iterate_tarball
 from integrations.archives.zipball import iterate_zipball

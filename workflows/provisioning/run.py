@@ -7,7 +7,8 @@ from temporalio.common import Priority
 from temporalio.workflow import ActivityHandle
 
 with workflow.unsafe.imports_passed_through():
-    from activities.provisioning import RunActivities, StepActivities
+    from activities.provisioning.runs import RunActivities
+    from activities.provisioning.steps import StepActivities
     from domain.long_work import TERRAFORM_QUEUE
     from domain.provisioning.messages import RunMove, RunReference, StepOrder, StepReport
     from domain.provisioning.states import RunState

@@ -22,7 +22,7 @@ from config.settings import (
     Settings,
     TemporalSettings,
 )
-from domain.run_steps import Sandbox
+from domain.provisioning.steps import Sandbox
 from domain.scope import PLATFORM as PLATFORM_ACTOR
 from domain.scope import Scope
 from integrations.embedded.ports import LOOPBACK, free_port

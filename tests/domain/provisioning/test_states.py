@@ -16,7 +16,7 @@ from domain.provisioning.states import (
     RunState,
     check_move,
 )
-from domain.run_steps import ExitClass, StepOperation, StepPhase
+from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 
 steps = st.builds(
     StepFacts,

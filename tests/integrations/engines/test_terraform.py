@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from domain.run_steps import EngineName, StepOperation
+from domain.provisioning.steps import EngineName, StepOperation
 from integrations.engines.command_line import CommandLine
 from integrations.engines.engine import EngineUnusable, StepFolder
 from integrations.engines.terraform import TerraformEngine, open_engine

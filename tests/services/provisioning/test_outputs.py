@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import JsonValue
 
-from domain.run_steps import StepOutput
+from domain.provisioning.steps import StepOutput
 from tests.factories.runs import Driver
 
 pytestmark = pytest.mark.servers

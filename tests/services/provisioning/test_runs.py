@@ -25,7 +25,7 @@ from domain.provisioning.errors import (
 from domain.provisioning.messages import RunReference
 from domain.provisioning.runs import RunFilter
 from domain.provisioning.states import Decision, RunState
-from domain.run_steps import ExitClass, StepOperation, StepPhase
+from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 from domain.scope import Scope
 from storage.database import Database
 from storage.provisioning import queue

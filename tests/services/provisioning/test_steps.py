@@ -19,12 +19,12 @@ from domain.provisioning.errors import (
     StepRefused,
     StepSuperseded,
 )
+from domain.provisioning.failures import ErrorClass
 from domain.provisioning.logs import LogPosition
 from domain.provisioning.messages import StepOrder
 from domain.provisioning.runs import Run
 from domain.provisioning.states import RunState
-from domain.run_failures import ErrorClass
-from domain.run_steps import (
+from domain.provisioning.steps import (
     ExitClass,
     InterruptReason,
     StepOperation,

@@ -11,7 +11,15 @@ from typing import Any
 import pytest
 
 from domain.ids import new_id
-from domain.run_steps import EngineName, StepJob, StepLimits, StepOutcome, StepPhase, StepProgress, StepResult
+from domain.provisioning.steps import (
+    EngineName,
+    StepJob,
+    StepLimits,
+    StepOutcome,
+    StepPhase,
+    StepProgress,
+    StepResult,
+)
 from integrations.terraformrc import FilesystemMirror, render_terraformrc
 from integrations.tools import TOOLS, find_tool
 from tests.fixtures.archives import a_tar_gz

@@ -16,7 +16,7 @@ from pathlib import Path
 from uuid import UUID
 
 from domain.errors import Unavailable
-from domain.run_steps import StepJob, StepResult
+from domain.provisioning.steps import StepJob, StepResult
 from workers.runner.recorder import LeaseLost, Recorders, Renewal, StepRecorder, StoredState
 
 FOLDER_VARIABLE = "TEST_RECORDING_FOLDER"

@@ -6,8 +6,8 @@ from typing import Final
 
 import pytest
 
-from domain.run_failures import ErrorClass
-from domain.run_steps import EngineName, ExitClass, Sandbox, StepOperation, StepStage
+from domain.provisioning.failures import ErrorClass
+from domain.provisioning.steps import EngineName, ExitClass, Sandbox, StepOperation, StepStage
 from integrations.engines.engine import StepFolder
 from tests.fixtures.archives import a_zip
 from tests.workers.runner.conftest import FACTORY, Steps

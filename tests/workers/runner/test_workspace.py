@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import PlatformError
 from domain.ids import new_id
-from domain.run_steps import StepJob
+from domain.provisioning.steps import StepJob
 from integrations.archives.members import ArchiveLimits
 from tests.fixtures.archives import a_tar_gz, a_tar_gz_with, a_zip
 from workers.runner.workspace import ModuleRefused, lay_out, make_folder, remove_folder

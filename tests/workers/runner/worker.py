@@ -4,7 +4,7 @@ import asyncio
 import sys
 from pathlib import Path
 
-from domain.run_steps import StepJob
+from domain.provisioning.steps import StepJob
 from workers.runner.pool import RunnerPool
 
 

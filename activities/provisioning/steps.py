@@ -1,4 +1,4 @@
-"""Side effects of a run's workflow: one short one that decides, and one long one that runs a CLI."""
+"""The long side effect of a run's workflow: a step of it, done by a CLI."""
 
 import asyncio
 import contextlib
@@ -13,11 +13,11 @@ import structlog
 from temporalio import activity
 
 from activities.errors import maps_errors
-from activities.step_jobs import GIVEN, StepSettings, make_job, write_materials
+from activities.provisioning.step_jobs import GIVEN, StepSettings, make_job, write_materials
 from domain.errors import PlatformError, Unavailable
 from domain.provisioning.errors import EngineMissing, StepRefused
 from domain.provisioning.messages import RunMove, RunReference, StepOrder, StepReport
-from domain.run_steps import (
+from domain.provisioning.steps import (
     InterruptReason,
     StepJob,
     StepOutcome,
@@ -43,20 +43,6 @@ class Runners(Protocol):
     def interrupt(self, step_id: UUID, reason: InterruptReason) -> None:
         """Tell a running step's CLI to stop."""
         ...
-
-
-class RunActivities:
-    """Decides what a run does next; one instance per worker process."""
-
-    def __init__(self, moves: RunMoves) -> None:
-        """Take the use cases."""
-        self._moves = moves
-
-    @activity.defn(name="provisioning.advance")
-    @maps_errors
-    async def advance(self, reference: RunReference) -> RunMove:
-        """See RunMoves.advance, which is harmless again, so any number of attempts is safe."""
-        return await self._moves.advance(reference)
 
 
 class StepActivities:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from domain.provisioning.inputs import Inputs
-from domain.run_steps import EngineName, Sandbox, StepJob, StepLimits
+from domain.provisioning.steps import EngineName, Sandbox, StepJob, StepLimits
 from domain.scope import Scope
 from integrations.terraformrc import ProviderSource, RegistryHost, render_terraformrc
 from services.provisioning.materials import StepMaterials

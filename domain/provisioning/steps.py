@@ -14,9 +14,9 @@ from uuid import UUID
 from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from domain.errors import ErrorKind, PlatformError
+from domain.provisioning.events import ChangeSummary
+from domain.provisioning.failures import ErrorClass
 from domain.provisioning.inputs import Inputs
-from domain.run_events import ChangeSummary
-from domain.run_failures import ErrorClass
 
 
 class EngineName(StrEnum):

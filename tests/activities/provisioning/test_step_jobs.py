@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from activities.step_jobs import GIVEN, UNUSED, clear_leftovers, write_materials
+from activities.provisioning.step_jobs import GIVEN, UNUSED, clear_leftovers, write_materials
 from services.provisioning.materials import StepMaterials
 
 

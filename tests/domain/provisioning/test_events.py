@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.run_events import ChangeSummary, RunTally, human_line, parse_line
+from domain.provisioning.events import ChangeSummary, RunTally, human_line, parse_line
 from domain.text import storable
 
 VALUES = st.recursive(

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from domain.run_failures import Diagnostic
+from domain.provisioning.failures import Diagnostic
 
 _LONGEST_PARSED: Final = 1_000_000  # bytes; a longer line is shown by its beginning and not understood
 _LONGEST_SHOWN: Final = 10_000  # characters of text that was not understood

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 from temporalio.testing import ActivityEnvironment
 
-from activities.provisioning import StepActivities
-from activities.step_jobs import StepSettings
-from domain.run_steps import (
+from activities.provisioning.step_jobs import StepSettings
+from activities.provisioning.steps import StepActivities
+from domain.provisioning.steps import (
     EngineName,
     ExitClass,
     InterruptReason,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from domain.run_failures import Diagnostic, ErrorClass, classify
+from domain.provisioning.failures import Diagnostic, ErrorClass, classify
 
 
 def error(summary: str, detail: str = "", address: str | None = None, filename: str | None = None) -> Diagnostic:
