@@ -14,8 +14,14 @@ from pydantic_settings import SettingsError
 from config.settings import CONFIG_FILE, PREFIX, Settings, is_secret
 from domain.errors import ErrorKind, PlatformError
 
-# With our prefix and no settings: where the settings are, and what the client commands read.
-OTHERS: Final = frozenset({CONFIG_FILE, f"{PREFIX}URL", f"{PREFIX}KEY", f"{PREFIX}CA"})
+OTHERS: Final = {
+    CONFIG_FILE: "the TOML file of the settings",
+    f"{PREFIX}CACHE": "folder of the tools that were built or downloaded once; by default `~/.cache/groundwork`",
+    f"{PREFIX}URL": "the server that client commands talk to, in place of the one of `groundwork login`",
+    f"{PREFIX}KEY": "the API key they send",
+    f"{PREFIX}CA": "the CA (PEM) they trust",
+}
+"""Variables with our prefix that are no settings."""
 
 
 class SettingsInvalid(PlatformError):
@@ -35,7 +41,7 @@ def load_settings() -> Settings:
     known = {environment_name(path) for path in setting_paths()}
     groups = {name.rsplit("__", 1)[0] for name in known if "__" in name}
     ours = {name.upper() for name in os.environ if name.upper().startswith(PREFIX)}
-    unknown = [_unknown_name(name, known) for name in sorted(ours - known - groups - OTHERS)]
+    unknown = [_unknown_name(name, known) for name in sorted(ours - known - groups - OTHERS.keys())]
     try:
         settings = Settings()
     except ValidationError as error:

@@ -8,7 +8,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from config.loading import environment_name
+from config.loading import OTHERS, environment_name
 from config.settings import ALIASES, Settings, is_secret
 
 
@@ -31,6 +31,8 @@ def reference() -> str:
         group = _group(field)
         if group is not None:
             lines += ["", f"## {name}", "", (group.__doc__ or "").strip(), "", *_table((name,), group)]
+    lines += ["", "## Variables that are no settings", "", "| variable | |", "|---|---|"]
+    lines += [f"| `{name}` | {meaning} |" for name, meaning in OTHERS.items()]
     return "\n".join(lines) + "\n"
 
 

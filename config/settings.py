@@ -77,7 +77,9 @@ class TemporalSettings(Group):
     tls_certificate: Path | None = Field(default=None, description="Client certificate, for mutual TLS.")
     tls_key: Path | None = Field(default=None, description="Key of the client certificate.")
     api_key: SecretStr | None = Field(default=None, description="API key, for Temporal Cloud.")
-    web_url: str | None = Field(default=None, description="Address of the Web UI, shown to operators.")
+    web_url: str | None = Field(
+        default=None, description="Address of the Web UI, which `groundwork doctor` shows."
+    )
 
 
 class RegistrySettings(Group):
@@ -101,8 +103,9 @@ class RegistrySettings(Group):
 class BlobSettings(Group):
     """Where the bytes of archives, states and plans are."""
 
-    kind: Literal["local"] = Field(default="local", description="Kind of store.")
-    path: Path = Field(default=Path("/var/lib/groundwork/blobs"), description="Folder of the local store.")
+    path: Path = Field(
+        default=Path("/var/lib/groundwork/blobs"), description="Folder that the API and all workers share."
+    )
 
 
 class SecretSettings(Group):
@@ -197,13 +200,6 @@ class Settings(BaseSettings):
 
     environment: Literal["development", "staging", "production"] = Field(
         default="production", description="Outside development, what is only good for development is refused."
-    )
-    home: Path = Field(
-        default=Path("/var/lib/groundwork"), description="Folder of this installation's own files, mode 0700."
-    )
-    cache: Path = Field(
-        default_factory=lambda: Path.home() / ".cache" / "groundwork",
-        description="Folder of what is downloaded or built once; may be deleted.",
     )
     database: DatabaseSettings
     temporal: TemporalSettings = TemporalSettings()

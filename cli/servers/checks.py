@@ -138,7 +138,9 @@ def temporal(settings: Settings) -> list[Finding]:
         return [Finding("Temporal", f"{address}: {reason}", "look at temporal.address and at the server")]
     if missing:
         return [Finding("Temporal", f"lacks {', '.join(missing)}", "`groundwork migrate` registers them")]
-    return [Finding("Temporal", f"{address}, namespace {settings.temporal.namespace}")]
+    web = settings.temporal.web_url
+    shown = f", Web UI at {web}" if web else ""
+    return [Finding("Temporal", f"{address}, namespace {settings.temporal.namespace}{shown}")]
 
 
 async def _missing(settings: Settings) -> list[str]:

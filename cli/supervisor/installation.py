@@ -53,7 +53,6 @@ def write_settings(home: Home, postgresql: PostgreSQL, temporal: TemporalServer,
     lines = [
         "# Written by `groundwork dev` at each start; variables of the environment win over it.",
         'environment = "development"',
-        f"home = {_toml(home.path)}",
     ]
     for group, values in groups.items():
         lines += ["", f"[{group}]", *(f"{name} = {_toml(value)}" for name, value in values.items())]
