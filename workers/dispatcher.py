@@ -100,15 +100,13 @@ class Dispatcher:
         if not rows:
             return 0
         outcomes = await asyncio.gather(*(self._deliver(row) for row in rows))
-        delivered = [row.id for row, postponed in zip(rows, outcomes, strict=True) if postponed is None]
+        delivered = [row for row, postponed in zip(rows, outcomes, strict=True) if postponed is None]
         async with self._database.platform("settle outbox") as session:
             await outbox.settle(session, delivered)
             for row, postponed in zip(rows, outcomes, strict=True):
                 if postponed is not None:
                     attempts = row.attempts - postponed.server_away
-                    await outbox.postpone(
-                        session, row.id, attempts, postponed.delay(row.attempts), postponed.error
-                    )
+                    await outbox.postpone(session, row, attempts, postponed.delay(row.attempts), postponed.error)
         return len(delivered)
 
     async def make_tick(self) -> None:

@@ -64,9 +64,9 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("workflow_id", sa.String(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("workflow", sa.String(), nullable=False),
-        sa.Column("workflow_id", sa.String(), nullable=False),
         sa.Column("task_queue", sa.String(), nullable=False),
         sa.Column("input", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("area", sa.String(), nullable=False),
@@ -78,7 +78,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("last_error", sa.String(), nullable=True),
-        sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_outbox")),
+        sa.PrimaryKeyConstraint("organization_id", "workflow_id", name=op.f("pk_outbox")),
     )
     op.create_index("ix_outbox_due", "outbox", ["next_attempt_at", "id"], unique=False)
     op.create_table(
@@ -264,7 +264,7 @@ def _secure() -> None:
     protect("api_key", app="SELECT, INSERT, UPDATE", platform="SELECT, INSERT, UPDATE")
     protect("data_key", app="SELECT, INSERT", platform="SELECT, INSERT, UPDATE")
     protect("idempotency_key", app="SELECT, INSERT", platform="SELECT, INSERT, DELETE")
-    protect("outbox", app="SELECT, INSERT", platform="SELECT, INSERT, UPDATE, DELETE")
+    protect("outbox", app="SELECT, INSERT, UPDATE", platform="SELECT, INSERT, UPDATE, DELETE")
     protect("audit_event", app="SELECT, INSERT", platform="SELECT, INSERT")
 
     # "*" is every permission, those of later versions included.
