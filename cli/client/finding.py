@@ -9,6 +9,7 @@ from cli.client.api import Api, Document
 from cli.client.errors import NothingFound, SeveralFound
 
 RUNS: Final = "/api/v1/runs"
+DEPLOYMENTS: Final = "/api/v1/deployments"
 API_KEYS: Final = "/api/v1/api-keys"
 NEWEST: Final = 1000
 """Runs that are looked through; an older one is named by its whole id."""
@@ -30,6 +31,22 @@ def find_run(api: Api, words: str) -> str:
             return str(run["id"])
         ids.append(str(run["id"]))
     return _only(words, ids, f"the newest {NEWEST} runs, and none of them is of a deployment of this name")
+
+
+def find_deployment(api: Api, words: str) -> str:
+    """Give the id of a deployment, by its name, its id or the beginning of it.
+
+    Raises:
+        NothingFound, SeveralFound.
+    """
+    if (whole := _whole_id(words)) is not None:
+        return whole
+    ids = []
+    for deployment in api.items(DEPLOYMENTS):
+        if deployment["name"] == words:
+            return str(deployment["id"])
+        ids.append(str(deployment["id"]))
+    return _only(words, ids, "the organization's deployments, and none of them has this name")
 
 
 def find_api_key(api: Api, words: str) -> str:

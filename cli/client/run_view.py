@@ -4,12 +4,12 @@ import json
 from typing import Final
 
 from cli.client.api import Document
-from cli.client.showing import Column, coloured, moment, shown
+from cli.client.showing import Column, labelled, moment
 
 AWAITING_APPROVAL: Final = "awaiting_approval"
 WORKING: Final = frozenset({"planning", "applying", "recovering"})
 NEXT: Final = {
-    AWAITING_APPROVAL: "groundwork run plan {0}, then `run approve` or `run reject`",
+    AWAITING_APPROVAL: "groundwork run approve {0}, which shows the plan and asks, or `run reject`",
     "needs_attention": "groundwork run logs {0}, set things right, then `run acknowledge`",
 }
 """What somebody has to do about a run, by its state."""
@@ -33,11 +33,7 @@ def in_words(run: Document) -> str:
     }
     if run["state"] in NEXT:
         lines["next"] = NEXT[run["state"]].format(run["id"])
-    return "\n".join(
-        f"{name:<11} {coloured(value) if name == 'state' else shown(value)}"
-        for name, value in lines.items()
-        if value is not None
-    )
+    return labelled(lines)
 
 
 def changes(run: Document) -> str | None:

@@ -1,7 +1,7 @@
 """How the client's commands show documents: tables for people, plain lines for pipes, JSON or ids when asked."""
 
 import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final
@@ -21,6 +21,7 @@ STATE_COLOURS: Final = {
     "expired": "yellow",
     "timed_out": "red",
     "needs_attention": "red",
+    "blocked": "red",
     "canceled": "yellow",
     "rejected": "yellow",
     "awaiting_approval": "yellow",
@@ -28,6 +29,8 @@ STATE_COLOURS: Final = {
 STEERING: Final = (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))
 """Control characters, and those that turn the direction of reading."""
 CONTROLS: Final = {code: None for code in STEERING if chr(code) not in "\t\n"}
+Value = str | Callable[[Document], Any]
+"""What is shown of a document: one of its fields, or how to make it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +41,12 @@ class Column:
     """
 
     title: str
-    value: str | Callable[[Document], Any]
+    value: Value
     extra: bool = False
 
     def of(self, document: Document) -> str:
         """Give one cell, on one line."""
-        cell = shown(document.get(self.value) if isinstance(self.value, str) else self.value(document))
-        return " ".join(cell.split())
+        return " ".join(shown(_value(document, self.value)).split())
 
 
 @Parameter(name="*")
@@ -56,14 +58,14 @@ class ClientOutput(Output):
     quiet: Annotated[bool, Parameter(negative="", name=["--quiet", "-q"], help="Print ids only.")] = False
 
     def listing(
-        self, items: Iterable[Document], columns: Sequence[Column], *, empty: str, id_field: str = "id"
+        self, items: Iterable[Document], columns: Sequence[Column], *, empty: str, id_field: Value = "id"
     ) -> None:
         """Print a list: a table on a terminal, tab-separated lines elsewhere; `empty` says what to do next."""
         if self.json:
             self.result(list(items), "")
         elif self.quiet:
             for item in items:
-                print(item[id_field])
+                print(_value(item, id_field))
         elif sys.stdout.isatty():
             found = list(items)
             if found:
@@ -78,10 +80,10 @@ class ClientOutput(Output):
             if not printed:
                 self.progress(empty)
 
-    def noun(self, document: Document, human: str, *, id_field: str = "id") -> None:
+    def noun(self, document: Document, human: str, *, id_field: Value = "id") -> None:
         """Print what was made or asked for: its sentence for people, or the document."""
         if self.quiet and not self.json:
-            print(document[id_field])
+            print(_value(document, id_field))
         else:
             self.result(document, human)
 
@@ -110,6 +112,16 @@ def without_controls(text: str) -> str:
     return text.translate(CONTROLS)
 
 
+def labelled(lines: Mapping[str, object]) -> str:
+    """Write a thing as lines of a label and what is behind it, a state in its colour; what is None is left out."""
+    said = {label: value for label, value in lines.items() if value is not None}
+    width = max(map(len, said), default=0)
+    return "\n".join(
+        f"{label:<{width}}  {coloured(str(value)) if label == 'state' else shown(value)}"
+        for label, value in said.items()
+    )
+
+
 def moment(field: str) -> Callable[[Document], str | None]:
     """Make a column's value of a field that is a time: to the minute, in the reader's time zone."""
 
@@ -135,6 +147,10 @@ def coloured(state: str) -> str:
     if colour is None or not colours_wanted():
         return state
     return f"\x1b[{codes[colour]}m{state}\x1b[0m"
+
+
+def _value(document: Document, of: Value) -> Any:  # noqa: ANN401  whatever stands in the API's JSON
+    return document.get(of) if isinstance(of, str) else of(document)
 
 
 def _table(items: Sequence[Document], columns: Sequence[Column]) -> None:

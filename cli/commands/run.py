@@ -1,12 +1,13 @@
 """`groundwork run`: runs submitted, watched and decided about."""
 
+import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
 from cyclopts import App, Parameter
 from pydantic import JsonValue
 
-from cli.client.api import Api
+from cli.client.api import Api, Document
 from cli.client.errors import ServerUnreachable, usage
 from cli.client.finding import find_run
 from cli.client.run_inputs import dropped_inputs, read_inputs, read_secrets, split_pair
@@ -176,10 +177,33 @@ def cancel(run_id: RunId, /, *, output: ClientOutput = PEOPLE) -> None:
     _decide(run_id, "cancel", None, output, said="asked {} to stop", done="canceled")
 
 
-@run.command(help_epilogue=examples(f"groundwork run approve {EXAMPLE_ID} --reason 'as discussed'"))
-def approve(run_id: RunId, /, *, reason: Reason = None, output: ClientOutput = PEOPLE) -> None:
-    """Let a run's plan be applied."""
-    _decide(run_id, "approve", {"reason": reason}, output, said="approved {}", done="approved")
+@run.command(
+    help_epilogue=examples(
+        f"groundwork run approve {EXAMPLE_ID}",
+        f"groundwork run approve {EXAMPLE_ID} --yes --reason 'as discussed'",
+    )
+)
+def approve(
+    run_id: RunId,
+    /,
+    *,
+    yes: Annotated[bool, Parameter(negative="", name=["--yes", "-y"], help="Do not ask.")] = False,
+    reason: Reason = None,
+    output: ClientOutput = PEOPLE,
+) -> int:
+    """Show a run's plan, ask, and let it be applied: this plan, or none if the run has another by then."""
+    with Api.of_caller() as api:
+        found = find_run(api, run_id)
+        plan = api.get(f"{PATH}/{found}/plan")
+        # Read after the plan: what is approved unseen was decided about before this plan was.
+        if api.get(f"{PATH}/{found}")["state"] == AWAITING_APPROVAL:
+            output.progress(without_controls(plan["text"]).rstrip("\n"))
+            if not (yes or _agrees(output)):
+                output.progress(f"the run still waits: `groundwork run approve {found}`, or `run reject`")
+                return 1
+        decided = api.post(f"{PATH}/{found}/approve", {"reason": reason, "plan_sha256": plan["sha256"]})
+    _say_decided(found, "approve", decided, output, said="approved {}", done="approved")
+    return 0
 
 
 @run.command(help_epilogue=examples(f"groundwork run reject {EXAMPLE_ID} --reason 'wrong region'"))
@@ -198,6 +222,17 @@ def _decide(words: str, verb: str, body: JsonValue, output: ClientOutput, *, sai
     with Api.of_caller() as api:
         run_id = find_run(api, words)
         found = api.post(f"{PATH}/{run_id}/{verb}", body)
+    _say_decided(run_id, verb, found, output, said=said, done=done)
+
+
+def _agrees(output: ClientOutput) -> bool:
+    if output.quiet or not sys.stdin.isatty():
+        raise usage("there is nobody to ask whether to apply the plan: look at it, and say --yes")
+    print("Apply this plan? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}
+
+
+def _say_decided(run_id: str, verb: str, found: Document, output: ClientOutput, *, said: str, done: str) -> None:
     if _was_done_before(verb, found["state"]):
         human = f"{run_id} was {done} before; it is {found['state']}"
     else:
@@ -226,9 +261,7 @@ def _watch(api: Api, run_id: str, output: ClientOutput) -> int:
                     state = news.state
                     output.progress(f"{run_id} is {state}")
                     if state == AWAITING_APPROVAL:
-                        output.progress(
-                            f"see `groundwork run plan {run_id}`, then `groundwork run approve {run_id}`"
-                        )
+                        output.progress(f"`groundwork run approve {run_id}` shows the plan and asks")
                 case ConnectionLost():
                     output.progress("connection lost, trying again")
                 case LogText() if not (output.json or output.quiet):

@@ -15,7 +15,7 @@ from cli.demo.telling import CheckFailed, check
 RUNS: Final = "/api/v1/runs"
 MODULE: Final[dict[str, JsonValue]] = {"source": SOURCE, "version": VERSION}
 PASSWORD: Final = "correct horse battery staple"  # noqa: S105  the demo's own, to be searched for in what is shown
-PLANNED: Final = re.compile(r"^ +# |^Plan:|sensitive")
+PLANNED: Final = re.compile(r"^ +# |^Plan:|sensitive|^approved")
 HAPPENING: Final = re.compile(r"Installed provider|Creating\.\.\.|complete|Outputs| is [a-z_]+$")
 LONG_SECONDS: Final = 600
 TIER: Final = "enterprise"
@@ -33,8 +33,7 @@ def run_to_outputs(member: Member) -> str:
     }
     run = _submit(member, body)
     _wait_for(member, run, "awaiting_approval")
-    plan = member.groundwork("run", "plan", run, told=PLANNED)
-    member.groundwork("run", "approve", run, "--reason", "as planned")
+    plan = member.groundwork("run", "approve", run, "--yes", "--reason", "as planned", told=PLANNED)
     log = member.groundwork("run", "logs", run, told=HAPPENING)
     outputs = member.groundwork("run", "outputs", run)
     check(holds=_state(member, run) == "applied", otherwise=f"the run is {_state(member, run)} and not applied")

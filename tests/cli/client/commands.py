@@ -41,14 +41,20 @@ class Commands:
             else:
                 self._monkeypatch.setenv(name, str(value))
 
-    async def __call__(self, *words: str | Path, stdin: str = "") -> Done:
-        """Run a command."""
+    async def __call__(self, *words: str | Path, stdin: str = "", typed: str | None = None) -> Done:
+        """Run a command; its standard input is a terminal if something is typed, else a file with `stdin`."""
         self._capsys.readouterr()
-        reader, writer = os.pipe()
-        os.write(writer, stdin.encode())
-        os.close(writer)
+        if typed is None:
+            reader, writer = os.pipe()
+            os.write(writer, stdin.encode())
+            os.close(writer)
+        else:
+            writer, reader = os.openpty()
+            os.write(writer, typed.encode())
         with os.fdopen(reader) as given:
             self._monkeypatch.setattr(sys, "stdin", given)
             code = await asyncio.to_thread(run, [str(word) for word in words])
+        if typed is not None:
+            os.close(writer)
         captured = self._capsys.readouterr()
         return Done(code, captured.out, captured.err)

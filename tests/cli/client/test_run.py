@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from cli.client.api import Api
+from cli.client.api import Api, Document, Query
 from cli.client.run_log import StateSeen, follow
 from services.all import Services
 from tests.cli.client.commands import Commands
@@ -202,10 +202,19 @@ class TestWhole:
         [run] = (await administrator("run", "submit", *words, "--secret-input", "password")).lines
         await self.awaits_approval(run)
         status = (await administrator("run", "status", run)).out
-        assert "groundwork run plan" in status
+        assert f"groundwork run approve {run}, which shows the plan and asks" in status
         assert "progress" not in status
         assert "terraform_data.thing will be created" in (await administrator("run", "plan", run)).out
-        assert (await administrator("run", "approve", run, "--reason", "good")).code == 0
+        unasked = await administrator("run", "approve", run)
+        assert (unasked.code, unasked.out) == (2, "")
+        assert "there is nobody to ask whether to apply the plan: look at it, and say --yes" in unasked.err
+        refused = await administrator("run", "approve", run, typed="n\n")
+        assert (refused.code, refused.out) == (1, "")
+        assert "terraform_data.thing will be created" in refused.err
+        assert "Apply this plan? [y/N] " in refused.err
+        assert "state       awaiting_approval" in (await administrator("run", "status", run)).out
+        approved = await administrator("run", "approve", run, "--reason", "good", typed="y\n")
+        assert (approved.code, approved.out.split(":")[0]) == (0, f"approved {run}")
         followed = await administrator("run", "logs", run)
         assert (await administrator("run", "approve", run)).out == f"{run} was approved before; it is applied\n"
         assert "Creation complete" in followed.out
@@ -214,6 +223,24 @@ class TestWhole:
         again = await administrator("run", "outputs", run, "--reveal")
         assert again.code == 1
         assert "Creation complete" in (await administrator("run", "logs", run, "--no-follow")).out
+
+    async def test_is_not_approved_with_another_plan_than_was_shown(
+        self, administrator: Commands, module: Published, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        words = (module.source, module.version, "--name", "one", "--input", "name=anna", "--quiet")
+        [run] = (await administrator("run", "submit", *words)).lines
+        await self.awaits_approval(run)
+        ask, path = Api.get, f"/api/v1/runs/{run}/plan"
+
+        def get(api: Api, where: str, **query: Query) -> Document:
+            found = ask(api, where, **query)
+            return found | {"sha256": "0" * 64} if where == path else found
+
+        monkeypatch.setattr(Api, "get", get)
+        done = await administrator("run", "approve", run, "--yes")
+        assert (done.code, done.out) == (1, "")
+        assert done.err.splitlines()[-1].startswith("groundwork: the run has another plan")
+        assert "state       awaiting_approval" in (await administrator("run", "status", run)).out
 
     async def test_that_is_rejected_ends_without_being_applied(
         self, administrator: Commands, module: Published

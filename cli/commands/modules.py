@@ -1,0 +1,90 @@
+"""`groundwork modules`: what is published of them."""
+
+from typing import Annotated, Final
+
+from cyclopts import App, Parameter
+
+from cli.client.api import Api, Document
+from cli.client.errors import NothingFound, usage
+from cli.client.files import segment
+from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
+from cli.output import examples
+
+PATH: Final = "/api/v1/modules/search"
+PARTS: Final = 3
+
+modules = App(
+    name="modules",
+    help="See the modules that are published.",
+    help_format="plaintext",
+    help_epilogue=examples("groundwork modules list", "groundwork modules show platform/network/aws"),
+)
+
+
+def _address(module: Document) -> str:
+    return f"{module['namespace']}/{module['name']}/{module['system']}"
+
+
+COLUMNS: Final = (
+    Column("MODULE", _address),
+    Column("LATEST", "latest_version"),
+    Column("DESCRIPTION", "description"),
+    Column("PUBLISHED SINCE", moment("created_at"), extra=True),
+)
+
+
+@modules.command(name="list", help_epilogue=examples("groundwork modules list", "groundwork modules list network"))
+def list_modules(
+    words: Annotated[
+        tuple[str, ...], Parameter(name="WORDS", help="Only those with each of these in address or description.")
+    ] = (),
+    /,
+    *,
+    limit: Annotated[int | None, Parameter(help="How many at most; all by default.")] = None,
+    output: ClientOutput = PEOPLE,
+) -> None:
+    """List the organization's modules in order of first publication."""
+    with Api.of_caller() as api:
+        output.listing(
+            api.items(PATH, limit=limit, q=" ".join(words)),
+            COLUMNS,
+            empty="no module has all of these words: `groundwork modules list` shows all"
+            if words
+            else "no module yet: `groundwork publish module ./folder --namespace NAMESPACE --name NAME "
+            "--system SYSTEM --version 1.0.0` publishes one",
+            id_field=_address,
+        )
+
+
+@modules.command(help_epilogue=examples("groundwork modules show platform/network/aws"))
+def show(
+    module: Annotated[str, Parameter(name="MODULE", help="NAMESPACE/NAME/SYSTEM.")],
+    /,
+    *,
+    output: ClientOutput = PEOPLE,
+) -> None:
+    """Show a module, its versions, and how to use it. With --quiet: the versions, the highest first."""
+    parts = module.split("/")
+    if len(parts) != PARTS or not all(parts):
+        raise usage("a module is named NAMESPACE/NAME/SYSTEM, as `groundwork modules list` shows it")
+    with Api.of_caller() as api:
+        protocol = api.get(f"/v1/modules/{'/'.join(map(segment, parts))}/versions")
+        versions = [version["version"] for version in protocol["modules"][0]["versions"]]
+        found = next((item for item in api.items(PATH, q=" ".join(parts)) if _address(item) == module), None)
+        if found is None:
+            raise NothingFound(f"there is no module {module}: `groundwork modules list` shows those that are")
+        hostname = api.get("/version")["registry_hostname"]
+    source, latest = f"{hostname}/{module}", found["latest_version"]
+    lines = {
+        "module": module,
+        "description": found["description"] or None,
+        "versions": versions,
+        "published": f"since {moment('created_at')(found)}",
+        "use it by": f'source = "{source}", version = "{latest}"',
+        "apply it by": f"groundwork run submit {module} {latest} --name DEPLOYMENT",
+    }
+    output.noun(
+        {**found, "source": source, "versions": versions},
+        labelled(lines),
+        id_field=lambda _: "\n".join(versions),
+    )

@@ -1,0 +1,114 @@
+"""Published modules and providers from the command line."""
+
+import json
+
+import httpx2
+import pytest
+
+from tests.cli.client.commands import Commands
+from tests.factories.organizations import Caller
+from tests.factories.registry import (
+    MODULES,
+    PROVIDERS,
+    Release,
+    a_module,
+    a_provider,
+    add_key,
+    claim_namespace,
+    publish,
+)
+from tests.fixtures.signing import Signer
+
+pytestmark = pytest.mark.servers
+
+
+@pytest.fixture
+async def namespace(client: httpx2.AsyncClient, caller: Caller) -> str:
+    return await claim_namespace(client, caller)
+
+
+@pytest.fixture
+async def module(client: httpx2.AsyncClient, caller: Caller, namespace: str) -> str:
+    for version in ("1.0.0", "1.10.0", "1.9.0"):
+        await publish(client, caller, MODULES, a_module(namespace, version=version))
+    return f"{namespace}/network/aws"
+
+
+@pytest.fixture
+async def provider(client: httpx2.AsyncClient, caller: Caller, namespace: str) -> str:
+    signer = Signer()
+    await add_key(client, caller, namespace, signer)
+    await publish(client, caller, PROVIDERS, a_provider(namespace, Release(signer)))
+    return f"{namespace}/time"
+
+
+class TestListModules:
+    async def test_names_them_as_other_commands_take_them(self, administrator: Commands, module: str) -> None:
+        [line] = (await administrator("modules", "list")).lines
+        assert line.split("\t")[:2] == [module, "1.10.0"]
+        assert (await administrator("modules", "list", "--quiet")).lines == [module]
+
+    async def test_finds_those_that_have_every_word(self, administrator: Commands, module: str) -> None:
+        assert (await administrator("modules", "list", "netw", "aws", "-q")).lines == [module]
+        none = await administrator("modules", "list", "network", "azure")
+        assert (none.code, none.out) == (0, "")
+        assert "`groundwork modules list` shows all" in none.err
+
+    async def test_says_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
+        assert "`groundwork publish module ./folder" in (await administrator("modules", "list")).err
+
+    async def test_stops_at_the_limit(
+        self, administrator: Commands, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        for name in ("one", "two", "three"):
+            await publish(client, caller, MODULES, a_module(namespace, name=name))
+        listed = (await administrator("modules", "list", "--limit", "2", "-q")).lines
+        assert listed == [f"{namespace}/one/aws", f"{namespace}/two/aws"]
+
+
+class TestShowModule:
+    async def test_tells_its_versions_and_how_to_use_it(self, administrator: Commands, module: str) -> None:
+        shown = (await administrator("modules", "show", module)).out
+        assert "versions     1.10.0, 1.9.0, 1.0.0\n" in shown
+        assert f'/{module}", version = "1.10.0"' in shown
+        assert f"groundwork run submit {module} 1.10.0 --name DEPLOYMENT" in shown
+
+    async def test_gives_versions_when_quiet_and_a_document_as_json(
+        self, administrator: Commands, module: str
+    ) -> None:
+        assert (await administrator("modules", "show", module, "-q")).lines == ["1.10.0", "1.9.0", "1.0.0"]
+        document = json.loads((await administrator("modules", "show", module, "--json")).out)
+        assert document["versions"] == ["1.10.0", "1.9.0", "1.0.0"]
+        assert document["source"].endswith(f"/{module}")
+
+    async def test_of_what_is_not_there_is_one_line(self, administrator: Commands, module: str) -> None:
+        done = await administrator("modules", "show", f"{module[:-3]}gcp")
+        assert (done.code, done.out) == (1, "")
+        assert done.err.startswith("groundwork: there is no such module")
+        assert len(done.err.splitlines()) == 1
+
+    @pytest.mark.parametrize("word", ["network", "a/b", "a/b/c/d", "a//c", "registry.example.com/a/b/c"])
+    async def test_takes_an_address_in_three_parts(self, administrator: Commands, word: str) -> None:
+        done = await administrator("modules", "show", word)
+        assert done.code == 2
+        assert "a module is named NAMESPACE/NAME/SYSTEM" in done.err
+
+
+class TestProviders:
+    async def test_are_listed_and_shown_with_their_platforms(self, administrator: Commands, provider: str) -> None:
+        [line] = (await administrator("providers", "list")).lines
+        assert line.split("\t")[:2] == [provider, "0.1.0"]
+        shown = (await administrator("providers", "show", provider)).out
+        assert "versions   0.1.0 (linux_amd64)\n" in shown
+        assert f'/{provider}", version = "0.1.0"' in shown
+        assert (await administrator("providers", "show", provider, "-q")).lines == ["0.1.0"]
+        document = json.loads((await administrator("providers", "show", provider, "--json")).out)
+        assert document["versions"][0]["platforms"] == [{"os": "linux", "arch": "amd64"}]
+
+    async def test_say_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
+        assert "`groundwork publish provider ./dist" in (await administrator("providers", "list")).err
+
+    async def test_that_are_not_there_are_one_line(self, administrator: Commands) -> None:
+        done = await administrator("providers", "show", "any/thing")
+        assert (done.code, len(done.err.splitlines())) == (1, 1)
+        assert (await administrator("providers", "show", "thing")).code == 2
