@@ -21,6 +21,7 @@ from api.protocols.terraform import router as terraform_router
 from api.provisioning.logs import router as logs_router
 from api.provisioning.routes import router as provisioning_router
 from api.registry.routes import router as registry_router
+from api.routing import Routes
 from api.tenants.routes import router as tenants_router
 from services.all import Services
 
@@ -71,7 +72,7 @@ def create_app(services: Services, *, background: tuple[Callable[[], Awaitable[N
     app.add_middleware(BodyLimitLayer)
     app.add_middleware(ByteCacheLayer, changes=services.registry_changes)
     app.add_middleware(AuthenticationLayer, authentication=services.authentication)
-    app.add_middleware(RequestLayer)
+    app.add_middleware(RequestLayer, routes=Routes(route for router in ROUTERS for route in router.routes))
     app.add_middleware(MetricsLayer)
     return app
 

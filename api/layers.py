@@ -1,4 +1,7 @@
-"""What stands around every request, as plain ASGI layers: its id, its caller, and how much of a body is read."""
+"""What stands around every request, as plain ASGI layers: its id, its caller, and how much of a body is read.
+
+What differs from route to route stands at the route (api.routing); no layer knows a path.
+"""
 
 import time
 from typing import Final
@@ -10,6 +13,7 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import http_error_response
+from api.routing import IN_STATE, Routes, facts_in
 from domain.errors import PlatformError
 from domain.identity.principal import Unauthenticated
 from domain.ids import new_id
@@ -19,18 +23,18 @@ log = structlog.get_logger(__name__)
 
 LONGEST_BODY: Final = 1 << 20
 LONGEST_REQUEST_ID: Final = 100
-STREAMED: Final = frozenset({"/api/v1/modules", "/api/v1/providers"})
-"""Paths that read their bodies in pieces and bound them themselves."""
-PROBES: Final = frozenset({"/livez", "/readyz", "/healthz", "/version", "/api/v1/health"})
-"""Public paths that tell how the installation is: whatever key is sent, no database is asked for its owner."""
 
 
 class RequestLayer:
-    """Gives each request an id (the caller's own X-Request-ID where it is a short word) and binds it to logs."""
+    """Finds each request's route, and gives it an id, which is bound to logs.
 
-    def __init__(self, app: ASGIApp) -> None:
-        """Take the application that stands behind."""
+    The id is the caller's own X-Request-ID where that is a short word.
+    """
+
+    def __init__(self, app: ASGIApp, routes: Routes) -> None:
+        """Take the application that stands behind, and all its routes."""
         self._app = app
+        self._routes = routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -40,7 +44,10 @@ class RequestLayer:
         given = Headers(scope=scope).get("x-request-id", "")
         short = given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_REQUEST_ID
         request_id = given if short else str(new_id())
-        scope.setdefault("state", {})["request_id"] = request_id
+        route, facts = self._routes.find(scope["method"], scope["path"])
+        scope.setdefault("state", {}).update({"request_id": request_id, IN_STATE: facts})
+        if route is not None:
+            scope["route"] = route  # for who counts and logs by route, also where the router is never reached
 
         status = 500  # of what ends without an answer; the outermost layer gives one
 
@@ -49,6 +56,8 @@ class RequestLayer:
             if message["type"] == "http.response.start":
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
+                if facts.secret:
+                    message["headers"].append((b"cache-control", b"no-store"))
             await send(message)
 
         with structlog.contextvars.bound_contextvars(request_id=request_id):
@@ -60,7 +69,7 @@ class RequestLayer:
             try:
                 await self._app(scope, receive, send_with_id)
             finally:
-                if scope["path"] not in PROBES:
+                if not facts.probe:
                     _log_request(scope, status, time.perf_counter() - began)
 
 
@@ -79,7 +88,8 @@ class AuthenticationLayer:
     """Finds out who calls, before anything of the body is read.
 
     It refuses nobody: a route that needs a principal says so (api.dependencies.Requires) and refuses then, with
-    what went wrong here. Public paths answer whatever key is sent, since the CLIs send theirs to all of them.
+    what went wrong here. For a public route nobody looks whose key is sent, since the CLIs send theirs to all of
+    them, and probes are answered while no database is there.
     """
 
     def __init__(self, app: ASGIApp, authentication: Authentication) -> None:
@@ -93,7 +103,7 @@ class AuthenticationLayer:
             scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
             state = scope.setdefault("state", {})
             state["principal"], state["refusal"] = None, None
-            if scheme.lower() == "bearer" and scope["path"] not in PROBES:
+            if scheme.lower() == "bearer" and facts_in(scope).permission is not None:
                 try:
                     principal = await self._authentication.authenticate(token.strip())
                 except PlatformError as error:
@@ -107,7 +117,7 @@ class AuthenticationLayer:
 
 
 class BodyLimitLayer:
-    """Refuses bodies over a megabyte, by their declared length or by counting; streamed paths bound their own."""
+    """Refuses bodies over a megabyte, by their declared length or by counting; who streams its own bounds it."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Take the application that stands behind."""
@@ -115,7 +125,7 @@ class BodyLimitLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] != "http" or scope["path"] in STREAMED:
+        if scope["type"] != "http" or facts_in(scope).streams_body:
             await self._app(scope, receive, send)
             return
         error = HTTPException(413, "the body is longer than a megabyte, which is the most this path reads")

@@ -3,11 +3,12 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends
 
 from api.dependencies import ApiKeyService, CallerPrincipal, IdempotencyClaim, Requires
 from api.identity.schemas import ApiKeyCreate, ApiKeyCreated
 from api.pagination import CallerPaging, Page
+from api.routing import facts
 from domain.identity.keys import ApiKey
 from domain.identity.permissions import Permission
 from domain.scope import Scope
@@ -17,6 +18,7 @@ router = APIRouter(prefix="/api/v1/api-keys", tags=["identity"])
 
 
 @router.post("", status_code=201, operation_id="create_api_key")
+@facts(secret=True)
 async def create_api_key(
     *,
     body: ApiKeyCreate,
@@ -24,7 +26,6 @@ async def create_api_key(
     principal: CallerPrincipal,
     api_keys: ApiKeyService,
     claim: IdempotencyClaim,
-    response: Response,
 ) -> ApiKeyCreated:
     """Create an API key with at most the caller's own rights and life; the answer is the only place it is shown.
 
@@ -33,7 +34,6 @@ async def create_api_key(
     """
     request = CreateKey(body.name, body.kind, body.scopes, body.expires_at)
     made, key = await api_keys.create(principal, scope, request, claim)
-    response.headers["Cache-Control"] = "no-store"
     return ApiKeyCreated(**made.model_dump(), key=key)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 
 from api.dependencies import OperationService, Requires
 from api.operations.metrics import CONTENT_TYPE, exposition
+from api.routing import facts
 from domain.errors import Unavailable
 from domain.identity.permissions import Permission
 from domain.scope import Scope
@@ -16,6 +17,7 @@ from domain.scope import Scope
 router = APIRouter(tags=["operations"])
 
 VERSION: Final = version("groundwork")
+PROBES_SEND_NO_KEY: Final = "what probes sends no key"
 
 
 class Probe(BaseModel):
@@ -59,6 +61,7 @@ def _word(known: bool | None, yes: str, no: str) -> str:
 
 
 @router.get("/livez", operation_id="get_liveness")
+@facts(public=PROBES_SEND_NO_KEY, probe=True)
 async def get_liveness() -> Probe:
     """Tell that the process runs."""
     return Probe(status="ok")
@@ -66,6 +69,7 @@ async def get_liveness() -> Probe:
 
 @router.get("/readyz", operation_id="get_readiness", responses={503: {"model": Readiness}})
 @router.get("/healthz", operation_id="get_readiness_as_healthz", responses={503: {"model": Readiness}})
+@facts(public=PROBES_SEND_NO_KEY, probe=True)
 async def get_readiness(operations: OperationService, response: Response) -> Readiness:
     """Tell whether requests can be served: the database answers and has the newest schema.
 
@@ -83,6 +87,7 @@ async def get_readiness(operations: OperationService, response: Response) -> Rea
 
 
 @router.get("/version", operation_id="get_version")
+@facts(public="a client asks it before it has a key", probe=True)
 async def get_version(operations: OperationService) -> Version:
     """Tell which release this is, the registry's host name, and how large a module may be."""
     return Version(
@@ -94,6 +99,7 @@ async def get_version(operations: OperationService) -> Version:
 
 
 @router.get("/api/v1/health", operation_id="get_health", responses={503: {"model": Health}})
+@facts(public=PROBES_SEND_NO_KEY, probe=True)
 async def get_health(operations: OperationService, response: Response) -> Health:
     """Tell how the installation is, in the provisioning engine's words."""
     health = await operations.health()

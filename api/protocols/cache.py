@@ -1,7 +1,8 @@
 """Answers of the protocols, kept as bytes: what the tools ask for at every `init` is built once per change.
 
-It stands behind the key check and sees only callers who may read. An answer belongs to an organization, a path
-and a window of download capabilities, within which all that it says stays true.
+It stands behind the key check, and a kept answer is for those who have the route's own permission. It belongs to
+an organization (to everybody where the route is public), a path and a window of download capabilities, within
+which all that it says stays true.
 """
 
 import time
@@ -15,7 +16,7 @@ from uuid import UUID
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from domain.identity.permissions import Permission
+from api.routing import facts_in
 from domain.identity.principal import Principal
 from domain.registry.capability import window_of
 from services.changes import Changes
@@ -23,10 +24,6 @@ from services.changes import Changes
 TTL_SECONDS: Final = 30.0
 LARGEST_ANSWER: Final = 256 * 1024
 MOST_BYTES: Final = 64 * 1024 * 1024
-KEPT_METHODS: Final = frozenset({"GET", "HEAD"})
-OF_AN_ORGANIZATION: Final = ("/v1/modules/", "/v1/providers/")
-OF_EVERYBODY: Final = ("/v1/files/", "/.well-known/terraform.json")
-
 OVERHEAD: Final = 2_048
 """Bytes of an answer beside its body, about; it bounds how many empty ones (to HEAD) are kept."""
 
@@ -38,7 +35,6 @@ RawHeaders = tuple[tuple[bytes, bytes], ...]
 class _Kept:
     headers: RawHeaders
     body: bytes
-    route: object
     until: float
 
     @property
@@ -71,12 +67,12 @@ class ByteCache:
         """Note that an answer is being built; `keep` wants to know since when."""
         return self._forgotten
 
-    def keep(self, key: Key, headers: RawHeaders, body: bytes, *, route: object = None, since: int) -> None:
+    def keep(self, key: Key, headers: RawHeaders, body: bytes, *, since: int) -> None:
         """Keep an answer, unless something changed while it was being built."""
         if since != self._forgotten or len(body) > LARGEST_ANSWER:
             return
         self._drop(key)
-        kept = _Kept(headers, body, route, self._clock() + TTL_SECONDS)
+        kept = _Kept(headers, body, self._clock() + TTL_SECONDS)
         self._kept[key] = kept
         self._size += kept.size
         while self._size > MOST_BYTES:
@@ -113,7 +109,6 @@ class ByteCacheLayer:
         if kept is None:
             await self._build(key, scope, receive, send)
             return
-        scope["route"] = kept.route  # requests are counted by it
         known = Headers(scope=scope).get("if-none-match")
         # A list of its own each time: the layers outside add headers to it.
         headers, status, body = list(kept.headers), 200, kept.body
@@ -139,7 +134,7 @@ class ByteCacheLayer:
         await self._app(scope, receive, watched)
         # An application stops in the middle, and says nothing of it, when its client has gone.
         if headers is not None and whole and _has_its_length(scope["method"], headers, body):
-            self._cache.keep(key, headers, bytes(body), route=scope.get("route"), since=since)
+            self._cache.keep(key, headers, bytes(body), since=since)
 
 
 def _has_its_length(method: str, headers: RawHeaders, body: bytearray) -> bool:
@@ -149,13 +144,15 @@ def _has_its_length(method: str, headers: RawHeaders, body: bytearray) -> bool:
 
 def _key(scope: Scope) -> Key | None:
     """Tell what is asked for; None for what is not kept."""
-    if scope["type"] != "http" or scope["method"] not in KEPT_METHODS or scope["query_string"]:
+    if scope["type"] != "http" or scope["query_string"]:
         return None
-    path, method, window = scope["path"], scope["method"], window_of(datetime.now(UTC))
-    if path.startswith(OF_EVERYBODY):
-        # About parts of a file the route decides.
-        return None if "range" in Headers(scope=scope) else (None, method, path, window)
+    facts = facts_in(scope)
+    if not facts.kept or any(name == b"range" for name, _ in scope["headers"]):  # about parts the route decides
+        return None
+    method, path, window = scope["method"], scope["path"], window_of(datetime.now(UTC))
+    if facts.permission is None:
+        return None, method, path, window
     principal: Principal | None = scope["state"]["principal"]
-    if principal is None or Permission.REGISTRY_READ not in principal.permissions:
+    if principal is None or facts.permission not in principal.permissions:
         return None
-    return (principal.organization_id, method, path, window) if path.startswith(OF_AN_ORGANIZATION) else None
+    return principal.organization_id, method, path, window

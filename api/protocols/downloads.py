@@ -12,10 +12,12 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import StreamingResponse
 
 from api.dependencies import DownloadService
+from api.routing import facts
 from services.registry.downloads import Download
 
 router = APIRouter(prefix="/v1/files", tags=["protocols"])
 
+THE_ADDRESS_IS_THE_KEY: Final = "the tools send no key to addresses of files; each carries what opens it"
 PATH: Final = "/{capability}/{sha256}/{filename}"
 MEDIA_TYPES: Final = {".zip": "application/zip", ".tar.gz": "application/gzip"}
 # One range is enough for a broken download; a list of them only makes work, so it is as if none was asked for.
@@ -23,6 +25,7 @@ _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.A
 
 
 @router.get(PATH, operation_id="download_file", response_class=Response)
+@facts(public=THE_ADDRESS_IS_THE_KEY, kept=True)
 async def download_file(
     capability: str, sha256: str, filename: str, request: Request, downloads: DownloadService
 ) -> Response:
@@ -32,6 +35,7 @@ async def download_file(
 
 
 @router.head(PATH, operation_id="head_file", include_in_schema=False)
+@facts(public=THE_ADDRESS_IS_THE_KEY, kept=True)
 async def head_file(
     capability: str, sha256: str, filename: str, request: Request, downloads: DownloadService
 ) -> Response:

@@ -11,6 +11,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import DownloadService, ModuleService, ProviderService, Requires
+from api.routing import facts
 from domain.identity.permissions import Permission
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ModuleAddress, Platform, ProviderAddress
@@ -36,6 +37,7 @@ Reader = Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))]
 
 
 @router.get("/modules/{namespace}/{name}/{system}/versions", operation_id="protocol_module_versions")
+@facts(kept=True)
 async def module_versions(
     address: Annotated[ModuleAddress, Depends(_module)], scope: Reader, modules: ModuleService
 ) -> Response:
@@ -45,6 +47,7 @@ async def module_versions(
 
 
 @router.get("/modules/{namespace}/{name}/{system}/{version}/download", operation_id="protocol_module_download")
+@facts(kept=True)
 async def module_download(
     address: Annotated[ModuleAddress, Depends(_module)],
     version: str,
@@ -60,6 +63,7 @@ async def module_download(
 
 
 @router.get("/providers/{namespace}/{type}/versions", operation_id="protocol_provider_versions")
+@facts(kept=True)
 async def provider_versions(
     address: Annotated[ProviderAddress, Depends(_provider)], scope: Reader, providers: ProviderService
 ) -> Response:
@@ -82,6 +86,7 @@ async def provider_versions(
 @router.get(
     "/providers/{namespace}/{type}/{version}/download/{os}/{arch}", operation_id="protocol_provider_download"
 )
+@facts(kept=True)
 async def provider_download(
     *,
     address: Annotated[ProviderAddress, Depends(_provider)],

@@ -16,6 +16,7 @@ from api.dependencies import (
 from api.pagination import CallerPaging, Page
 from api.registry.schemas import MODULE_UPLOAD, PROVIDER_UPLOAD, GpgKeyCreate, NamespaceCreate
 from api.registry.uploads import Upload
+from api.routing import facts
 from domain.identity.permissions import Permission
 from domain.registry.gpg_keys import GpgKey
 from domain.registry.modules import Module, ModuleVersion
@@ -104,6 +105,7 @@ async def remove_gpg_key(
     openapi_extra=MODULE_UPLOAD,
     responses=SEEN_BEFORE,
 )
+@facts(streams_body=True)
 async def publish_module(
     request: Request,
     scope: Annotated[Scope, Depends(Requires(Permission.MODULE_PUBLISH))],
@@ -151,6 +153,7 @@ async def search_modules(
     openapi_extra=PROVIDER_UPLOAD,
     responses=SEEN_BEFORE,
 )
+@facts(streams_body=True)
 async def publish_provider(
     request: Request,
     scope: Annotated[Scope, Depends(Requires(Permission.PROVIDER_PUBLISH))],

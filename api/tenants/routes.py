@@ -2,10 +2,11 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends
 
 from api.dependencies import CallerPrincipal, IdempotencyClaim, OrganizationService, Requires
 from api.pagination import CallerPaging, Page
+from api.routing import facts
 from api.tenants.schemas import OrganizationCreate, OrganizationCreated
 from domain.identity.permissions import Permission
 from domain.scope import Scope
@@ -16,12 +17,12 @@ router = APIRouter(prefix="/api/v1/organizations", tags=["organizations"])
 
 
 @router.post("", status_code=201, operation_id="create_organization")
+@facts(secret=True)
 async def create_organization(
     body: OrganizationCreate,
     scope: Annotated[Scope, Depends(Requires(Permission.ORGANIZATION_CREATE))],
     organizations: OrganizationService,
     claim: IdempotencyClaim,
-    response: Response,
 ) -> OrganizationCreated:
     """Create an organization and its first administrator, whose key is in the answer and never shown again.
 
@@ -30,7 +31,6 @@ async def create_organization(
     """
     request = CreateOrganization(body.slug, body.display_name, body.administrator_email)
     organization, key = await organizations.create(scope, request, claim)
-    response.headers["Cache-Control"] = "no-store"
     return OrganizationCreated(**organization.model_dump(), administrator_key=key)
 
 

@@ -5,43 +5,22 @@ from collections.abc import Awaitable, Callable
 
 import httpx2
 import pytest
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
+from starlette.routing import Match
 
 from api.app import ROUTERS
-from api.dependencies import Requires
+from api.routing import Routes, facts_of
+from domain.identity.permissions import PLATFORM_ONLY
 from tests.api.world import World, make_world
 from tests.factories.organizations import Caller
 from tests.factories.registry import Form
 
 pytestmark = pytest.mark.servers
 
-PUBLIC = frozenset(
-    {
-        "discover_services",
-        "download_file",
-        "get_health",
-        "get_liveness",
-        "get_readiness",
-        "get_readiness_as_healthz",
-        "get_version",
-        "head_file",
-    }
-)
-"""Operations that anybody may call, each because a protocol or a probe can't send a key."""
-OPERATORS_ONLY = frozenset({"get_metrics", "get_metrics_as_r1", "create_organization"})
-"""Operations over the installation: an organization's administrator may not, whatever they name."""
-
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
-GUARDED = [route for route in ROUTES if route.operation_id not in PUBLIC]
-
-
-def declared(dependant: Dependant) -> list[Requires]:
-    """Find the permissions that a route declares, however deep."""
-    here = [dependant.call] if isinstance(dependant.call, Requires) else []
-    return here + [found for inner in dependant.dependencies for found in declared(inner)]
+GUARDED = [route for route in ROUTES if not facts_of(route).public]
 
 
 def named(route: APIRoute) -> str:
@@ -50,18 +29,19 @@ def named(route: APIRoute) -> str:
 
 class TestEveryRoute:
     @pytest.mark.parametrize("route", ROUTES, ids=named)
-    def test_declares_one_permission_or_is_public(self, route: APIRoute) -> None:
-        permissions = {requires.permission for requires in declared(route.dependant)}
-        assert len(permissions) == (0 if route.operation_id in PUBLIC else 1)
-
-    @pytest.mark.parametrize("route", ROUTES, ids=named)
     def test_has_a_name_a_tag_and_a_description(self, route: APIRoute) -> None:
         assert route.operation_id
         assert route.tags
         assert route.description
 
-    def test_public_routes_exist(self) -> None:
-        assert {route.operation_id for route in ROUTES} >= PUBLIC
+    @pytest.mark.parametrize("route", ROUTES, ids=named)
+    def test_is_what_the_layers_find_at_its_path(self, route: APIRoute) -> None:
+        path = re.sub(r"\{\w+\}", "x", route.path)
+        for method in route.methods or ():
+            scope = {"type": "http", "method": method, "path": path}
+            answers = next(each for each in ROUTES if each.matches(scope)[0] is Match.FULL)
+            assert answers is route, "a route before this one has the same path"
+            assert Routes(ROUTES).find(method, path) == (route, facts_of(route))
 
     def test_names_are_unique(self) -> None:
         names = [route.operation_id for route in ROUTES]
@@ -121,7 +101,7 @@ class TestAnotherOrganizationsKey:
         answer = await client.request(method, path, headers=stranger.headers, **request)  # type: ignore[arg-type]
 
         names_a_thing = "{" in route.path or route.operation_id in world.by_reference
-        if route.operation_id in OPERATORS_ONLY:
+        if facts_of(route).permission in PLATFORM_ONLY:
             assert answer.status_code == 403, answer.text
         elif names_a_thing:
             assert answer.status_code == 404, answer.text

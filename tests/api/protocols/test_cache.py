@@ -17,6 +17,7 @@ from starlette.types import Receive, Scope, Send
 import api.protocols.cache
 from api.app import create_app
 from api.protocols.cache import MOST_BYTES, OVERHEAD, TTL_SECONDS, ByteCache, ByteCacheLayer
+from api.routing import IN_STATE, RouteFacts
 from config.secrets import Secrets
 from domain.ids import new_id
 from domain.registry.capability import window_of
@@ -246,8 +247,7 @@ class TestByteCacheLayer:
 
         layer = ByteCacheLayer(application, Changes())
         for _ in range(2):
-            scope = {"type": "http", "method": "GET", "path": "/v1/files/x", "query_string": b"", "headers": []}
-            await layer(scope, never, ignore)
+            await layer(a_request_for_a_file(), never, ignore)
         assert (built == 1) == kept
 
     async def test_builds_anew_in_each_window(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -262,8 +262,7 @@ class TestByteCacheLayer:
         windows = [0, 0, 1, 1]
         for moved in windows:
             monkeypatch.setattr(api.protocols.cache, "window_of", lambda now, moved=moved: window_of(now) + moved)
-            scope = {"type": "http", "method": "GET", "path": "/v1/files/x", "query_string": b"", "headers": []}
-            await layer(scope, never, ignore)
+            await layer(a_request_for_a_file(), never, ignore)
         assert len(built) == 2
 
 
@@ -282,6 +281,19 @@ class SlowBlobStore(LocalBlobStore):
                 yield piece
         finally:
             self.left.set()
+
+
+def a_request_for_a_file() -> dict[str, object]:
+    """Make what the layers before this one hand on."""
+    state = {IN_STATE: RouteFacts(public="for the test", kept=True)}
+    return {
+        "type": "http",
+        "method": "GET",
+        "path": "/v1/files/x",
+        "query_string": b"",
+        "headers": [],
+        "state": state,
+    }
 
 
 async def never() -> dict[str, object]:
