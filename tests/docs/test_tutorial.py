@@ -12,22 +12,22 @@ from integrations.tools import cache_folder
 
 pytestmark = pytest.mark.servers
 BIN = Path(sys.executable).parent
-ASK_UNTIL_PLANNED = (
-    'RUN=$(groundwork run list --quiet)\nuntil groundwork run plan "$RUN" 2> /dev/null; do :; done\n'
+APPROVE_ONCE_PLANNED = (
+    "until groundwork run plan hello 2> /dev/null; do :; done\ngroundwork run approve hello --yes\n"
 )
 
 
 def script(tutorial: Path) -> str:
-    """Put the tutorial's commands in a row. What a reader does by eye, taking an id and waiting, is done here."""
+    """Put the tutorial's commands in a row, and do what a reader does by hand: wait for the plan, and agree."""
     typed = "".join(re.findall(r"```\n(.*?)```", tutorial.read_text(), re.DOTALL))
     for shown, instead in (
         ("make up\nexport PATH=$PWD/.venv/bin:$PATH\n", "groundwork dev --detach\n"),
         ("make down\n", ""),
-        ("groundwork run plan RUN\n", ASK_UNTIL_PLANNED),
+        ("groundwork run approve hello\n", APPROVE_ONCE_PLANNED),
     ):
         assert typed.count(shown) == 1
         typed = typed.replace(shown, instead)
-    return "set -e\n" + typed.replace(" RUN\n", ' "$RUN"\n')
+    return "set -e\n" + typed
 
 
 class TestFirstModule:
@@ -56,6 +56,8 @@ class TestFirstModule:
             "published platform/greeting/local 1.0.0",
             "Downloading registry.groundwork.test/platform/greeting/local 1.0.0 for greeting...",
             "greeting\tHello, world!",
+            "versions     1.0.0",
+            "state        active",
             "1 changed, 0 destroyed",
             "1 destroyed",
         ):
