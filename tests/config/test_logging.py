@@ -4,6 +4,7 @@ import io
 import json
 import logging
 import sys
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -15,10 +16,24 @@ from config.settings import LoggingSettings
 SECRET = "gwk_p_canary0123456789abcdef"
 
 
+class Stream(io.StringIO):
+    """Standard error, and what was written to it in one piece."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+        self.wrote = threading.Event()
+
+    def write(self, text: str) -> int:
+        self.pieces.append(text)
+        self.wrote.set()
+        return super().write(text)
+
+
 @pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
+def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     """Log as JSON; give what is written, and put back what was there."""
-    written = io.StringIO()
+    written = Stream()
     monkeypatch.setattr(sys, "stderr", written)
     root = logging.getLogger()
     before = root.handlers, root.level, structlog.get_config()
@@ -31,18 +46,24 @@ def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
     structlog.configure(**config)
 
 
-def lines(logged: io.StringIO) -> list[dict[str, object]]:
-    return [json.loads(line) for line in logged.getvalue().splitlines()]
+def lines(logged: Stream) -> list[dict[str, object]]:
+    return [json.loads(line) for line in written(logged).splitlines()]
+
+
+def written(logged: Stream) -> str:
+    for handler in logging.getLogger().handlers:
+        handler.flush()
+    return logged.getvalue()
 
 
 class TestForm:
-    def test_a_line_has_time_level_logger_message_and_facts(self, logged: io.StringIO) -> None:
+    def test_a_line_has_time_level_logger_message_and_facts(self, logged: Stream) -> None:
         structlog.get_logger("services.runs").info("run_admitted", run_id="r-1")
         (line,) = lines(logged)
         assert line.pop("timestamp")
         assert line == {"level": "info", "logger": "services.runs", "message": "run_admitted", "run_id": "r-1"}
 
-    def test_what_is_bound_is_in_the_lines_of_libraries_too(self, logged: io.StringIO) -> None:
+    def test_what_is_bound_is_in_the_lines_of_libraries_too(self, logged: Stream) -> None:
         structlog.contextvars.bind_contextvars(request_id="q-1", organization_id="o-1")
         structlog.get_logger("api").info("ours")
         logging.getLogger("sqlalchemy.pool").warning("theirs %s", 1)
@@ -50,19 +71,37 @@ class TestForm:
         assert [line["message"] for line in (ours, theirs)] == ["ours", "theirs 1"]
         assert {(line["request_id"], line["organization_id"]) for line in (ours, theirs)} == {("q-1", "o-1")}
 
-    def test_less_than_the_level_is_not_written(self, logged: io.StringIO) -> None:
+    def test_less_than_the_level_is_not_written(self, logged: Stream) -> None:
         structlog.get_logger("api").debug("small_talk")
         assert lines(logged) == []
 
 
+class TestWriting:
+    def test_lines_are_written_soon_and_together(self, logged: Stream) -> None:
+        for number in range(100):
+            structlog.get_logger("api").info("request", number=number)
+        assert logged.wrote.wait(10)
+        assert len(logged.pieces) < 100
+
+    def test_a_warning_is_written_at_once_with_all_before_it(self, logged: Stream) -> None:
+        structlog.get_logger("api").info("first")
+        structlog.get_logger("api").warning("then")
+        said = "".join(logged.pieces)
+        assert said.index("first") < said.index("then")
+
+    def test_a_reader_that_has_gone_stops_nobody(self, logged: Stream) -> None:
+        logged.close()
+        structlog.get_logger("api").error("nobody_reads")
+
+
 class TestSecrets:
     @pytest.mark.parametrize("name", ["password", "api_key", "Authorization", "access_token", "client_secret"])
-    def test_what_is_named_like_one_is_hidden(self, logged: io.StringIO, name: str) -> None:
+    def test_what_is_named_like_one_is_hidden(self, logged: Stream, name: str) -> None:
         structlog.get_logger("api").info("seen", **{name: "canary"}, nested={name: "canary"})
-        assert "canary" not in logged.getvalue()
+        assert "canary" not in written(logged)
 
     @pytest.mark.parametrize("name", ["api_key_id", "organization_id", "kid"])
-    def test_an_id_is_no_secret(self, logged: io.StringIO, name: str) -> None:
+    def test_an_id_is_no_secret(self, logged: Stream, name: str) -> None:
         structlog.get_logger("api").info("seen", **{name: "shown"})
         assert lines(logged)[0][name] == "shown"
 
@@ -74,14 +113,14 @@ class TestSecrets:
             "postgresql://app:canary-password@db/groundwork refused",
         ],
     )
-    def test_what_looks_like_one_is_hidden_inside_any_text(self, logged: io.StringIO, text: str) -> None:
+    def test_what_looks_like_one_is_hidden_inside_any_text(self, logged: Stream, text: str) -> None:
         structlog.get_logger("api").info(text, detail=text, many=[text])
         logging.getLogger("library").error(text)
-        said = logged.getvalue()
+        said = written(logged)
         assert "canary" not in said
         assert said.count("[hidden]") == 4
 
-    def test_a_traceback_shows_no_value_of_a_variable_and_no_secret(self, logged: io.StringIO) -> None:
+    def test_a_traceback_shows_no_value_of_a_variable_and_no_secret(self, logged: Stream) -> None:
         def fail(local: str) -> None:
             raise ValueError(f"{len(local)} {SECRET}")
 
@@ -89,6 +128,6 @@ class TestSecrets:
             fail(chr(65) * 20)
         except ValueError:
             structlog.get_logger("api").exception("failed")
-        said = logged.getvalue()
+        said = written(logged)
         assert "ValueError: 20 [hidden]" in said
         assert "A" * 20 not in said
