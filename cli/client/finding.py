@@ -1,6 +1,7 @@
 """Things found by what a person types of them: an id, its beginning, or the name of a deployment."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
+from difflib import get_close_matches
 from itertools import islice
 from typing import Final
 from uuid import UUID
@@ -25,12 +26,13 @@ def find_run(api: Api, words: str) -> str:
     """
     if (whole := _whole_id(words)) is not None:
         return whole
-    ids = []
+    runs = []
     for run in islice(api.items(RUNS), NEWEST):
         if run["deployment_name"] == words:  # the newest comes first
             return str(run["id"])
-        ids.append(str(run["id"]))
-    return _only(words, ids, f"the newest {NEWEST} runs, and none of them is of a deployment of this name")
+        runs.append(run)
+    searched = f"the newest {NEWEST} runs, and none of them is of a deployment of this name"
+    return _only(words, _ids(runs), searched + meant(words, [run["deployment_name"] for run in runs]))
 
 
 def find_deployment(api: Api, words: str) -> str:
@@ -41,12 +43,13 @@ def find_deployment(api: Api, words: str) -> str:
     """
     if (whole := _whole_id(words)) is not None:
         return whole
-    ids = []
+    deployments = []
     for deployment in api.items(DEPLOYMENTS):
         if deployment["name"] == words:
             return str(deployment["id"])
-        ids.append(str(deployment["id"]))
-    return _only(words, ids, "the organization's deployments, and none of them has this name")
+        deployments.append(deployment)
+    searched = "the organization's deployments, and none of them has this name"
+    return _only(words, _ids(deployments), searched + meant(words, [known["name"] for known in deployments]))
 
 
 def find_api_key(api: Api, words: str) -> str:
@@ -56,6 +59,35 @@ def find_api_key(api: Api, words: str) -> str:
         NothingFound, SeveralFound.
     """
     return _whole_id(words) or _only(words, _ids(api.items(API_KEYS)), "the organization's API keys")
+
+
+def find_named(
+    api: Api, path: str, name: str, *, named: Callable[[Document], str], noun: str, q: str | None = None
+) -> Document:
+    """Give the one of a list that has a name.
+
+    Args:
+        api: where the list is.
+        path: the list.
+        name: what was typed.
+        named: gives the name of one.
+        noun: what they are, as the command that lists them is called without its plural's s.
+        q: narrows the list, by words of the name, where it can be searched.
+
+    Raises:
+        NothingFound: says which name is near, and how to see them all.
+    """
+    found = next((item for item in api.items(path, q=q) if named(item) == name), None)
+    if found is None:
+        near = meant(name, [named(item) for item in api.items(path)])
+        raise NothingFound(f"there is no {noun} {name}{near}: `groundwork {noun}s list` shows those that are")
+    return found
+
+
+def meant(words: str, known: Sequence[str]) -> str:
+    """Ask whether a known name was meant that is spelt almost like what was typed; empty where none is."""
+    near = get_close_matches(words, known, n=1)
+    return f" (did you mean {near[0]}?)" if near else ""
 
 
 def _ids(items: Iterable[Document]) -> list[str]:

@@ -5,7 +5,8 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from cli.client.api import Api, Document
-from cli.client.finding import find_deployment
+from cli.client.errors import FORBIDDEN, RequestRefused
+from cli.client.finding import RUNS, find_deployment
 from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
 from cli.output import examples
 
@@ -21,14 +22,26 @@ deployments = App(
 )
 
 
-def _state(deployment: Document) -> str:
+def _state(deployment: Document) -> str | None:
+    """Say what is special about it; whether anything of it is there, only its states tell."""
     if deployment["blocked_by_run_id"] is not None:
         return "blocked"
-    return "active" if deployment["destroyed_at"] is None else "destroyed"
+    return None if deployment["destroyed_at"] is None else "destroyed"
 
 
 def _module(deployment: Document) -> str:
     return f"{deployment['module_source']} {deployment['module_version']}"
+
+
+def _last_run(api: Api, run_id: str) -> str:
+    """Say what came of a run, as far as the key may know."""
+    try:
+        run = api.get(f"{RUNS}/{run_id}")
+    except RequestRefused as error:
+        if error.status != FORBIDDEN:
+            raise
+        return run_id
+    return f"{run_id} ({run['operation']}, {run['state']})"
 
 
 def _tags(deployment: Document) -> list[str]:
@@ -66,7 +79,8 @@ def list_deployments(
         output.listing(
             api.items(PATH, limit=limit, environment=environment, tag=tag),
             COLUMNS,
-            empty="no such deployment: `groundwork run submit MODULE VERSION --name NAME` makes one",
+            empty=f"{'no such deployment' if environment or tag else 'no deployment yet'}: "
+            "`groundwork run submit MODULE VERSION --name NAME` makes one",
             id_field="name",
         )
 
@@ -76,6 +90,8 @@ def show(deployment: DeploymentId, /, *, output: ClientOutput = PEOPLE) -> None:
     """Show a deployment, and what to do next where it waits for somebody."""
     with Api.of_caller() as api:
         found = api.get(f"{PATH}/{find_deployment(api, deployment)}")
+        run = found["latest_run_id"]
+        last = None if output.json or output.quiet or run is None else _last_run(api, run)
     blocker = found["blocked_by_run_id"]
     lines = {
         "deployment": found["name"],
@@ -85,7 +101,7 @@ def show(deployment: DeploymentId, /, *, output: ClientOutput = PEOPLE) -> None:
         "module": _module(found),
         "engine": found["engine"],
         "tags": _tags(found) or None,
-        "last run": found["latest_run_id"],
+        "last run": last,
         "created": moment("created_at")(found),
         "destroyed": moment("destroyed_at")(found),
         "expires": moment("expires_at")(found),

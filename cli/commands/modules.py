@@ -5,8 +5,9 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from cli.client.api import Api, Document
-from cli.client.errors import NothingFound, usage
+from cli.client.errors import usage
 from cli.client.files import segment
+from cli.client.finding import find_named
 from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
 from cli.output import examples
 
@@ -29,7 +30,7 @@ COLUMNS: Final = (
     Column("MODULE", _address),
     Column("LATEST", "latest_version"),
     Column("DESCRIPTION", "description"),
-    Column("PUBLISHED SINCE", moment("created_at"), extra=True),
+    Column("FIRST PUBLISHED", moment("created_at"), extra=True),
 )
 
 
@@ -68,20 +69,18 @@ def show(
     if len(parts) != PARTS or not all(parts):
         raise usage("a module is named NAMESPACE/NAME/SYSTEM, as `groundwork modules list` shows it")
     with Api.of_caller() as api:
+        found = find_named(api, PATH, module, named=_address, noun="module", q=" ".join(parts))
         protocol = api.get(f"/v1/modules/{'/'.join(map(segment, parts))}/versions")
-        versions = [version["version"] for version in protocol["modules"][0]["versions"]]
-        found = next((item for item in api.items(PATH, q=" ".join(parts)) if _address(item) == module), None)
-        if found is None:
-            raise NothingFound(f"there is no module {module}: `groundwork modules list` shows those that are")
         hostname = api.get("/version")["registry_hostname"]
+    versions = [version["version"] for version in protocol["modules"][0]["versions"]]
     source, latest = f"{hostname}/{module}", found["latest_version"]
     lines = {
         "module": module,
         "description": found["description"] or None,
         "versions": versions,
-        "published": f"since {moment('created_at')(found)}",
+        "first published": moment("created_at")(found),
         "use it by": f'source = "{source}", version = "{latest}"',
-        "apply it by": f"groundwork run submit {module} {latest} --name DEPLOYMENT",
+        "apply it by": f"groundwork run submit {module} {latest} --name DEPLOYMENT --input VARIABLE=VALUE",
     }
     output.noun(
         {**found, "source": source, "versions": versions},

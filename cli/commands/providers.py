@@ -5,8 +5,9 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from cli.client.api import Api, Document
-from cli.client.errors import NothingFound, usage
+from cli.client.errors import usage
 from cli.client.files import segment
+from cli.client.finding import find_named
 from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
 from cli.output import examples
 
@@ -33,7 +34,7 @@ def _release(version: Document) -> str:
 COLUMNS: Final = (
     Column("PROVIDER", _address),
     Column("LATEST", "latest_version"),
-    Column("PUBLISHED SINCE", moment("created_at")),
+    Column("FIRST PUBLISHED", moment("created_at")),
 )
 
 
@@ -65,18 +66,14 @@ def show(
     if len(parts) != PARTS or not all(parts):
         raise usage("a provider is named NAMESPACE/TYPE, as `groundwork providers list` shows it")
     with Api.of_caller() as api:
+        found = find_named(api, PATH, provider, named=_address, noun="provider")
         versions = api.get(f"/v1/providers/{'/'.join(map(segment, parts))}/versions")["versions"]
-        found = next((item for item in api.items(PATH) if _address(item) == provider), None)
-        if found is None:
-            raise NothingFound(
-                f"there is no provider {provider}: `groundwork providers list` shows those that are"
-            )
         hostname = api.get("/version")["registry_hostname"]
     source, latest = f"{hostname}/{provider}", found["latest_version"]
     lines = {
         "provider": provider,
         "versions": [_release(version) for version in versions] or "none whose key is still in use",
-        "published": f"since {moment('created_at')(found)}",
+        "first published": moment("created_at")(found),
         "use it by": f'source = "{source}", version = "{latest}"',
     }
     output.noun(

@@ -111,7 +111,8 @@ def list_runs(
         output.listing(
             api.items(PATH, limit=limit, state=state, environment=environment, tag=tag),
             RUN_COLUMNS,
-            empty="no such run: `groundwork run submit` makes one",
+            empty=f"{'no such run' if state or environment or tag else 'no run yet'}: "
+            "`groundwork run submit MODULE VERSION --name NAME` makes one",
         )
 
 

@@ -10,7 +10,7 @@ from cyclopts.validators import Number
 from pydantic import JsonValue, TypeAdapter
 
 from cli.client.api import Api, Document
-from cli.client.errors import NothingFound
+from cli.client.finding import find_named
 from cli.client.run_inputs import read_inputs
 from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
 from cli.output import examples
@@ -109,9 +109,7 @@ def show(
 ) -> None:
     """Show a tier and the inputs that make it one size."""
     with Api.of_caller() as api:
-        found = next((tier for tier in api.items(PATH) if tier["name"] == name), None)
-    if found is None:
-        raise NothingFound(f"there is no tier {name}: `groundwork tiers list` shows those that are")
+        found = find_named(api, PATH, name, named=lambda tier: str(tier["name"]), noun="tier")
     lines = {
         "tier": found["name"],
         "description": found["description"] or None,

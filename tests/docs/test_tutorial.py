@@ -56,8 +56,8 @@ class TestFirstModule:
             "published platform/greeting/local 1.0.0",
             "Downloading registry.groundwork.test/platform/greeting/local 1.0.0 for greeting...",
             "greeting\tHello, world!",
-            "versions     1.0.0",
-            "state        active",
+            "versions         1.0.0",
+            " (apply, applied)",
             "1 changed, 0 destroyed",
             "1 destroyed",
         ):

@@ -32,7 +32,7 @@ class TestListDeployments:
     async def test_gives_the_newest_first(self, administrator: Commands, module: Published, staging: str) -> None:
         first, second = (line.split("\t") for line in (await administrator("deployments", "list")).lines)
         what = f"{module.source} {module.version}"
-        assert first[:6] == ["one", "staging", "active", what, "team=a", staging]
+        assert first[:6] == ["one", "staging", "-", what, "team=a", staging]
         assert second[0] == "other"
 
     @pytest.mark.usefixtures("staging")
@@ -40,7 +40,7 @@ class TestListDeployments:
         assert (await administrator("deployments", "list", "--tag", "team=b", "-q")).lines == ["other"]
         none = await administrator("deployments", "list", "--environment", "production")
         assert (none.code, none.out) == (0, "")
-        assert "`groundwork run submit MODULE VERSION --name NAME`" in none.err
+        assert "no such deployment: `groundwork run submit MODULE VERSION --name NAME`" in none.err
 
 
 class TestShowDeployment:
@@ -50,7 +50,7 @@ class TestShowDeployment:
         for words in (document["id"], document["id"][:-1]):
             assert (await administrator("deployments", "show", words, "-q")).lines == ["one"]
         shown = (await administrator("deployments", "show", "one")).out
-        assert "state        active\n" in shown
+        assert f"last run     {staging} (apply, accepted)\n" in shown
         assert "tags         team=a\n" in shown
 
     async def test_of_none_is_one_line(self, administrator: Commands) -> None:
@@ -60,6 +60,17 @@ class TestShowDeployment:
             "groundwork: no id begins with nowhere among the organization's deployments, "
             "and none of them has this name\n"
         )
+
+    @pytest.mark.usefixtures("staging")
+    async def test_asks_whether_one_was_meant_that_is_almost_called_so(self, administrator: Commands) -> None:
+        assert "(did you mean other?)" in (await administrator("deployments", "show", "othre")).err
+
+    async def test_of_whose_runs_the_key_may_not_see_is_shown_without_them(
+        self, administrator: Commands, staging: str
+    ) -> None:
+        [key] = (await administrator("keys", "create", "looks", "--scope", "deployment:read")).lines
+        administrator.environment(GROUNDWORK_KEY=key)
+        assert f"last run     {staging}\n" in (await administrator("deployments", "show", "one")).out
 
     @pytest.mark.usefixtures("staging")
     async def test_says_where_to_look_as_long_as_nothing_was_applied(self, administrator: Commands) -> None:

@@ -91,6 +91,12 @@ class TestSubmit:
         assert "there is no such deployment yet: name the module" in done.err
         assert "deployment: nothing-yet" in done.err
 
+    async def test_says_where_to_look_when_the_module_is_not_there(
+        self, administrator: Commands, module: Published
+    ) -> None:
+        done = await administrator("run", "submit", module.source, "9.9.9", "--name", "one")
+        assert done.err.endswith(f": see `groundwork modules show {module.source}`\n")
+
     async def test_refuses_a_module_without_a_version(self, administrator: Commands) -> None:
         done = await administrator("run", "submit", "a/b/c", "--name", "one")
         assert done.code == 2
@@ -119,7 +125,8 @@ class TestList:
         assert (await administrator("run", "list", "--state", "applied")).lines == []
 
     async def test_says_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
-        assert "`groundwork run submit`" in (await administrator("run", "list")).err
+        assert "no run yet: `groundwork run submit" in (await administrator("run", "list")).err
+        assert "no such run" in (await administrator("run", "list", "--state", "applied")).err
 
 
 class TestStatus:
@@ -157,6 +164,12 @@ class TestStatus:
         done = await administrator("run", "cancel", first[:4])
         assert done.code == 1
         assert done.err == (f"groundwork: 2 ids begin with {first[:4]} ({second}, {first}): write more of it\n")
+
+    async def test_asks_whether_a_deployment_was_meant_that_is_almost_called_so(
+        self, administrator: Commands, module: Published
+    ) -> None:
+        await administrator("run", "submit", module.source, module.version, "--name", "another")
+        assert "(did you mean another?)" in (await administrator("run", "status", "anotehr")).err
 
     @pytest.mark.parametrize("words", ["one", "0", "zzzz", ""])
     async def test_says_so_when_nothing_is_meant(
