@@ -15,7 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from api.problems import http_error_response
 from api.routing import IN_STATE, Routes, facts_in
 from domain.errors import PlatformError
-from domain.identity.principal import Unauthenticated
+from domain.identity.errors import Unauthenticated
 from domain.ids import new_id
 from services.identity.authentication import Authentication
 

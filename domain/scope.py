@@ -4,6 +4,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from uuid import UUID
 
+from domain.identity.permissions import Permission
+from domain.identity.rights import ORGANIZATION, Rights, Target
+
 
 class ActorKind(StrEnum):
     """What acts: a person, a key of theirs, a run, or the platform itself."""
@@ -34,9 +37,21 @@ PLATFORM = Actor(ActorKind.PLATFORM, "groundwork")
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """One organization and who acts in it. A transaction opens for a scope and is held to it."""
+    """One organization and who acts in it. A transaction opens for a scope and is held to it.
+
+    What the platform does by itself has no rights of anybody's, and is asked for none.
+    """
 
     organization_id: UUID
     actor: Actor
     request_id: str | None = field(default=None, compare=False)
     source_address: str | None = field(default=None, compare=False)
+    rights: Rights = field(default=Rights(), compare=False)
+
+    def require(self, permission: Permission, target: Target = ORGANIZATION) -> None:
+        """Do nothing if who acts may do this to the target; for services, which alone know it.
+
+        Raises:
+            PermissionDenied.
+        """
+        self.rights.require(permission, target)

@@ -8,14 +8,14 @@ from uuid import UUID
 from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
-from api.dependencies import CallerPrincipal, IdempotencyClaim, OutputService, Requires, RunService, TierService
+from api.dependencies import IdempotencyClaim, OutputService, Requires, RunService, TierService
 from domain.identity.permissions import Permission
 from domain.provisioning.inputs import DeploymentName, Inputs, JsonInput, TierName, VariableName
 from domain.provisioning.runs import Output, Run
 from domain.provisioning.states import RunPriority, RunState
 from domain.provisioning.steps import StepOperation
 from domain.scope import Scope
-from domain.tenants import OrganizationNotFound
+from domain.tenants.errors import OrganizationNotFound
 from services.provisioning.submission import SubmitRun
 
 router = APIRouter(prefix="/api/v1/provisioning", tags=["provisioning"])
@@ -128,7 +128,6 @@ async def provision(
     *,
     body: ProvisionRequest,
     scope: Annotated[Scope, Depends(Requires(Permission.RUN_SUBMIT))],
-    principal: CallerPrincipal,
     runs: RunService,
     tiers: TierService,
     claim: IdempotencyClaim,
@@ -150,7 +149,6 @@ async def provision(
         environment=tier.environment,
         priority=body.priority,
         auto_apply=True,
-        may_approve=Permission.RUN_APPROVE in principal.permissions,
         tier_id=tier.id,
         expires_at=body.poc_config.expires_at,
     )

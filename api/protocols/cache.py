@@ -1,8 +1,8 @@
 """Answers of the protocols, kept as bytes: what the tools ask for at every `init` is built once per change.
 
-It stands behind the key check, and a kept answer is for those who have the route's own permission. It belongs to
-an organization (to everybody where the route is public), a path and a window of download capabilities, within
-which all that it says stays true.
+It stands behind the key check, and a kept answer is for those who have the route's own permission in the whole
+organization. It belongs to that (to everybody where the route is public), a path and a window of download
+capabilities, within which all that it says stays true.
 """
 
 import time
@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.routing import facts_in
 from domain.identity.principal import Principal
+from domain.identity.rights import ORGANIZATION
 from domain.registry.capability import window_of
 from services.changes import Changes
 
@@ -153,6 +154,6 @@ def _key(scope: Scope) -> Key | None:
     if facts.permission is None:
         return None, method, path, window
     principal: Principal | None = scope["state"]["principal"]
-    if principal is None or facts.permission not in principal.permissions:
+    if principal is None or not principal.rights.allow(facts.permission, ORGANIZATION):
         return None
     return principal.organization_id, method, path, window

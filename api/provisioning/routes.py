@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import (
-    CallerPrincipal,
     DeploymentService,
     IdempotencyClaim,
     OutputService,
@@ -16,6 +15,7 @@ from api.dependencies import (
 )
 from api.pagination import CallerPaging, Page
 from api.provisioning.schemas import DecisionNote, RevealedOutputs, RunCreate, TagFilter, TierCreate
+from api.routing import facts
 from domain.identity.permissions import Permission
 from domain.provisioning.inputs import EnvironmentName
 from domain.provisioning.runs import Deployment, Output, PlanText, Run, RunDetail, RunFilter, StateVersion, Tier
@@ -38,7 +38,6 @@ async def submit_run(
     *,
     body: RunCreate,
     scope: MaySubmit,
-    principal: CallerPrincipal,
     runs: RunService,
     claim: IdempotencyClaim,
     response: Response,
@@ -57,7 +56,6 @@ async def submit_run(
         tags=body.tags,
         priority=body.priority,
         auto_apply=body.auto_apply,
-        may_approve=Permission.RUN_APPROVE in principal.permissions,
         expires_at=body.expires_at,
     )
     run = await runs.submit(scope, request, claim)
@@ -126,14 +124,13 @@ async def list_run_outputs(run_id: UUID, scope: MayRead, outputs: OutputService)
 
 
 @router.post("/runs/{run_id}/outputs/reveal", operation_id="reveal_run_outputs")
+@facts(secret=True)
 async def reveal_run_outputs(
     run_id: UUID,
     scope: Annotated[Scope, Depends(Requires(Permission.RUN_READ_SECRETS))],
     outputs: OutputService,
-    response: Response,
 ) -> RevealedOutputs:
     """Show the values of the run's sensitive outputs, once."""
-    response.headers["Cache-Control"] = "no-store"
     return RevealedOutputs(values=await outputs.reveal(scope, run_id))
 
 

@@ -10,7 +10,7 @@ from api.routing import facts
 from api.tenants.schemas import OrganizationCreate, OrganizationCreated
 from domain.identity.permissions import Permission
 from domain.scope import Scope
-from domain.tenants import Organization
+from domain.tenants.organizations import Organization
 from services.tenants.organizations import CreateOrganization
 
 router = APIRouter(prefix="/api/v1/organizations", tags=["organizations"])

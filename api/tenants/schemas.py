@@ -1,10 +1,10 @@
-"""What the routes of organizations accept and answer beside the nouns of domain.tenants."""
+"""What the routes of organizations accept and answer beside the nouns of domain.tenants.organizations."""
 
 from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from domain.tenants import Organization
+from domain.tenants.organizations import Organization
 from domain.text import Spelled, Text, storable
 
 

@@ -15,8 +15,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from domain.errors import ErrorKind, PlatformError
-
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 KID_LENGTH: Final = 10
 SECRET_LENGTH: Final = 43
@@ -46,27 +44,6 @@ class ApiKey(BaseModel, frozen=True, from_attributes=True):
     expires_at: datetime | None
     revoked_at: datetime | None
     last_used_at: datetime | None
-
-
-class ApiKeyNotFound(PlatformError):
-    """No such API key in this organization."""
-
-    kind = ErrorKind.NOT_FOUND
-    code = "identity.api_key_not_found"
-
-
-class ScopeExceedsOwner(PlatformError):
-    """A key can't have rights that the one who makes it lacks."""
-
-    kind = ErrorKind.PERMISSION_DENIED
-    code = "identity.scope_exceeds_owner"
-
-
-class ExpiryPast(PlatformError):
-    """The expiry lies in the past."""
-
-    kind = ErrorKind.INVALID
-    code = "identity.expiry_past"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,8 @@ from uuid import UUID
 
 from domain.errors import AlreadyMade
 from domain.idempotency import Claim
-from domain.identity.keys import ApiKey, ExpiryPast, KeyKind, ScopeExceedsOwner, Token, new_token
+from domain.identity.errors import ExpiryPast, ScopeExceedsOwner
+from domain.identity.keys import ApiKey, KeyKind, Token, new_token
 from domain.identity.permissions import EVERYTHING, expand
 from domain.identity.principal import Principal
 from domain.ids import new_id
@@ -55,11 +56,11 @@ class ApiKeys:
         """
         token = new_token(request.kind)
         hashed = await self._hasher.hash(token.text)
-        lacking = expand(request.scopes) - principal.permissions
+        lacking = expand(request.scopes) - principal.rights.everywhere
         if lacking and EVERYTHING not in request.scopes:
             raise ScopeExceedsOwner("a key can't have rights that you lack", lacking=sorted(lacking))
         # "*" of somebody with fewer rights means: all that they have, spelled out.
-        scopes = sorted(right.value for right in principal.permissions) if lacking else request.scopes
+        scopes = sorted(right.value for right in principal.rights.everywhere) if lacking else request.scopes
         ends = [end for end in (request.expires_at, principal.valid_until) if end is not None]
         request = replace(request, expires_at=min(ends, default=None))
         row = key_row(scope.organization_id, principal.user_id, token, hashed, request, scopes=scopes)

@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.identity.permissions import Permission
-from domain.identity.principal import PermissionDenied
+from domain.identity.rights import Target
 from domain.ids import new_id
 from domain.provisioning.errors import DeploymentOfAnother, EnvironmentFixed, ModuleMissing, ModuleUnknown
 from domain.provisioning.inputs import Inputs, Tags
@@ -37,8 +37,6 @@ class SubmitRun:
     tags: Tags | None = None
     priority: RunPriority = RunPriority.STANDARD
     auto_apply: bool = False
-    may_approve: bool = False
-    """Whether who submits could approve the plan as well; auto_apply decides the same thing beforehand."""
     tier_id: UUID | None = None
     expires_at: datetime | None = None
 
@@ -102,10 +100,10 @@ async def deployment_of(
         )
     if not new and request.tier_id not in {None, row.tier_id}:
         raise DeploymentOfAnother("the deployment was not made from this tier", deployment=row.name)
-    # A tier is made by who may say what it provisions; beyond the first run of it, something can be lost.
-    if request.auto_apply and not request.may_approve and not (new and request.tier_id is not None):
-        needed = Permission.RUN_APPROVE.value
-        raise PermissionDenied(f"applying without asking needs the permission {needed}", permission=needed)
+    # It decides beforehand what an approval decides. A tier is made by who may say what it provisions; beyond the
+    # first run of it, something can be lost.
+    if request.auto_apply and not (new and request.tier_id is not None):
+        scope.require(Permission.RUN_APPROVE, Target(environment=row.environment, deployment_id=row.id))
     return row
 
 

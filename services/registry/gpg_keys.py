@@ -3,6 +3,8 @@
 from uuid import UUID
 
 from domain.idempotency import Claim
+from domain.identity.permissions import Permission
+from domain.identity.rights import Target
 from domain.ids import new_id
 from domain.registry.errors import GpgKeyNotFound, GpgKeyRevoked
 from domain.registry.gpg_keys import GpgKey
@@ -35,9 +37,10 @@ class GpgKeys:
 
         Raises:
             GpgKeyInvalid: see integrations.signatures.read_public_key.
-            NamespaceNotFound, GpgKeyRevoked, IdempotencyKeyReused.
+            PermissionDenied, NamespaceNotFound, GpgKeyRevoked, IdempotencyKeyReused.
             GpgKeyNotFound: an earlier request with this claim added it, and it was removed since.
         """
+        scope.require(Permission.GPG_KEY_MANAGE, Target(namespace=namespace))
         key = read_public_key(ascii_armor)
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, namespace)
@@ -98,8 +101,9 @@ class GpgKeys:
         those releases can no longer be installed, since nothing vouches for them any more.
 
         Raises:
-            NamespaceNotFound, GpgKeyNotFound.
+            PermissionDenied, NamespaceNotFound, GpgKeyNotFound.
         """
+        scope.require(Permission.GPG_KEY_MANAGE, Target(namespace=namespace))
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, namespace)
             row = await gpg_keys.get(session, scope.organization_id, namespace, key_id)

@@ -5,6 +5,8 @@ from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from domain.identity.permissions import Permission
+from domain.identity.rights import Target
 from domain.ids import new_id
 from domain.registry.errors import ModuleNotFound, UploadTooLarge, VersionExists
 from domain.registry.modules import Module, ModuleVersion
@@ -53,9 +55,10 @@ class Modules:
             The version, and whether it is new: publishing the same bytes again is harmless.
 
         Raises:
-            NameInvalid, VersionInvalid, NamespaceNotFound: before the first byte.
+            PermissionDenied, NameInvalid, VersionInvalid, NamespaceNotFound: before the first byte.
             UploadTooLarge, VersionExists, NotAModule, and what integrations.archives refuses.
         """
+        scope.require(Permission.MODULE_PUBLISH, Target(namespace=request.address.namespace))
         address, version = request.address.checked(), Version.parse(request.version)
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, address.namespace)

@@ -4,6 +4,8 @@ from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from uuid import UUID
 
+from domain.identity.permissions import Permission
+from domain.identity.rights import Target
 from domain.ids import new_id
 from domain.registry.errors import ProviderNotFound, SignatureRefused, VersionExists
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
@@ -41,9 +43,10 @@ class Providers:
             The release, and whether it is new: publishing the same files again is harmless.
 
         Raises:
-            NameInvalid, VersionInvalid, NamespaceNotFound: before the first file.
+            PermissionDenied, NameInvalid, VersionInvalid, NamespaceNotFound: before the first file.
             VersionExists, and what Releases.receive refuses of the files.
         """
+        scope.require(Permission.PROVIDER_PUBLISH, Target(namespace=address.namespace))
         address, version = address.checked(), str(Version.parse(version))
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, address.namespace)

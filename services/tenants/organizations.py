@@ -10,9 +10,11 @@ from domain.idempotency import Claim
 from domain.identity.keys import KeyKind, new_token
 from domain.identity.permissions import EVERYTHING, Permission
 from domain.identity.principal import Principal
+from domain.identity.rights import ORGANIZATION
 from domain.ids import new_id
 from domain.scope import PLATFORM, Scope
-from domain.tenants import Organization, OrganizationExists, OrganizationStatus, check_slug
+from domain.tenants.errors import OrganizationExists
+from domain.tenants.organizations import Organization, OrganizationStatus, check_slug
 from services.identity.api_keys import CreateKey, key_row
 from services.identity.hashing import KeyHasher
 from storage import audit, idempotency
@@ -80,7 +82,7 @@ class Organizations:
     async def page(self, principal: Principal, *, after: UUID | None, limit: int) -> list[Organization]:
         """List the caller's organization, or all of them for an operator of the installation."""
         async with self._database.platform("list organizations") as session:
-            if Permission.ORGANIZATION_CREATE in principal.permissions:
+            if principal.rights.allow(Permission.ORGANIZATION_CREATE, ORGANIZATION):
                 rows = await organizations.page(session, after=after, limit=limit)
             else:
                 own = await organizations.get(session, principal.organization_id)

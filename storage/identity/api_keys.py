@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.identity.keys import ApiKeyNotFound, KeyKind
+from domain.identity.errors import ApiKeyNotFound
+from domain.identity.keys import KeyKind
 from storage.database import locked
 from storage.identity.tables import ApiKeyRow, RoleGrantRow, RoleRow
 

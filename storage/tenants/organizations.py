@@ -7,7 +7,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.ids import new_id
-from domain.tenants import OrganizationExists, OrganizationNotFound
+from domain.tenants.errors import OrganizationExists, OrganizationNotFound
 from storage.database import insert_unless_there, violated
 from storage.identity.tables import MembershipRow, RoleGrantRow, RoleRow, UserRow
 from storage.tenants.tables import OrganizationRow

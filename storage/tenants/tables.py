@@ -10,7 +10,7 @@ from storage.database import Base
 
 
 class OrganizationRow(Base):
-    """See domain.tenants.Organization."""
+    """See domain.tenants.organizations.Organization."""
 
     __tablename__ = "organization"
     __table_args__ = (

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from domain.identity.principal import Principal
 from domain.scope import Scope
-from domain.tenants import Organization
+from domain.tenants.organizations import Organization
 
 
 @dataclass(frozen=True, slots=True)

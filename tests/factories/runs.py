@@ -46,7 +46,6 @@ class Driver:
             deployment=f"d-{new_id().hex}",
             module_source=self.module.source,
             module_version=self.module.version,
-            may_approve=True,
         )
         return replace(made, **changes)  # type: ignore[arg-type]  # names of its fields
 

@@ -4,10 +4,12 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from domain.identity.errors import OrganizationFrozen, PermissionDenied
 from domain.identity.permissions import EVERYTHING, Permission, expand
-from domain.identity.principal import OrganizationFrozen, PermissionDenied, Principal
+from domain.identity.principal import Principal
+from domain.identity.rights import Rights, Target
 from domain.ids import new_id
-from domain.scope import PLATFORM
+from domain.scope import PLATFORM, Scope
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -18,7 +20,7 @@ def a_principal(*permissions: Permission, read_only_from: datetime | None = None
         actor=PLATFORM,
         key_id=new_id(),
         user_id=new_id(),
-        permissions=frozenset(permissions),
+        rights=Rights(frozenset(permissions)),
         valid_until=None,
         read_only_from=read_only_from,
     )
@@ -43,6 +45,21 @@ class TestRequire:
 
     def test_a_frozen_organization_can_be_read(self) -> None:
         a_principal(Permission.RUN_READ, read_only_from=NOW).require(Permission.RUN_READ, now=NOW)
+
+
+class TestScope:
+    @pytest.mark.parametrize(
+        "target", [Target(), Target(namespace="acme"), Target(environment="production", deployment_id=new_id())]
+    )
+    def test_a_grant_of_the_organization_covers_every_target(self, target: Target) -> None:
+        scope = a_principal(Permission.RUN_SUBMIT).scope()
+        scope.require(Permission.RUN_SUBMIT, target)
+        with pytest.raises(PermissionDenied):
+            scope.require(Permission.RUN_APPROVE, target)
+
+    def test_what_the_platform_does_by_itself_has_nobodys_rights(self) -> None:
+        with pytest.raises(PermissionDenied):
+            Scope(new_id(), PLATFORM).require(Permission.RUN_READ)
 
 
 class TestExpand:

@@ -7,9 +7,9 @@ import pytest
 from sqlalchemy import text
 
 from config.secrets import Secrets
+from domain.identity.errors import Unauthenticated
 from domain.identity.keys import KeyKind
 from domain.identity.permissions import PLATFORM_ONLY, Permission
-from domain.identity.principal import Unauthenticated
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.changes import Changes
@@ -95,7 +95,7 @@ class TestAuthenticate:
     async def test_an_administrator_of_an_organization_has_no_right_over_the_installation(
         self, caller: Caller
     ) -> None:
-        assert caller.principal.permissions == frozenset(Permission) - PLATFORM_ONLY
+        assert caller.principal.rights.everywhere == frozenset(Permission) - PLATFORM_ONLY
 
     async def test_a_key_revoked_elsewhere_is_refused_within_a_second(
         self, services: Services, other_process: Authentication, caller: Caller

@@ -8,7 +8,7 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from domain.errors import ErrorKind, PlatformError
+from domain.tenants.errors import SlugInvalid
 
 SLUG: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 RESERVED: Final = frozenset(
@@ -34,27 +34,6 @@ class Organization(BaseModel, frozen=True, from_attributes=True):
     status: OrganizationStatus
     trial_ends_at: datetime | None
     created_at: datetime
-
-
-class OrganizationExists(PlatformError):
-    """The slug belongs to another organization: choose another one."""
-
-    kind = ErrorKind.CONFLICT
-    code = "tenants.organization_exists"
-
-
-class OrganizationNotFound(PlatformError):
-    """No such organization, or the caller is not in it."""
-
-    kind = ErrorKind.NOT_FOUND
-    code = "tenants.organization_not_found"
-
-
-class SlugInvalid(PlatformError):
-    """A slug is 1 to 63 lower-case letters, digits and hyphens, no hyphen at either end, and not reserved."""
-
-    kind = ErrorKind.INVALID
-    code = "tenants.slug_invalid"
 
 
 def check_slug(slug: str) -> None:
