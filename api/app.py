@@ -9,6 +9,7 @@ from typing import TypedDict
 from fastapi import FastAPI
 
 from api.compat.r1 import router as r1_router
+from api.deployments.routes import router as deployments_router
 from api.identity.routes import router as identity_router
 from api.layers import AuthenticationLayer, BodyLimitLayer, RequestLayer
 from api.operations.metrics import MetricsLayer
@@ -32,6 +33,7 @@ ROUTERS = (
     discovery_router,
     terraform_router,
     downloads_router,
+    deployments_router,
     provisioning_router,
     logs_router,
     r1_router,

@@ -13,9 +13,10 @@ from domain.identity.permissions import Permission
 from domain.identity.principal import Principal
 from domain.scope import Scope
 from services.all import Services
+from services.deployments.deployments import Deployments
+from services.deployments.states import States
 from services.identity.api_keys import ApiKeys
 from services.operations import Operations
-from services.provisioning.deployments import Deployments
 from services.provisioning.logs import RunLogs
 from services.provisioning.outputs import Outputs
 from services.provisioning.runs import Runs
@@ -113,6 +114,7 @@ ProviderService = Annotated[Providers, Depends(service(lambda services: services
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.downloads))]
 TierService = Annotated[Tiers, Depends(service(lambda services: services.tiers))]
 DeploymentService = Annotated[Deployments, Depends(service(lambda services: services.deployments))]
+StateService = Annotated[States, Depends(service(lambda services: services.states))]
 RunService = Annotated[Runs, Depends(service(lambda services: services.runs))]
 RunLogService = Annotated[RunLogs, Depends(service(lambda services: services.run_logs))]
 OutputService = Annotated[Outputs, Depends(service(lambda services: services.outputs))]

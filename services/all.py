@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 from domain.cursors import CursorSigner
 from services.changes import Changes
+from services.deployments.deployments import Deployments
+from services.deployments.states import States
 from services.identity.api_keys import ApiKeys
 from services.identity.authentication import Authentication
 from services.operations import Operations
-from services.provisioning.deployments import Deployments
 from services.provisioning.logs import RunLogs
 from services.provisioning.materials import Materials
 from services.provisioning.moves import RunMoves
@@ -15,7 +16,7 @@ from services.provisioning.outcomes import Outcomes
 from services.provisioning.outputs import Outputs
 from services.provisioning.run_keys import RunKeys
 from services.provisioning.runs import Runs
-from services.provisioning.states import States
+from services.provisioning.step_states import StepStates
 from services.provisioning.steps import Steps
 from services.provisioning.tiers import Tiers
 from services.provisioning.workers import Workers
@@ -46,11 +47,12 @@ class Services:
     registry_changes: Changes
     tiers: Tiers
     deployments: Deployments
+    states: States
     runs: Runs
     moves: RunMoves
     steps: Steps
     outcomes: Outcomes
-    states: States
+    step_states: StepStates
     materials: Materials
     run_keys: RunKeys
     outputs: Outputs

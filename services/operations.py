@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from domain.errors import Unavailable
-from domain.provisioning.states import RunState
+from domain.provisioning.run_states import RunState
 from services.registry.limits import RegistryLimits
 from storage import operations
 from storage.database import Database

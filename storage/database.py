@@ -1,7 +1,7 @@
 """The two ways into PostgreSQL: a transaction for one organization, and one for the platform itself."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -108,6 +108,12 @@ async def insert_unless_there(session: AsyncSession, row: Base, *, by: Sequence[
     values = {each.key: was_set[each.key] for each in inspect(type(row)).column_attrs if each.key in was_set}
     statement = insert(type(row)).values(values).on_conflict_do_nothing(index_elements=by or None)
     return await session.scalar(statement.returning(literal_column("1"))) is not None
+
+
+def one_of(column: str, words: Iterable[str]) -> str:
+    """Write the CHECK that holds a column to the words of an enumeration."""
+    listed = ", ".join(f"'{word}'" for word in sorted(words))
+    return f"{column} IN ({listed})"
 
 
 def violated(error: IntegrityError) -> str | None:

@@ -15,11 +15,12 @@ from domain.registry.capability import Capabilities
 from integrations.signatures import SignatureVerifier
 from services.all import Services
 from services.changes import Changes
+from services.deployments.deployments import Deployments
+from services.deployments.states import States
 from services.identity.api_keys import ApiKeys
 from services.identity.authentication import Authentication
 from services.identity.hashing import KeyHasher
 from services.operations import Operations
-from services.provisioning.deployments import Deployments
 from services.provisioning.logs import RunLogs
 from services.provisioning.materials import Materials
 from services.provisioning.modules import ModuleVersions
@@ -28,8 +29,7 @@ from services.provisioning.outcomes import Outcomes
 from services.provisioning.outputs import Outputs
 from services.provisioning.run_keys import RunKeys
 from services.provisioning.runs import Runs
-from services.provisioning.sealed_blobs import SealedBlobs
-from services.provisioning.states import States
+from services.provisioning.step_states import StepStates
 from services.provisioning.steps import Steps
 from services.provisioning.tiers import Tiers
 from services.provisioning.workers import Workers
@@ -40,6 +40,7 @@ from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
 from services.registry.releases import Releases
+from services.sealed_blobs import SealedBlobs
 from services.secrets import Envelope
 from services.tenants.organizations import Organizations
 from storage.blobs.local import LocalBlobStore
@@ -97,6 +98,7 @@ def compose(
     envelope = Envelope(database, secrets.key_encryption_key)
     modules = ModuleVersions(database)
     sealed = SealedBlobs(database, blobs, envelope)
+    states = States(database, sealed)
     return Services(
         authentication=Authentication(database, hasher, secrets.pepper, authorization_changes),
         authorization_changes=authorization_changes,
@@ -112,11 +114,12 @@ def compose(
         registry_changes=changes,
         tiers=Tiers(database, modules),
         deployments=Deployments(database),
+        states=states,
         runs=Runs(database, modules, envelope),
         moves=RunMoves(database),
         steps=Steps(database, lease=lease),
         outcomes=Outcomes(database, envelope, sealed),
-        states=States(database, sealed),
+        step_states=StepStates(database, states),
         materials=Materials(database, envelope, sealed),
         run_keys=RunKeys(database, hasher),
         outputs=Outputs(database, envelope, sealed),

@@ -15,8 +15,9 @@ from temporalio.client import Client
 
 from activities.provisioning.step_jobs import StepSettings, clear_leftovers
 from config.settings import RunnerSettings, Settings
+from domain.deployments.sources import EngineName
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
-from domain.provisioning.steps import EngineName, Sandbox, StepLimits
+from domain.provisioning.steps import Sandbox, StepLimits
 from integrations.terraformrc import RegistryHost
 from integrations.tools import ToolMissing, find_tool
 from services.all import Services

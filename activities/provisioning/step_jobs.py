@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from domain.deployments.sources import EngineName
 from domain.provisioning.inputs import Inputs
-from domain.provisioning.steps import EngineName, Sandbox, StepJob, StepLimits
+from domain.provisioning.steps import Sandbox, StepJob, StepLimits
 from domain.scope import Scope
 from integrations.terraformrc import ProviderSource, RegistryHost, render_terraformrc
 from services.provisioning.materials import StepMaterials

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
 from api.dependencies import IdempotencyClaim, OutputService, Requires, RunService, TierService
+from domain.deployments.names import DeploymentName
 from domain.identity.permissions import Permission
-from domain.provisioning.inputs import DeploymentName, Inputs, JsonInput, TierName, VariableName
+from domain.provisioning.inputs import Inputs, JsonInput, TierName, VariableName
+from domain.provisioning.run_states import RunPriority, RunState
 from domain.provisioning.runs import Output, Run
-from domain.provisioning.states import RunPriority, RunState
 from domain.provisioning.steps import StepOperation
 from domain.scope import Scope
 from domain.tenants.errors import OrganizationNotFound

@@ -12,7 +12,7 @@ from api.dependencies import Requires, RunLogService, RunService
 from domain.identity.permissions import Permission
 from domain.provisioning.events import human_line
 from domain.provisioning.logs import LineReader, LogPiece, LogPosition
-from domain.provisioning.states import FINAL, RunState
+from domain.provisioning.run_states import FINAL, RunState
 from domain.scope import Scope
 
 router = APIRouter(prefix="/api/v1", tags=["provisioning"])

@@ -1,4 +1,4 @@
-"""Routes of runs, deployments and tiers."""
+"""Routes of runs and tiers."""
 
 from typing import Annotated
 from uuid import UUID
@@ -6,20 +6,20 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import (
-    DeploymentService,
+    CallerPrincipal,
     IdempotencyClaim,
     OutputService,
     Requires,
     RunService,
     TierService,
 )
+from api.deployments.schemas import TagFilter
 from api.pagination import CallerPaging, Page
-from api.provisioning.schemas import DecisionNote, RevealedOutputs, RunCreate, TagFilter, TierCreate
-from api.routing import facts
+from api.provisioning.schemas import DecisionNote, RevealedOutputs, RunCreate, TierCreate
+from domain.deployments.names import EnvironmentName
 from domain.identity.permissions import Permission
-from domain.provisioning.inputs import EnvironmentName
-from domain.provisioning.runs import Deployment, Output, PlanText, Run, RunDetail, RunFilter, StateVersion, Tier
-from domain.provisioning.states import RunState
+from domain.provisioning.run_states import RunState
+from domain.provisioning.runs import Output, PlanText, Run, RunDetail, RunFilter, Tier
 from domain.scope import Scope
 from services.provisioning.submission import SubmitRun
 from services.provisioning.tiers import CreateTier
@@ -29,7 +29,6 @@ router = APIRouter(prefix="/api/v1", tags=["provisioning"])
 MayRead = Annotated[Scope, Depends(Requires(Permission.RUN_READ))]
 MaySubmit = Annotated[Scope, Depends(Requires(Permission.RUN_SUBMIT))]
 MayApprove = Annotated[Scope, Depends(Requires(Permission.RUN_APPROVE))]
-MaySeeDeployments = Annotated[Scope, Depends(Requires(Permission.DEPLOYMENT_READ))]
 Tagged = Annotated[TagFilter, Depends()]
 
 
@@ -38,6 +37,7 @@ async def submit_run(
     *,
     body: RunCreate,
     scope: MaySubmit,
+    principal: CallerPrincipal,
     runs: RunService,
     claim: IdempotencyClaim,
     response: Response,
@@ -56,6 +56,7 @@ async def submit_run(
         tags=body.tags,
         priority=body.priority,
         auto_apply=body.auto_apply,
+        may_approve=Permission.RUN_APPROVE in principal.permissions,
         expires_at=body.expires_at,
     )
     run = await runs.submit(scope, request, claim)
@@ -124,46 +125,15 @@ async def list_run_outputs(run_id: UUID, scope: MayRead, outputs: OutputService)
 
 
 @router.post("/runs/{run_id}/outputs/reveal", operation_id="reveal_run_outputs")
-@facts(secret=True)
 async def reveal_run_outputs(
     run_id: UUID,
     scope: Annotated[Scope, Depends(Requires(Permission.RUN_READ_SECRETS))],
     outputs: OutputService,
+    response: Response,
 ) -> RevealedOutputs:
     """Show the values of the run's sensitive outputs, once."""
+    response.headers["Cache-Control"] = "no-store"
     return RevealedOutputs(values=await outputs.reveal(scope, run_id))
-
-
-@router.get("/deployments", operation_id="list_deployments")
-async def list_deployments(
-    scope: MaySeeDeployments,
-    deployments: DeploymentService,
-    paging: CallerPaging,
-    tags: Tagged,
-    environment: EnvironmentName | None = None,
-) -> Page[Deployment]:
-    """List deployments, the newest first."""
-    return await paging.of(
-        lambda after, limit: deployments.page(
-            scope, environment=environment, tag=tags.wanted, after=after, limit=limit
-        )
-    )
-
-
-@router.get("/deployments/{deployment_id}", operation_id="get_deployment")
-async def get_deployment(
-    deployment_id: UUID, scope: MaySeeDeployments, deployments: DeploymentService
-) -> Deployment:
-    """Show a deployment."""
-    return await deployments.get(scope, deployment_id)
-
-
-@router.get("/deployments/{deployment_id}/states", operation_id="list_deployment_states")
-async def list_deployment_states(
-    deployment_id: UUID, scope: MaySeeDeployments, deployments: DeploymentService, paging: CallerPaging
-) -> Page[StateVersion]:
-    """List the states a deployment went through, the newest first; their contents are not shown here."""
-    return await paging.of(lambda after, limit: deployments.states(scope, deployment_id, after=after, limit=limit))
 
 
 @router.post("/provisioning/tiers", status_code=201, operation_id="create_tier")

@@ -3,21 +3,13 @@
 from datetime import timedelta
 from typing import Annotated
 
-from fastapi import Query
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
-from domain.provisioning.inputs import (
-    DeploymentName,
-    EnvironmentName,
-    Inputs,
-    ModuleSource,
-    ModuleVersion,
-    Tags,
-    TierName,
-)
-from domain.provisioning.runs import DEVELOPMENT
-from domain.provisioning.states import RunPriority
-from domain.provisioning.steps import EngineName, StepOperation
+from domain.deployments.names import DEVELOPMENT, DeploymentName, EnvironmentName, Tags
+from domain.deployments.sources import EngineName
+from domain.provisioning.inputs import Inputs, ModuleSource, ModuleVersion, TierName
+from domain.provisioning.run_states import RunPriority
+from domain.provisioning.steps import StepOperation
 from domain.text import Spelled, Text
 
 
@@ -86,21 +78,3 @@ class RevealedOutputs(BaseModel):
     """Values of a run's sensitive outputs; they are not shown again."""
 
     values: dict[str, JsonValue]
-
-
-def _pairs(tags: list[str]) -> dict[str, str] | None:
-    return dict(tag.split("=", 1) for tag in tags) if tags else None
-
-
-class TagFilter:
-    """Tags that things in a list must have."""
-
-    def __init__(
-        self,
-        tag: Annotated[
-            list[Annotated[Text, Field(pattern=r"^[^=]{1,63}=.{0,255}$"), Spelled("is written key=value")]],
-            Query(description="`key=value`; all of several.", max_length=20),
-        ] = [],  # noqa: B006  FastAPI copies it
-    ) -> None:
-        """Take the query parameters; FastAPI calls this."""
-        self.wanted = _pairs(tag)

@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from domain.provisioning.failures import ErrorClass
-from domain.provisioning.states import Decision, RunState
+from domain.provisioning.run_states import Decision, RunState
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 
 MOST_ATTEMPTS: Final = 5

@@ -10,13 +10,6 @@ class RunNotFound(PlatformError):
     code = "provisioning.run_not_found"
 
 
-class DeploymentNotFound(PlatformError):
-    """No such deployment in this organization."""
-
-    kind = ErrorKind.NOT_FOUND
-    code = "provisioning.deployment_not_found"
-
-
 class TierNotFound(PlatformError):
     """The organization has no tier of this name: define it first, or see the list of tiers."""
 
@@ -120,13 +113,6 @@ class StepSuperseded(PlatformError):
 
     kind = ErrorKind.CONFLICT
     code = "provisioning.step_superseded"
-
-
-class StateUnreadable(PlatformError):
-    """The bytes are not a state file: JSON with a serial and a lineage."""
-
-    kind = ErrorKind.INVALID
-    code = "provisioning.state_unreadable"
 
 
 class EngineMissing(PlatformError):

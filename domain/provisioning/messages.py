@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel
 
 from domain.long_work import Priority
-from domain.provisioning.states import FINAL, RunState
+from domain.provisioning.run_states import FINAL, RunState
 from domain.provisioning.steps import ExitClass, StepPhase
 
 

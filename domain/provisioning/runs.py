@@ -1,17 +1,16 @@
-"""Runs, deployments and tiers: what services return and the API shows. No secret is in any of them."""
+"""Runs and tiers: what services return and the API shows. No secret is in any of them."""
 
 from datetime import datetime, timedelta
-from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel, Field, JsonValue
 
+from domain.deployments.names import Tags
+from domain.deployments.sources import EngineName
 from domain.provisioning.failures import ErrorClass
-from domain.provisioning.inputs import Inputs, Tags
-from domain.provisioning.states import Decision, RunPriority, RunState
-from domain.provisioning.steps import EngineName, ExitClass, StepOperation, StepPhase, StepStage
-
-DEVELOPMENT: Final = "development"
+from domain.provisioning.inputs import Inputs
+from domain.provisioning.run_states import Decision, RunPriority, RunState
+from domain.provisioning.steps import ExitClass, StepOperation, StepPhase, StepStage
 
 
 class ModuleVersionReference(BaseModel, frozen=True):
@@ -35,27 +34,6 @@ class Tier(BaseModel, frozen=True, from_attributes=True):
     environment: str
     estimated_duration: timedelta
     created_at: datetime
-
-
-class Deployment(BaseModel, frozen=True, from_attributes=True):
-    """A live thing made from a module: it has a state, and runs that change it one at a time."""
-
-    id: UUID
-    name: str
-    environment: str
-    tags: Tags
-    engine: EngineName
-    module_source: str
-    module_version: str
-    tier_id: UUID | None
-    latest_run_id: UUID | None
-    blocked_by_run_id: UUID | None = Field(
-        description="A run that needs attention: until a person acknowledges it, nothing is applied."
-    )
-    destroyed_at: datetime | None
-    expires_at: datetime | None
-    created_at: datetime
-    updated_at: datetime
 
 
 class Run(BaseModel, frozen=True, from_attributes=True):
@@ -139,18 +117,6 @@ class RunDetail(Run, frozen=True):
         description="How many runs go first on this deployment; null once the run is admitted."
     )
     steps: list[RunStep]
-
-
-class StateVersion(BaseModel, frozen=True, from_attributes=True):
-    """One state of a deployment as its CLI wrote it; the bytes are encrypted and not in here."""
-
-    id: UUID
-    serial: int
-    lineage: str
-    size: int
-    sha256: str = Field(description="Of the state file.")
-    run_id: UUID
-    created_at: datetime
 
 
 class PlanText(BaseModel, frozen=True):

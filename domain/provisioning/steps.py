@@ -13,17 +13,11 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, JsonValue, model_validator
 
+from domain.deployments.sources import EngineName
 from domain.errors import ErrorKind, PlatformError
 from domain.provisioning.events import ChangeSummary
 from domain.provisioning.failures import ErrorClass
 from domain.provisioning.inputs import Inputs
-
-
-class EngineName(StrEnum):
-    """Which CLI does the work; the two are equals."""
-
-    TERRAFORM = "terraform"
-    OPENTOFU = "opentofu"
 
 
 class StepPhase(StrEnum):

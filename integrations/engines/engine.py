@@ -7,9 +7,10 @@ from typing import Final, Protocol
 
 from pydantic import JsonValue
 
+from domain.deployments.sources import EngineName
 from domain.errors import ErrorKind, PlatformError
 from domain.provisioning.events import RunEvent
-from domain.provisioning.steps import EngineName, StepOperation
+from domain.provisioning.steps import StepOperation
 
 
 class EngineUnusable(PlatformError):

@@ -9,8 +9,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
+from domain.deployments.sources import EngineName
 from domain.provisioning.events import RunEvent, parse_line
-from domain.provisioning.steps import EngineName, StepOperation
+from domain.provisioning.steps import StepOperation
 from integrations.engines.command_line import FLAG, CommandLine
 from integrations.engines.engine import EngineUnusable, StepFolder
 from integrations.engines.values import as_variable

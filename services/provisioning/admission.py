@@ -1,6 +1,6 @@
 """Who may begin: what submit, the end of a run and the tick do alike, inside their transactions."""
 
-from domain.provisioning.states import FINAL
+from domain.provisioning.run_states import FINAL
 from domain.provisioning.steps import StepOperation
 from domain.scope import Scope
 from services.provisioning.wakes import wake_of

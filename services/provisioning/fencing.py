@@ -5,7 +5,8 @@ from uuid import UUID
 from domain.provisioning.errors import StepSuperseded
 from domain.scope import Scope
 from storage.database import Session, now
-from storage.provisioning import deployments, runs, steps
+from storage.deployments import deployments
+from storage.provisioning import runs, steps
 from storage.provisioning.tables import RunStepRow
 
 
@@ -22,9 +23,10 @@ async def hold_step(session: Session, scope: Scope, step_id: UUID, *, lease: boo
         StepSuperseded: it is not.
     """
     step = await steps.get(session, scope.organization_id, step_id)
-    await deployments.hold_fence(session, step)
-    if not step.fenced:
+    if not step.fenced:  # a run that only plans writes its own rows, and no state
         await _hold_run(session, step)
+    elif not await deployments.hold_fence(session, scope.organization_id, step.deployment_id, step_id):
+        raise StepSuperseded("another step holds the deployment", step_id=str(step_id))
     step = await steps.get(session, scope.organization_id, step_id, lock=True)
     if lease and (step.finished_at is not None or step.lease_expires_at <= await now(session)):
         raise StepSuperseded("the step's lease has ended", step_id=str(step_id))

@@ -11,7 +11,7 @@ import structlog
 
 from domain.errors import Unavailable
 from domain.provisioning.logs import LogPiece, LogPosition, pieces_after
-from domain.provisioning.states import FINAL, RunState
+from domain.provisioning.run_states import FINAL, RunState
 from domain.scope import Scope
 from storage.database import Database
 from storage.provisioning import logs, runs

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from domain.provisioning.inputs import Inputs
 from domain.scope import Scope
+from services.deployments.states import STATE
 from services.provisioning.outcomes import LOCK_FILE, PLAN
-from services.provisioning.sealed_blobs import SealedBlobs
-from services.provisioning.states import STATE
 from services.provisioning.steps import Assignment
 from services.provisioning.submission import SECRET_INPUT
+from services.sealed_blobs import SealedBlobs
 from services.secrets import Envelope
 from storage.database import Database
 from storage.provisioning import runs

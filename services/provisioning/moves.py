@@ -11,7 +11,7 @@ from domain.provisioning.decisions import Facts, Next, StepFacts, decide
 from domain.provisioning.errors import RunNotFound
 from domain.provisioning.failures import ErrorClass
 from domain.provisioning.messages import RunMove, RunReference, StepOrder, TickReport
-from domain.provisioning.states import FINAL, Decision, RunState, check_move
+from domain.provisioning.run_states import FINAL, Decision, RunState, check_move
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 from domain.scope import PLATFORM, Actor, ActorKind, Scope
 from services.provisioning.admission import admit_next
@@ -19,8 +19,10 @@ from services.provisioning.outcomes import fingerprint
 from services.provisioning.wakes import wake_of
 from storage import audit, outbox
 from storage.database import Database, Session, now
-from storage.provisioning import deployments, queue, runs, steps
-from storage.provisioning.tables import DeploymentRow, RunRow, RunStepRow
+from storage.deployments import deployments, states
+from storage.deployments.tables import DeploymentRow
+from storage.provisioning import queue, runs, steps
+from storage.provisioning.tables import RunRow, RunStepRow
 
 APPROVAL_TIMEOUT: Final = timedelta(days=7)
 OVERDUE: Final = timedelta(minutes=1)
@@ -170,7 +172,7 @@ async def _is_stale(session: Session, run: RunRow) -> bool:
     """Tell whether a plan is not to be applied: a late state came in, or what it was made from has changed."""
     if run.plan_voided_at is not None or run.plan_fingerprint is None:
         return run.plan_voided_at is not None
-    state = await deployments.newest_state(session, run.organization_id, run.deployment_id)
+    state = await states.newest(session, run.organization_id, run.deployment_id)
     return run.plan_fingerprint != fingerprint(run, state)
 
 

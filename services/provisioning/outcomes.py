@@ -10,13 +10,15 @@ from uuid import UUID
 from domain.provisioning.steps import ExitClass, InterruptReason, StepOutcome, StepOutput, StepPhase
 from domain.scope import Scope
 from services.provisioning.fencing import hold_step
-from services.provisioning.sealed_blobs import SealedBlobs
 from services.provisioning.wakes import wake_of
+from services.sealed_blobs import SealedBlobs
 from services.secrets import Envelope
 from storage import audit, outbox
 from storage.database import Database, now
-from storage.provisioning import deployments, runs
-from storage.provisioning.tables import RunOutputRow, RunRow, RunStepRow, StateVersionRow
+from storage.deployments import states
+from storage.deployments.tables import StateVersionRow
+from storage.provisioning import runs
+from storage.provisioning.tables import RunOutputRow, RunRow, RunStepRow
 
 OUTPUT: Final = "run_output"
 PLAN: Final = "plan"
@@ -69,7 +71,7 @@ class Outcomes:
             if step.exit_class is not None:
                 return
             run = await runs.get(session, scope.organization_id, step.run_id, lock=True)
-            state = await deployments.newest_state(session, scope.organization_id, step.deployment_id)
+            state = await states.newest(session, scope.organization_id, step.deployment_id)
             _write_outcome(step, outcome, moment=await now(session))
             if plan is not None:
                 step.plan_sha256, step.plan_blob = plan.sha256, blobs[PLAN]

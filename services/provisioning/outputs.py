@@ -9,7 +9,7 @@ from domain.provisioning.errors import OutputsShown, PlanNotReady
 from domain.provisioning.runs import Output, PlanText
 from domain.scope import Scope
 from services.provisioning.outcomes import OUTPUT, PLAN_TEXT
-from services.provisioning.sealed_blobs import SealedBlobs
+from services.sealed_blobs import SealedBlobs
 from services.secrets import Envelope
 from storage import audit
 from storage.database import Database, now

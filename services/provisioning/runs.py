@@ -17,13 +17,13 @@ from domain.provisioning.errors import (
     PlanDiffers,
     RunEnded,
 )
+from domain.provisioning.run_states import FINAL, Decision, RunState
 from domain.provisioning.runs import (
     Run,
     RunDetail,
     RunFilter,
     RunStep,
 )
-from domain.provisioning.states import FINAL, Decision, RunState
 from domain.scope import Scope
 from services.provisioning.admission import admit_next
 from services.provisioning.modules import ModuleVersions
@@ -32,7 +32,8 @@ from services.provisioning.wakes import wake_of
 from services.secrets import Envelope
 from storage import audit, idempotency, outbox
 from storage.database import Database, now
-from storage.provisioning import deployments, queue, runs, steps
+from storage.deployments import deployments
+from storage.provisioning import queue, runs, steps
 from storage.provisioning.tables import RunSecretInputRow
 
 

@@ -1,8 +1,8 @@
 """Use cases on the steps of runs: admitted on a worker, and from then on the runner's alone to write.
 
 A step is admitted under its deployment's row lock and gets a token and a lease by the database's clock. How it
-ended (services.provisioning.outcomes) and its states (services.provisioning.states) count only while the token is
-the deployment's. Logs are taken from any step that ever had a lease.
+ended (services.provisioning.outcomes) and its states (services.provisioning.step_states) count only while the
+token is the deployment's. Logs are taken from any step that ever had a lease.
 """
 
 from dataclasses import dataclass
@@ -10,24 +10,19 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from domain.deployments.sources import EngineName
 from domain.ids import new_id
 from domain.provisioning.decisions import has_outcome, pause_after
 from domain.provisioning.errors import StepRefused, StepSuperseded
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.messages import StepOrder
-from domain.provisioning.states import RunState
-from domain.provisioning.steps import (
-    EngineName,
-    ExitClass,
-    StepOperation,
-    StepPhase,
-    StepProgress,
-    StepStage,
-)
+from domain.provisioning.run_states import RunState
+from domain.provisioning.steps import ExitClass, StepOperation, StepPhase, StepProgress, StepStage
 from domain.scope import Scope
 from services.provisioning.fencing import hold_step
 from storage.database import Database, Session, now
-from storage.provisioning import deployments, logs, queue, runs, steps
+from storage.deployments import deployments, locks, states
+from storage.provisioning import logs, runs, steps
 from storage.provisioning.tables import RunRow, RunStepRow
 
 STATE_OF: Final = {StepPhase.PLAN: RunState.PLANNING, StepPhase.APPLY: RunState.APPLYING}
@@ -119,7 +114,7 @@ class Steps:
             run.started_at = run.started_at or moment
             run.due_at = step.lease_expires_at
             run.stage, run.progress_done, run.progress_total = StepStage.PREPARING, 0, None
-            state = await deployments.newest_state(session, organization_id, deployment_id)
+            state = await states.newest(session, organization_id, deployment_id)
             return Assignment(
                 step_id=step.id,
                 run_id=run.id,
@@ -214,7 +209,8 @@ async def _check_admissible(
 ) -> None:
     if run.state != STATE_OF[order.phase]:
         raise StepRefused(f"the run is {run.state}", state=run.state)
-    if fenced and not await queue.holds_lock(session, run):
+    deployment = (run.organization_id, run.deployment_id)
+    if fenced and not await locks.is_held_by_run(session, *deployment, run.id):
         raise StepRefused("the run does not hold its deployment")
     moment = await now(session)
     live = await steps.live_on(session, run.organization_id, run.deployment_id) if fenced else None

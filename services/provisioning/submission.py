@@ -5,19 +5,23 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from domain.deployments.names import DEVELOPMENT, Tags
+from domain.deployments.sources import EngineName
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
 from domain.provisioning.errors import DeploymentOfAnother, EnvironmentFixed, ModuleMissing, ModuleUnknown
-from domain.provisioning.inputs import Inputs, Tags
-from domain.provisioning.runs import DEVELOPMENT, ModuleVersionReference
-from domain.provisioning.states import RunPriority, RunState
-from domain.provisioning.steps import EngineName, StepOperation
+from domain.provisioning.inputs import Inputs
+from domain.provisioning.run_states import RunPriority, RunState
+from domain.provisioning.runs import ModuleVersionReference
+from domain.provisioning.steps import StepOperation
 from domain.scope import Scope
 from services.provisioning.modules import ModuleVersions
 from storage.database import Database, Session, now
-from storage.provisioning import deployments, runs
-from storage.provisioning.tables import DeploymentRow, RunRow
+from storage.deployments import deployments
+from storage.deployments.tables import DeploymentRow
+from storage.provisioning import runs
+from storage.provisioning.tables import RunRow
 
 SECRET_INPUT: Final = "run_secret_input"  # noqa: S105  the kind of what is sealed, no secret
 

@@ -4,12 +4,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
+from domain.deployments.sources import EngineName
 from domain.idempotency import Claim
 from domain.ids import new_id
 from domain.provisioning.errors import ModuleUnknown, TierNotFound
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.runs import Tier
-from domain.provisioning.steps import EngineName
 from domain.scope import Scope
 from services.provisioning.modules import ModuleVersions
 from storage import audit, idempotency

@@ -4,6 +4,7 @@ from typing import Final
 
 import storage.audit
 import storage.blobs.tables
+import storage.deployments.tables
 import storage.idempotency
 import storage.identity.tables
 import storage.outbox

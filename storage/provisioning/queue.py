@@ -10,10 +10,12 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
-from domain.provisioning.states import WORKING
+from domain.provisioning.run_states import WORKING
 from domain.provisioning.steps import StepOperation
 from storage.database import insert_unless_there, locked
-from storage.provisioning.tables import DeploymentLockRow, DeploymentRow, PermitRow, RunRow, RunStepRow
+from storage.deployments import locks
+from storage.deployments.tables import DeploymentLockRow, DeploymentRow
+from storage.provisioning.tables import PermitRow, RunRow, RunStepRow
 
 MOST_AT_ONCE = 100
 """Runs admitted in one transaction; the tick goes on with the rest."""
@@ -107,17 +109,7 @@ async def take_lock(session: AsyncSession, run: RunRow) -> bool:
         run_id=run.id,
         holder=run.requested_by,
     )
-    return await insert_unless_there(session, lock)
-
-
-async def holds_lock(session: AsyncSession, run: RunRow) -> bool:
-    """Tell whether the run holds its deployment."""
-    query = select(DeploymentLockRow.deployment_id).where(
-        DeploymentLockRow.organization_id == run.organization_id,
-        DeploymentLockRow.deployment_id == run.deployment_id,
-        DeploymentLockRow.run_id == run.id,
-    )
-    return await session.scalar(query) is not None
+    return await locks.take(session, lock)
 
 
 async def release_ended(session: AsyncSession, organization_id: UUID) -> int:

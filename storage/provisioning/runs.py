@@ -8,8 +8,8 @@ from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import RunNotFound
+from domain.provisioning.run_states import RunState
 from domain.provisioning.runs import RunFilter
-from domain.provisioning.states import RunState
 from domain.provisioning.steps import StepOperation
 from storage.database import locked
 from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, TierRow
@@ -67,6 +67,26 @@ async def states_of(session: AsyncSession, wanted: Collection[tuple[UUID, UUID]]
     query = select(RunRow.id, RunRow.state).where(tuple_(RunRow.organization_id, RunRow.id).in_(wanted))
     rows = await session.execute(query)
     return {run_id: RunState(state) for run_id, state in rows}
+
+
+async def void_plans(session: AsyncSession, organization_id: UUID, deployment_id: UUID) -> list[RunRow]:
+    """Let no plan be applied, approved or not, that was made, or is being made, from what is no longer so.
+
+    Returns:
+        The runs whose plans those are, for whoever wakes them.
+    """
+    voided = (
+        update(RunRow)
+        .where(
+            RunRow.organization_id == organization_id,
+            RunRow.deployment_id == deployment_id,
+            RunRow.operation != StepOperation.PLAN,
+            RunRow.state.in_([RunState.PLANNING, RunState.AWAITING_APPROVAL, RunState.APPLYING]),
+        )
+        .values(plan_voided_at=func.now(), due_at=func.now())
+        .returning(RunRow)
+    )
+    return list(await session.scalars(voided, execution_options={"populate_existing": True}))
 
 
 async def secret_inputs(session: AsyncSession, organization_id: UUID, run_id: UUID) -> dict[str, bytes]:

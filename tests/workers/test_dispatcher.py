@@ -8,7 +8,7 @@ from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
-from domain.provisioning.states import RunState
+from domain.provisioning.run_states import RunState
 from integrations.embedded.ports import free_port
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services

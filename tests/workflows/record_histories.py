@@ -23,8 +23,8 @@ from config.secrets import Secrets
 from domain.ids import new_id
 from domain.long_work import TERRAFORM_QUEUE
 from domain.provisioning.messages import RunReference, StepOrder, StepReport
+from domain.provisioning.run_states import FINAL, RunState
 from domain.provisioning.runs import Run
-from domain.provisioning.states import FINAL, RunState
 from domain.provisioning.steps import ExitClass, StepPhase
 from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL

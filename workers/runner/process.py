@@ -18,7 +18,8 @@ from pydantic import ValidationError
 from config.exit import end_process
 from config.logging import configure_logging
 from config.settings import LoggingSettings
-from domain.provisioning.steps import EngineName, InterruptReason, StepJob, StepProgress
+from domain.deployments.sources import EngineName
+from domain.provisioning.steps import InterruptReason, StepJob, StepProgress
 from integrations.engines.engine import Engine
 from integrations.engines.terraform import open_engine
 from workers.runner.answers import Answers

@@ -16,7 +16,7 @@ from domain.provisioning.steps import StepJob, StepResult
 from domain.scope import Actor, ActorKind, Scope
 from services.all import Services
 from services.provisioning.outcomes import Outcomes, PlanFiles
-from services.provisioning.states import States
+from services.provisioning.step_states import StepStates
 from services.provisioning.steps import Steps
 from workers.composition import open_services
 from workers.runner.recorder import LeaseLost, Renewal, StoredState
@@ -25,7 +25,7 @@ from workers.runner.recorder import LeaseLost, Renewal, StoredState
 class ServiceRecorder:
     """Records one step through the use cases; see workers.runner.recorder.StepRecorder for the promises."""
 
-    def __init__(self, steps: Steps, outcomes: Outcomes, states: States, job: StepJob) -> None:
+    def __init__(self, steps: Steps, outcomes: Outcomes, states: StepStates, job: StepJob) -> None:
         """Take the use cases and whose step it is."""
         self._steps = steps
         self._outcomes = outcomes
@@ -74,7 +74,7 @@ class ServiceRecorders:
 
     def for_step(self, job: StepJob) -> ServiceRecorder:
         """Make the recorder of a job."""
-        return ServiceRecorder(self._services.steps, self._services.outcomes, self._services.states, job)
+        return ServiceRecorder(self._services.steps, self._services.outcomes, self._services.step_states, job)
 
 
 @asynccontextmanager

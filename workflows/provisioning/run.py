@@ -11,7 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from activities.provisioning.steps import StepActivities
     from domain.long_work import TERRAFORM_QUEUE
     from domain.provisioning.messages import RunMove, RunReference, StepOrder, StepReport
-    from domain.provisioning.states import RunState
+    from domain.provisioning.run_states import RunState
     from workflows import options
     from workflows.search_attributes import RUN_STATE
 

@@ -11,8 +11,8 @@ from temporalio.testing import ActivityEnvironment
 
 from activities.provisioning.step_jobs import StepSettings
 from activities.provisioning.steps import StepActivities
+from domain.deployments.sources import EngineName
 from domain.provisioning.steps import (
-    EngineName,
     ExitClass,
     InterruptReason,
     Sandbox,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.compat.r1 import R1Status, go_duration, status_of
-from domain.provisioning.states import RunState
+from domain.provisioning.run_states import RunState
 from services.all import Services
 from tests.factories.modules import Published, publish_module
 from tests.factories.organizations import Caller

@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import JsonValue
 
-from domain.provisioning.steps import EngineName, StepOperation
+from domain.deployments.sources import EngineName
+from domain.provisioning.steps import StepOperation
 from integrations.engines.command_line import CommandLine
 from integrations.engines.engine import EngineUnusable, StepFolder
 from integrations.engines.terraform import TerraformEngine, open_engine

@@ -7,11 +7,11 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
+from domain.deployments.errors import DeploymentNotFound
 from domain.errors import IdempotencyKeyReused
 from domain.idempotency import Claim
 from domain.provisioning.decisions import MOST_ATTEMPTS, PAUSES
 from domain.provisioning.errors import (
-    DeploymentNotFound,
     EnvironmentFixed,
     InputGivenTwice,
     ModuleMissing,
@@ -23,8 +23,8 @@ from domain.provisioning.errors import (
     RunNotFound,
 )
 from domain.provisioning.messages import RunReference
+from domain.provisioning.run_states import Decision, RunState
 from domain.provisioning.runs import RunFilter
-from domain.provisioning.states import Decision, RunState
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 from domain.scope import Scope
 from storage.database import Database
@@ -447,7 +447,7 @@ class TestOtherOrganizations:
         with pytest.raises(DeploymentNotFound):
             await driver.services.deployments.get(theirs, run.deployment_id)
         with pytest.raises(DeploymentNotFound):
-            await driver.services.deployments.states(theirs, run.deployment_id, after=None, limit=9)
+            await driver.services.states.page(theirs, run.deployment_id, after=None, limit=9)
         assert (await driver.look(run)).decision is None
         assert await runs.page(theirs, RunFilter(), after=None, limit=9) == []
 

@@ -9,21 +9,21 @@ import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.deployments.errors import StateUnreadable
 from domain.long_work import Priority
 from domain.provisioning.errors import (
     NoDecisionAwaited,
     OutputsShown,
     PlanNotReady,
     RunNotFound,
-    StateUnreadable,
     StepRefused,
     StepSuperseded,
 )
 from domain.provisioning.failures import ErrorClass
 from domain.provisioning.logs import LogPosition
 from domain.provisioning.messages import StepOrder
+from domain.provisioning.run_states import RunState
 from domain.provisioning.runs import Run
-from domain.provisioning.states import RunState
 from domain.provisioning.steps import (
     ExitClass,
     InterruptReason,
@@ -144,7 +144,7 @@ class TestFence:
         ):
             with pytest.raises(StepSuperseded):
                 await late
-        kept = await driver.services.states.store(driver.scope, lost.step_id, a_state(7))
+        kept = await driver.services.step_states.store(driver.scope, lost.step_id, a_state(7))
         assert kept.quarantined
         await driver.services.steps.store_log(driver.scope, lost.step_id, 0, b"late\n")
         assert await count(database, driver.scope, "state_version") == 0
@@ -164,7 +164,7 @@ class TestFence:
         await driver.services.runs.acknowledge(driver.scope, lost.id)
         following = await driver.submit(deployment="one")
         assert (await driver.plan(following)).state is RunState.AWAITING_APPROVAL
-        await driver.services.states.store(driver.scope, step.step_id, a_state(7))
+        await driver.services.step_states.store(driver.scope, step.step_id, a_state(7))
         with pytest.raises(NoDecisionAwaited):
             await driver.services.runs.approve(driver.scope, following.id, None)
         assert (await driver.advance(following)).state is RunState.FAILED
@@ -183,7 +183,7 @@ class TestFence:
         following = await driver.submit(deployment="one", auto_apply=True)
         move = await driver.plan(following)
         assert move.step is not None
-        await driver.services.states.store(driver.scope, step.step_id, a_state(7))
+        await driver.services.step_states.store(driver.scope, step.step_id, a_state(7))
         with pytest.raises(StepRefused, match="blocked"):
             await driver.services.steps.admit(driver.scope, move.step, WORKER)
         assert (await driver.advance(following)).state is RunState.FAILED
@@ -282,7 +282,7 @@ class TestOneStepsWrites:
         for serial in range(1, 21):
             # A deadlock would be seen as an outage, one of them after a second.
             await asyncio.gather(
-                driver.services.states.store(scope, step_id, a_state(serial)),
+                driver.services.step_states.store(scope, step_id, a_state(serial)),
                 steps.renew(scope, step_id),
                 steps.store_log(scope, step_id, serial, b"x"),
                 steps.report_progress(scope, run.id, news),
@@ -298,11 +298,11 @@ class TestStates:
         step = await driver.admit(run)
         await driver.services.steps.cli_started(driver.scope, step.step_id)
         for serial in (1, 2, 2, 5):
-            kept = await driver.services.states.store(driver.scope, step.step_id, a_state(serial))
+            kept = await driver.services.step_states.store(driver.scope, step.step_id, a_state(serial))
             assert (kept.serial, kept.quarantined) == (serial, False)
         await driver.services.outcomes.record(driver.scope, an_outcome(step.step_id), outputs={}, plan=None)
         await driver.advance(run)
-        listed = await driver.services.deployments.states(driver.scope, run.deployment_id, after=None, limit=9)
+        listed = await driver.services.states.page(driver.scope, run.deployment_id, after=None, limit=9)
         assert [state.serial for state in listed] == [5, 2, 1]
         assignment = await driver.admit(await driver.submit(deployment="one"))
         given = await driver.services.materials.fetch(driver.scope, assignment)
@@ -315,7 +315,7 @@ class TestStates:
         await driver.plan(run)
         step = await driver.admit(run)
         for serial in (2, 1):
-            await driver.services.states.store(driver.scope, step.step_id, a_state(serial))
+            await driver.services.step_states.store(driver.scope, step.step_id, a_state(serial))
         async with database.transaction(driver.scope) as session:
             named = (
                 await session.scalars(
@@ -339,8 +339,8 @@ class TestStates:
         run = await driver.submit(auto_apply=True)
         await driver.plan(run)
         step = await driver.admit(run)
-        await driver.services.states.store(driver.scope, step.step_id, a_state(3))
-        kept = await driver.services.states.store(driver.scope, step.step_id, data)
+        await driver.services.step_states.store(driver.scope, step.step_id, a_state(3))
+        kept = await driver.services.step_states.store(driver.scope, step.step_id, data)
         assert kept.quarantined
         async with database.transaction(driver.scope) as session:
             assert await session.scalar(text("SELECT reason FROM state_quarantine")) == reason
@@ -352,12 +352,12 @@ class TestStates:
         run = await driver.submit()
         step = await driver.admit(run)
         with pytest.raises(StateUnreadable):
-            await driver.services.states.store(driver.scope, step.step_id, data)
+            await driver.services.step_states.store(driver.scope, step.step_id, data)
 
     async def test_a_run_that_only_plans_can_not_write_one(self, driver: Driver, database: Database) -> None:
         run = await driver.submit(operation=StepOperation.PLAN)
         step = await driver.admit(run)
-        assert (await driver.services.states.store(driver.scope, step.step_id, a_state(1))).quarantined
+        assert (await driver.services.step_states.store(driver.scope, step.step_id, a_state(1))).quarantined
         assert await count(database, driver.scope, "state_version") == 0
 
 
@@ -486,7 +486,7 @@ class TestOtherOrganizations:
             steps.renew(theirs, step.step_id),
             steps.store_log(theirs, step.step_id, 0, b"x"),
             driver.services.outcomes.record(theirs, an_outcome(step.step_id), outputs={}, plan=None),
-            driver.services.states.store(theirs, step.step_id, a_state(1)),
+            driver.services.step_states.store(theirs, step.step_id, a_state(1)),
         ):
             with pytest.raises(StepSuperseded):
                 await attempt

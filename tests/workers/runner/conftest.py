@@ -10,16 +10,9 @@ from typing import Any
 
 import pytest
 
+from domain.deployments.sources import EngineName
 from domain.ids import new_id
-from domain.provisioning.steps import (
-    EngineName,
-    StepJob,
-    StepLimits,
-    StepOutcome,
-    StepPhase,
-    StepProgress,
-    StepResult,
-)
+from domain.provisioning.steps import StepJob, StepLimits, StepOutcome, StepPhase, StepProgress, StepResult
 from integrations.terraformrc import FilesystemMirror, render_terraformrc
 from integrations.tools import TOOLS, find_tool
 from tests.fixtures.archives import a_tar_gz

@@ -6,8 +6,9 @@ from typing import Final
 
 import pytest
 
+from domain.deployments.sources import EngineName
 from domain.provisioning.failures import ErrorClass
-from domain.provisioning.steps import EngineName, ExitClass, Sandbox, StepOperation, StepStage
+from domain.provisioning.steps import ExitClass, Sandbox, StepOperation, StepStage
 from integrations.engines.engine import StepFolder
 from tests.fixtures.archives import a_zip
 from tests.workers.runner.conftest import FACTORY, Steps

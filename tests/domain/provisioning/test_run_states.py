@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from domain.provisioning.decisions import MOST_ATTEMPTS, Facts, Next, StepFacts, decide
-from domain.provisioning.states import (
+from domain.provisioning.run_states import (
     FINAL,
     TRANSITIONS,
     Decision,

@@ -1,15 +1,15 @@
-"""Use cases on deployments and their states."""
+"""Use cases on deployments."""
 
 from uuid import UUID
 
-from domain.provisioning.runs import Deployment, StateVersion
+from domain.deployments.deployments import Deployment
 from domain.scope import Scope
 from storage.database import Database
-from storage.provisioning import deployments
+from storage.deployments import deployments
 
 
 class Deployments:
-    """Shows deployments and what states they went through. Only runs change them."""
+    """Shows deployments. Only runs change them."""
 
     def __init__(self, database: Database) -> None:
         """Take what the use cases need, made once at start-up."""
@@ -40,18 +40,3 @@ class Deployments:
                 session, scope.organization_id, environment=environment, tag=tag, after=after, limit=limit
             )
             return [Deployment.model_validate(row) for row in rows]
-
-    async def states(
-        self, scope: Scope, deployment_id: UUID, *, after: UUID | None, limit: int
-    ) -> list[StateVersion]:
-        """List the states of a deployment, the newest first.
-
-        Raises:
-            DeploymentNotFound.
-        """
-        async with self._database.transaction(scope) as session:
-            await deployments.get(session, scope.organization_id, deployment_id)
-            rows = await deployments.states(
-                session, scope.organization_id, deployment_id, after=after, limit=limit
-            )
-            return [StateVersion.model_validate(row) for row in rows]

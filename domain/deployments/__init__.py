@@ -1,0 +1,1 @@
+"""Deployments: live things with a state. Who changes them, and when, is provisioning's."""

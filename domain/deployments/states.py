@@ -1,0 +1,66 @@
+"""States of deployments: the noun, what a state file says of itself, and why one may not fit."""
+
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final, Self
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from domain.deployments.errors import StateUnreadable
+
+HIGHEST_SERIAL: Final = 2**63 - 1  # what a column of the database holds
+
+
+class StateVersion(BaseModel, frozen=True, from_attributes=True):
+    """One state of a deployment as its CLI wrote it; the bytes are encrypted and not in here."""
+
+    id: UUID
+    serial: int
+    lineage: str
+    size: int
+    sha256: str = Field(description="Of the state file.")
+    run_id: UUID
+    created_at: datetime
+
+
+class Misfit(StrEnum):
+    """Why a state can't be its deployment's newest: its writer was superseded, another history, or an old one."""
+
+    TOKEN = "token"  # noqa: S105  the word that the table has, no secret
+    LINEAGE = "lineage"
+    SERIAL = "serial"
+
+
+@dataclass(frozen=True, slots=True)
+class StateHead:
+    """Where a state file stands in the history of its deployment."""
+
+    serial: int
+    lineage: str
+
+    @classmethod
+    def read(cls, data: bytes) -> Self:
+        """Read it from the file.
+
+        Raises:
+            StateUnreadable: it is no state.
+        """
+        try:
+            said = json.loads(data)
+            serial, lineage = said["serial"], said["lineage"]
+        except (ValueError, KeyError, TypeError) as error:
+            raise StateUnreadable("this is not a state file") from error
+        if not isinstance(serial, int) or not isinstance(lineage, str) or not 0 <= serial <= HIGHEST_SERIAL:
+            raise StateUnreadable("this is not a state file")
+        return cls(serial, lineage)
+
+    def misfit_after(self, newest: Self | None) -> Misfit | None:
+        """Say why this state can't follow its deployment's newest; None if it can."""
+        if newest is None:
+            return None
+        if newest.lineage != self.lineage:
+            return Misfit.LINEAGE
+        return None if self.serial > newest.serial else Misfit.SERIAL

@@ -1,0 +1,72 @@
+"""Use cases on the states that steps write: every one is kept, and one that does not fit is kept aside."""
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from domain.deployments.states import Misfit, StateHead
+from domain.scope import Scope
+from services.deployments.states import (
+    KeptState,
+    States,
+    StateWriter,
+    add,
+    is_kept,
+    misfit_of,
+    set_aside,
+)
+from services.provisioning.wakes import wake_of
+from storage import outbox
+from storage.database import Database, Session
+from storage.deployments import deployments
+from storage.provisioning import runs, steps
+from storage.provisioning.tables import RunStepRow
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """Where a state went: to be the deployment's newest, or aside."""
+
+    serial: int
+    quarantined: bool
+
+
+class StepStates:
+    """Keeps the states that steps write."""
+
+    def __init__(self, database: Database, states: States) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._states = states
+
+    async def store(self, scope: Scope, step_id: UUID, data: bytes) -> Kept:
+        """Keep a state of a step, late or not: first its bytes, then its row. Again is harmless.
+
+        Raises:
+            StateUnreadable: it is no state.
+            StepSuperseded: no step ever had this token.
+        """
+        head = StateHead.read(data)
+        async with self._database.transaction(scope) as session:
+            step = await steps.get(session, scope.organization_id, step_id)
+            if await is_kept(session, scope, step.deployment_id, data):
+                return Kept(head.serial, quarantined=False)
+        state = await self._states.keep(scope, data)
+        async with self._database.transaction(scope) as session:
+            step = await steps.get(session, scope.organization_id, step_id)
+            writer = StateWriter(step.deployment_id, step.run_id, step.id)
+            misfit = await _misfit(session, scope, step, state)
+            if misfit is None:
+                add(session, scope, writer, state)
+            elif await set_aside(session, scope, writer, state, misfit):
+                for run in await runs.void_plans(session, scope.organization_id, step.deployment_id):
+                    await outbox.enqueue(session, scope, wake_of(run))
+            return Kept(head.serial, quarantined=misfit is not None)
+
+
+async def _misfit(session: Session, scope: Scope, step: RunStepRow, state: KeptState) -> Misfit | None:
+    """Say why a state may not be its deployment's newest; None if it may, until the transaction ends."""
+    # A run that only plans writes its own rows, and no state.
+    holds = step.fenced and await deployments.hold_fence(
+        session, scope.organization_id, step.deployment_id, step.id
+    )
+    return await misfit_of(session, scope, step.deployment_id, state) if holds else Misfit.TOKEN

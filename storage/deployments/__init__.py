@@ -1,0 +1,1 @@
+"""Queries of deployments and their states."""

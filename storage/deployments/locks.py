@@ -1,0 +1,24 @@
+"""Queries on the one lock of a deployment, whoever holds it."""
+
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from storage.database import insert_unless_there
+from storage.deployments.tables import DeploymentLockRow
+
+
+async def take(session: AsyncSession, lock: DeploymentLockRow) -> bool:
+    """Take the lock of a deployment; False if somebody has it."""
+    return await insert_unless_there(session, lock)
+
+
+async def is_held_by_run(session: AsyncSession, organization_id: UUID, deployment_id: UUID, run_id: UUID) -> bool:
+    """Tell whether a run holds the deployment."""
+    query = select(DeploymentLockRow.deployment_id).where(
+        DeploymentLockRow.organization_id == organization_id,
+        DeploymentLockRow.deployment_id == deployment_id,
+        DeploymentLockRow.run_id == run_id,
+    )
+    return await session.scalar(query) is not None
