@@ -92,14 +92,8 @@ def cancel_half_way(member: Member) -> None:
 
 def provision_a_tier(member: Member, organization: str, request: dict[str, Any]) -> None:
     """Define a tier and provision it with the provisioning engine's own request."""
-    tier: dict[str, JsonValue] = {
-        "name": TIER,
-        "engine": member.engine,
-        "module": MODULE,
-        "inputs": {"services": {"web": 443}},
-        "estimated_duration": "PT30M",
-    }
-    member.api.post("/api/v1/provisioning/tiers", tier)
+    size = ("--input", 'services={"web": 443}', "--minutes", "30")
+    member.groundwork("tiers", "create", TIER, SOURCE, VERSION, "--engine", member.engine, *size)
     answer = member.api.post("/api/v1/provisioning/provision", request | {"tenant_id": organization})
     member.teller.say(f"POST /api/v1/provisioning/provision: {answer['message']}, job {answer['job_id']}")
     _wait_for(member, answer["job_id"], "applied")
@@ -108,6 +102,8 @@ def provision_a_tier(member: Member, organization: str, request: dict[str, Any])
     endpoints = status["service_endpoints"]
     check(holds=set(endpoints) == {"web"}, otherwise=f"the job's endpoints are {endpoints}")
     member.teller.say(f"GET {answer['progress_tracking_url']}: {status['message']}, {endpoints['web']}")
+    listed = member.groundwork("deployments", "list")
+    check(holds=all(name in listed for name in ("staging", "production")), otherwise="a deployment is missing")
 
 
 def _submit(member: Member, body: dict[str, JsonValue]) -> str:
