@@ -29,6 +29,8 @@ SECRET_VALUES: Final = (
     (re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+(?=@)"), rf"\1:{HIDDEN}"),
 )
 PAUSE_SECONDS: Final = 0.1
+SERVER: Final = "uvicorn.error"
+"""Where uvicorn logs its start and its stop, errors or not."""
 QUIETER: Final = ("alembic", "uvicorn.access", "sqlalchemy.engine", "httpx2", "httpcore2")
 
 
@@ -72,8 +74,8 @@ class _LineHandler(logging.StreamHandler[TextIO]):
     """Writes lines together, a tenth of a second late at most.
 
     Each write wakes whoever reads the log: done for every request, that took as long as the request. A warning,
-    or worse, is written at once with all that came before it; the end of the process loses nothing, a kill -9
-    what was not yet due.
+    or worse, is written at once with all that came before it, and so is what the HTTP server says of itself: it
+    dies by the signal that stopped it. So the end of the process loses nothing, a kill -9 what was not yet due.
     """
 
     def __init__(self, stream: TextIO) -> None:
@@ -87,7 +89,7 @@ class _LineHandler(logging.StreamHandler[TextIO]):
             self._lines.append(self.format(record) + self.terminator)
         except Exception:  # a line that can't be written stops nobody: logging's own rule
             self.handleError(record)
-        if record.levelno >= logging.WARNING:
+        if record.levelno >= logging.WARNING or record.name == SERVER:
             self.flush()
         elif not self._some.is_set():
             self._some.set()
