@@ -6,7 +6,6 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import (
-    CallerPrincipal,
     IdempotencyClaim,
     OutputService,
     Requires,
@@ -17,6 +16,7 @@ from api.deployments.schemas import TagFilter
 from api.pagination import CallerPaging, Page
 from api.provisioning.schemas import DecisionNote, RevealedOutputs, RunCreate, TierCreate
 from domain.deployments.names import EnvironmentName
+from api.routing import facts
 from domain.identity.permissions import Permission
 from domain.provisioning.run_states import RunState
 from domain.provisioning.runs import Output, PlanText, Run, RunDetail, RunFilter, Tier
@@ -37,7 +37,6 @@ async def submit_run(
     *,
     body: RunCreate,
     scope: MaySubmit,
-    principal: CallerPrincipal,
     runs: RunService,
     claim: IdempotencyClaim,
     response: Response,
@@ -56,7 +55,6 @@ async def submit_run(
         tags=body.tags,
         priority=body.priority,
         auto_apply=body.auto_apply,
-        may_approve=Permission.RUN_APPROVE in principal.permissions,
         expires_at=body.expires_at,
     )
     run = await runs.submit(scope, request, claim)
@@ -125,14 +123,13 @@ async def list_run_outputs(run_id: UUID, scope: MayRead, outputs: OutputService)
 
 
 @router.post("/runs/{run_id}/outputs/reveal", operation_id="reveal_run_outputs")
+@facts(secret=True)
 async def reveal_run_outputs(
     run_id: UUID,
     scope: Annotated[Scope, Depends(Requires(Permission.RUN_READ_SECRETS))],
     outputs: OutputService,
-    response: Response,
 ) -> RevealedOutputs:
     """Show the values of the run's sensitive outputs, once."""
-    response.headers["Cache-Control"] = "no-store"
     return RevealedOutputs(values=await outputs.reveal(scope, run_id))
 
 
