@@ -1,51 +1,22 @@
 """Use cases of who operates the installation: is it well, how much is there to do, and its own upkeep."""
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import Final
 
 from domain.errors import Unavailable
-from domain.provisioning.run_states import RunState
+from domain.long_work import TERRAFORM_QUEUE
+from domain.operations import ALIVE, NEEDED, Health, Measures, QueueHealth, queue_of
 from services.registry.limits import RegistryLimits
 from storage import operations
-from storage.database import Database
+from storage.database import Database, Session
 from storage.migrations.upgrade import head
 from storage.provisioning import runs, workers
+from storage.provisioning.tables import WorkerRow
 
-ALIVE = timedelta(seconds=30)
-"""A worker is alive that gave a sign in this time."""
-PATIENCE = 2
+PATIENCE: Final = 2
 """Seconds that a question after the health takes at most; probes give up after little more."""
-STUCK = timedelta(minutes=1)
-"""A wake that is older was not delivered when it was due."""
-
-
-@dataclass(frozen=True, slots=True)
-class Health:
-    """How the installation is."""
-
-    database: bool
-    migrated: bool | None = None
-    """None, like the age, where the database does not answer: then nobody knows."""
-    workers: int = 0
-    queued: int = 0
-    outbox_age: timedelta | None = None
-
-    @property
-    def delivering(self) -> bool | None:
-        """Whether what was accepted reaches Temporal; None where nobody knows."""
-        return None if self.outbox_age is None else self.outbox_age < STUCK
-
-
-@dataclass(frozen=True, slots=True)
-class Measures:
-    """What the metrics show of the rows."""
-
-    runs: list[tuple[str, RunState, int]]
-    queued: int
-    outbox_waiting: int
-    outbox_age: timedelta
-    workers: int
 
 
 class Operations:
@@ -62,12 +33,14 @@ class Operations:
         try:
             async with asyncio.timeout(PATIENCE), self._database.platform("health") as session:
                 _, age = await operations.outbox(session)
+                alive = await workers.seen_within(session, ALIVE)
                 return Health(
                     database=True,
                     migrated=await operations.schema_revision(session) == head(),
-                    workers=len(await workers.seen_within(session, ALIVE)),
+                    workers=len(alive),
                     queued=await operations.waiting_runs(session),
                     outbox_age=age,
+                    queues=await _queues(session, alive),
                 )
         except (Unavailable, TimeoutError):
             return Health(database=False)
@@ -80,15 +53,35 @@ class Operations:
         """
         async with self._database.platform("metrics") as session:
             waiting, age = await operations.outbox(session)
+            alive = await workers.seen_within(session, ALIVE)
             return Measures(
                 runs=await runs.count_by_tier_and_state(session),
                 queued=await operations.waiting_runs(session),
                 outbox_waiting=waiting,
                 outbox_age=age,
-                workers=len(await workers.seen_within(session, ALIVE)),
+                workers=len(alive),
+                queues=await _queues(session, alive),
             )
 
     async def make_audit_partitions(self) -> int:
         """Keep two months of partitions ahead; return how many were made."""
         async with self._database.platform("audit partitions") as session:
             return await operations.make_audit_partitions(session)
+
+
+async def _queues(session: Session, alive: Sequence[WorkerRow]) -> tuple[QueueHealth, ...]:
+    """Look at each queue that is needed, or that somebody works on."""
+    waiting: dict[str, list[tuple[int, timedelta]]] = {}
+    for state, count, oldest in await operations.backlog(session):
+        waiting.setdefault(queue_of(state), []).append((count, oldest))
+    names = {*NEEDED, *(name for row in alive for name in row.queues)}
+    return tuple(
+        QueueHealth(
+            name=name,
+            workers=sum(name in row.queues for row in alive),
+            slots=sum(row.slots for row in alive if name in row.queues) if name == TERRAFORM_QUEUE else None,
+            backlog=sum(count for count, _ in waiting.get(name, ())),
+            oldest=max((oldest for _, oldest in waiting.get(name, ())), default=timedelta()),
+        )
+        for name in sorted(names)
+    )

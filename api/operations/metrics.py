@@ -1,21 +1,27 @@
-"""Prometheus' metrics: requests as this process counts them, the rest as the rows have it."""
+"""Prometheus' metrics: requests as the server's processes count them, the rest as the rows have it.
 
+Where several processes serve one port, a scrape meets any of them. `groundwork api` then gives them a folder by
+PROMETHEUS_MULTIPROC_DIR, where each keeps its counts, and whichever is asked adds all of them up.
+"""
+
+import os
 import time
 from collections.abc import Iterable
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
 from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from services.operations import Measures
+from domain.operations import Measures
 
 CONTENT_TYPE: Final = CONTENT_TYPE_LATEST
 REQUESTS: Final = CollectorRegistry()
 COUNT: Final = Counter(
     "groundwork_http_requests",
-    "Requests answered by this process.",
+    "Requests answered.",
     ["method", "route", "status"],
     registry=REQUESTS,
 )
@@ -73,13 +79,44 @@ class _Measured(Collector):
             ("groundwork_workers", "Worker processes that are alive.", measured.workers),
         ):
             yield GaugeMetricFamily(name, help_text, value=value)
+        yield from _queues(measured)
+
+
+def _queues(measured: Measures) -> Iterable[Metric]:
+    for name, help_text, values in (
+        ("workers", "Worker processes alive.", {each.name: each.workers for each in measured.queues}),
+        (
+            "slots",
+            "Runs that the workers alive execute at once.",
+            {each.name: each.slots for each in measured.queues if each.slots is not None},
+        ),
+        ("backlog", "Admitted runs that nobody is at.", {each.name: each.backlog for each in measured.queues}),
+        (
+            "backlog_age_seconds",
+            "How long the first of them has waited.",
+            {each.name: each.oldest.total_seconds() for each in measured.queues},
+        ),
+    ):
+        family = GaugeMetricFamily(f"groundwork_queue_{name}", f"{help_text} By task queue.", labels=["queue"])
+        for queue, value in values.items():
+            family.add_metric([queue], value)
+        yield family
 
 
 def exposition(measured: Measures | None) -> bytes:
-    """Write all metrics; without measures, those of this process."""
-    text = generate_latest(REQUESTS)
+    """Write all metrics; without measures, those of the requests."""
+    text = generate_latest(_requests())
     if measured is None:
         return text
     rows = CollectorRegistry()
     rows.register(_Measured(measured))
     return text + generate_latest(rows)
+
+
+def _requests() -> CollectorRegistry:
+    """Give the counts of this process, or of all that share a folder."""
+    if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        return REQUESTS
+    together = CollectorRegistry()
+    MultiProcessCollector(together)  # type: ignore[no-untyped-call]  # the library leaves it out
+    return together

@@ -12,6 +12,7 @@ from api.operations.metrics import CONTENT_TYPE, exposition
 from api.routing import facts
 from domain.errors import Unavailable
 from domain.identity.permissions import Permission
+from domain.operations import Status
 from domain.scope import Scope
 
 router = APIRouter(tags=["operations"])
@@ -45,15 +46,27 @@ class Version(BaseModel):
     module_bytes: int = Field(description="Bytes of the largest module archive that is taken.")
 
 
+class Queue(BaseModel):
+    """A task queue: who works on it, and what waits there."""
+
+    name: str
+    workers: int = Field(description="Worker processes heard of in the last 30 seconds.")
+    slots: int | None = Field(description="Runs they execute at once; null where steps are short.")
+    backlog: int = Field(description="Admitted runs whose next step is this queue's and that nobody is at.")
+    oldest_seconds: float = Field(description="How long the first of them has waited.")
+
+
 class Health(BaseModel):
     """How the installation is."""
 
-    status: str = Field(description="`healthy`, `degraded` or `unhealthy`.")
+    status: Status
     database: str
-    queue: str
+    queue: str = Field(description="`healthy` when what is accepted is delivered and each queue has a worker.")
     workers: int = Field(description="Worker processes heard of in the last 30 seconds.")
     version: str
     timestamp: datetime
+    queues: list[Queue] = Field(description="By name; empty while the database does not answer.")
+    advice: list[str] = Field(description="What to do, a sentence for each reason not to be healthy.")
 
 
 def _word(known: bool | None, yes: str, no: str) -> str:
@@ -103,15 +116,25 @@ async def get_version(operations: OperationService) -> Version:
 async def get_health(operations: OperationService, response: Response) -> Health:
     """Tell how the installation is, in the provisioning engine's words."""
     health = await operations.health()
-    is_well = health.delivering is True and health.workers > 0
     response.status_code = 200 if health.database else 503
     return Health(
-        status="unhealthy" if not health.database else "healthy" if is_well else "degraded",
+        status=health.status,
         database="connected" if health.database else "disconnected",
-        queue="healthy" if health.database and health.delivering else "degraded",
+        queue="healthy" if health.working else "degraded",
         workers=health.workers,
         version=VERSION,
         timestamp=datetime.now(UTC),
+        queues=[
+            Queue(
+                name=queue.name,
+                workers=queue.workers,
+                slots=queue.slots,
+                backlog=queue.backlog,
+                oldest_seconds=queue.oldest.total_seconds(),
+            )
+            for queue in health.queues
+        ],
+        advice=list(health.advice),
     )
 
 

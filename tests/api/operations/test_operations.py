@@ -18,6 +18,7 @@ from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
+from tests.factories.runs import Driver
 from workers.composition import compose
 
 pytestmark = pytest.mark.servers
@@ -116,7 +117,7 @@ class TestRequestLog:
 class TestHealth:
     async def test_has_the_shape_of_the_provisioning_engines_document(self, client: httpx2.AsyncClient) -> None:
         health = (await client.get("/api/v1/health")).json()
-        assert set(health) == {"status", "database", "queue", "workers", "version", "timestamp"}
+        assert {"status", "database", "queue", "workers", "version", "timestamp"} <= set(health)
         assert health["database"] == "connected"
 
     async def test_counts_workers_that_gave_a_sign_of_life(
@@ -132,6 +133,52 @@ class TestHealth:
             )
         assert (await client.get("/api/v1/health")).json()["workers"] == before
         await services.workers.leave(worker_id)
+
+    async def test_a_queue_that_nobody_works_on_is_told_with_what_to_do(
+        self, client: httpx2.AsyncClient, services: Services, database: Database
+    ) -> None:
+        async with database.platform("forget others' workers and wakes") as session:
+            await session.execute(text("DELETE FROM worker"))
+            await session.execute(text("DELETE FROM outbox"))
+        control, terraform = new_id(), new_id()
+        await services.workers.beat(control, "a-host", ["control"], 0)
+        health = (await client.get("/api/v1/health")).json()
+        assert (health["status"], health["queue"]) == ("degraded", "degraded")
+        (sentence,) = health["advice"]
+        assert sentence.startswith(
+            "no worker of the queue terraform was heard of for 30 s: start `groundwork worker"
+        )
+        await services.workers.beat(terraform, "a-host", ["terraform"], 5)
+        await services.workers.beat(new_id(), "another", ["terraform"], 3)
+        health = (await client.get("/api/v1/health")).json()
+        assert (health["status"], health["queue"], health["advice"]) == ("healthy", "healthy", [])
+        shown = {queue["name"]: (queue["workers"], queue["slots"]) for queue in health["queues"]}
+        assert shown == {"control": (1, None), "terraform": (2, 8)}
+        async with database.platform("let them go") as session:
+            await session.execute(text("DELETE FROM worker"))
+
+    async def test_counts_the_admitted_runs_that_nobody_is_at(
+        self, client: httpx2.AsyncClient, services: Services, caller: Caller, database: Database
+    ) -> None:
+        driver = Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
+
+        async def waiting() -> dict[str, int]:
+            queues = (await client.get("/api/v1/health")).json()["queues"]
+            return {queue["name"]: queue["backlog"] for queue in queues}
+
+        before = await waiting()
+        run = await driver.submit()
+        assert await waiting() == before | {"control": before["control"] + 1}
+        await driver.advance(run)
+        assert await waiting() == before | {"terraform": before["terraform"] + 1}
+        await driver.admit(run)
+        assert await waiting() == before
+        async with database.transaction(caller.scope) as session:
+            await session.execute(text("UPDATE run_step SET lease_expires_at = now() - interval '9 minutes'"))
+            await session.execute(text("UPDATE run SET admitted_at = now() - interval '10 minutes'"))
+        queues = {each["name"]: each for each in (await client.get("/api/v1/health")).json()["queues"]}
+        assert queues["terraform"]["backlog"] == before["terraform"] + 1
+        assert 540 <= queues["terraform"]["oldest_seconds"] < 560
 
     async def test_says_when_what_was_accepted_is_not_delivered(
         self, client: httpx2.AsyncClient, services: Services, caller: Caller, database: Database
@@ -171,6 +218,10 @@ class TestMetrics:
         assert job["job_id"] not in answer.text
         for family in ("run_queue_depth", "outbox_age_seconds", "outbox_waiting", "workers"):
             assert f"\ngroundwork_{family} " in answer.text
+        for family in ("workers", "backlog", "backlog_age_seconds"):
+            for queue in ("control", "terraform"):
+                assert f'\ngroundwork_queue_{family}{{queue="{queue}"}} ' in answer.text
+        assert '\ngroundwork_queue_slots{queue="terraform"} ' in answer.text
         again = await client.get("/api/v1/metrics", headers=operator)
         assert again.status_code == 200
 

@@ -1,0 +1,111 @@
+"""How the installation is, as a whole: what is looked at, and what is said about it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+from typing import Final
+
+from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
+from domain.provisioning.run_states import RunState
+
+ALIVE: Final = timedelta(seconds=30)
+"""A worker is alive that gave a sign in this time."""
+STUCK: Final = timedelta(minutes=1)
+"""A wake that is older was not delivered when it was due."""
+NEEDED: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE)
+"""Queues without which nothing that was accepted goes on."""
+
+
+class Status(StrEnum):
+    """How it is: everything works; requests are served and something waits; requests can't be served."""
+
+    HEALTHY = "healthy"
+    DEGRADED = "degraded"
+    UNHEALTHY = "unhealthy"
+
+
+@dataclass(frozen=True, slots=True)
+class QueueHealth:
+    """A task queue: who works on it, and what waits there."""
+
+    name: str
+    workers: int = 0
+    slots: int | None = None
+    """Runs that its workers execute at once; None for a queue whose steps are short."""
+    backlog: int = 0
+    """Admitted runs whose next step is this queue's and that nobody is at."""
+    oldest: timedelta = timedelta()
+    """How long the first of them has waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the installation is. What nobody knows while the database is away is None, or empty."""
+
+    database: bool
+    migrated: bool | None = None
+    workers: int = 0
+    queued: int = 0
+    outbox_age: timedelta | None = None
+    queues: tuple[QueueHealth, ...] = ()
+
+    @property
+    def delivering(self) -> bool | None:
+        """Whether what was accepted reaches Temporal; None where nobody knows."""
+        return None if self.outbox_age is None else self.outbox_age < STUCK
+
+    @property
+    def unmanned(self) -> tuple[str, ...]:
+        """The queues that need a worker and have none."""
+        return tuple(queue.name for queue in self.queues if queue.name in NEEDED and not queue.workers)
+
+    @property
+    def working(self) -> bool:
+        """Whether what is accepted goes on."""
+        return self.delivering is True and not self.unmanned
+
+    @property
+    def advice(self) -> tuple[str, ...]:
+        """What to do, a sentence for each thing that is not as it should be; empty when all is well."""
+        return tuple(self._sentences())
+
+    @property
+    def status(self) -> Status:
+        """The whole in a word."""
+        if not self.database:
+            return Status.UNHEALTHY
+        return Status.DEGRADED if self.advice else Status.HEALTHY
+
+    def _sentences(self) -> Iterator[str]:
+        if not self.database:
+            yield "the database does not answer: look at PostgreSQL and at database.app_url"
+        if self.migrated is False:
+            yield "the database's schema is not this release's: run `groundwork migrate`"
+        for name in self.unmanned:
+            yield (
+                f"no worker of the queue {name} was heard of for {ALIVE.total_seconds():.0f} s: "
+                f"start `groundwork worker --queue {name}`, or look at its log"
+            )
+        if self.delivering is False:
+            yield (
+                "what was accepted does not reach Temporal: "
+                "look whether Temporal answers, and at the log of a worker of the queue control"
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """What the metrics show of the rows."""
+
+    runs: list[tuple[str, RunState, int]]
+    queued: int
+    outbox_waiting: int
+    outbox_age: timedelta
+    workers: int
+    queues: tuple[QueueHealth, ...]
+
+
+def queue_of(state: RunState) -> str:
+    """Name the queue whose turn it is with an admitted run that nobody is at."""
+    return TERRAFORM_QUEUE if state in {RunState.PLANNING, RunState.APPLYING} else CONTROL_QUEUE
