@@ -1,9 +1,12 @@
 """`groundwork api`: the HTTP server."""
 
 import asyncio
+import os
 import signal
 import socket
+import ssl
 from collections.abc import Callable
+from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated, Final
 
@@ -46,6 +49,7 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
         port=settings.api.port,
         ssl_certfile=settings.api.tls_certificate,
         ssl_keyfile=settings.api.tls_key,
+        ssl_context_factory=_tls if settings.api.tls_certificate else None,
         workers=settings.api.processes,
         loop="uvloop",
         http="httptools",
@@ -57,7 +61,10 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
     try:
         asyncio.run(check_key(settings))
         if settings.api.processes > 1:
-            Multiprocess(config, [config.bind_socket()]).run()
+            with TemporaryDirectory(prefix="groundwork-metrics-") as counts:
+                # Before a child imports the metrics: whichever is scraped then tells what all of them counted.
+                os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
+                Multiprocess(config, [config.bind_socket()]).run()
         else:
             _Server(config, ready_fd).run()
     except KeyboardInterrupt:
@@ -88,6 +95,17 @@ def application() -> FastAPI:
             await database.close()
 
     return create_app(services, background=(listen,))
+
+
+def _tls(_config: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
+    """Make uvicorn's own context, without session tickets.
+
+    The CLIs make a connection for nearly every request and keep no sessions: two tickets for each cost a write
+    and its encryption, and nobody ever comes back with one.
+    """
+    context = default()
+    context.num_tickets = 0
+    return context
 
 
 def _when_stopped(work: Callable[[], None]) -> None:

@@ -90,6 +90,21 @@ class TestApi:
         assert running.ended() == 0
         assert running.said.count("Application shutdown complete") == processes
 
+    def test_the_metrics_of_two_processes_are_told_together_whichever_is_asked(
+        self, start: Start, operator: dict[str, str]
+    ) -> None:
+        running = start(free_port(), GROUNDWORK_API__PROCESSES="2")
+        for _ in range(2):
+            running.says("Application startup complete")
+        url = f"http://{LOOPBACK}:{running.port}"
+        for _ in range(40):  # each by a connection of its own, so both processes get some
+            assert httpx2.get(f"{url}/version", timeout=20).is_success
+        for _ in range(10):
+            told = httpx2.get(f"{url}/metrics", headers=operator, timeout=20).text
+            assert 'groundwork_http_requests_total{method="GET",route="/version",status="200"} 40.0\n' in told
+        running.process.send_signal(signal.SIGTERM)
+        assert running.ended() == 0
+
     async def test_a_stop_ends_streams_of_logs_without_a_traceback(
         self, start: Start, services: Services, caller: Caller
     ) -> None:
