@@ -15,8 +15,8 @@ from api.dependencies import (
 from api.deployments.schemas import TagFilter
 from api.pagination import CallerPaging, Page
 from api.provisioning.schemas import DecisionNote, RevealedOutputs, RunCreate, TierCreate
-from domain.deployments.names import EnvironmentName
 from api.routing import facts
+from domain.deployments.names import EnvironmentName
 from domain.identity.permissions import Permission
 from domain.provisioning.run_states import RunState
 from domain.provisioning.runs import Output, PlanText, Run, RunDetail, RunFilter, Tier
@@ -128,9 +128,10 @@ async def reveal_run_outputs(
     run_id: UUID,
     scope: Annotated[Scope, Depends(Requires(Permission.RUN_READ_SECRETS))],
     outputs: OutputService,
+    claim: IdempotencyClaim,
 ) -> RevealedOutputs:
-    """Show the values of the run's sensitive outputs, once."""
-    return RevealedOutputs(values=await outputs.reveal(scope, run_id))
+    """Show the run's sensitive outputs, once; again only to the same caller with the same Idempotency-Key."""
+    return RevealedOutputs(values=await outputs.reveal(scope, run_id, claim))
 
 
 @router.post("/provisioning/tiers", status_code=201, operation_id="create_tier")

@@ -95,7 +95,7 @@ class PlanDiffers(PlatformError):
 
 
 class OutputsShown(PlatformError):
-    """The sensitive outputs of this run were shown before, and are shown once; run again for new ones."""
+    """The run's sensitive outputs were shown: run again, or ask with the Idempotency-Key of the first time."""
 
     kind = ErrorKind.CONFLICT
     code = "provisioning.outputs_shown"

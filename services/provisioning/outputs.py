@@ -1,19 +1,25 @@
 """Use cases on what runs came to: their plans as people read them, and their outputs."""
 
 import json
+from dataclasses import replace
+from typing import Final
 from uuid import UUID
 
 from pydantic import JsonValue
 
+from domain.idempotency import Claim
+from domain.ids import new_id
 from domain.provisioning.errors import OutputsShown, PlanNotReady
 from domain.provisioning.runs import Output, PlanText
 from domain.scope import Scope
 from services.provisioning.outcomes import OUTPUT, PLAN_TEXT
 from services.sealed_blobs import SealedBlobs
 from services.secrets import Envelope
-from storage import audit
+from storage import audit, idempotency
 from storage.database import Database, now
 from storage.provisioning import runs, steps
+
+SHOWN: Final = "the sensitive outputs of this run were shown before"
 
 
 class Outputs:
@@ -53,17 +59,20 @@ class Outputs:
             rows = await runs.outputs(session, scope.organization_id, run_id)
             return [Output.model_validate(row) for row in rows]
 
-    async def reveal(self, scope: Scope, run_id: UUID) -> dict[str, JsonValue]:
+    async def reveal(self, scope: Scope, run_id: UUID, claim: Claim | None = None) -> dict[str, JsonValue]:
         """Give the values of a run's sensitive outputs, the first time they are asked for.
 
+        Whoever saw them may ask again with the same claim, for an answer that was lost on the way: they are kept
+        sealed and are opened once more. To anybody else, with that key too, they were shown before.
+
         Raises:
-            RunNotFound.
-            OutputsShown: somebody has seen them before.
+            RunNotFound, IdempotencyKeyReused.
+            OutputsShown: they were seen before, by somebody else or without this claim.
         """
         async with self._database.transaction(scope) as session:
             run = await runs.get(session, scope.organization_id, run_id)
-            if run.secrets_shown_at is not None:
-                raise OutputsShown("the sensitive outputs of this run were shown before")
+            if run.secrets_shown_at is not None and claim is None:
+                raise OutputsShown(SHOWN)
             rows = [row for row in await runs.outputs(session, scope.organization_id, run_id) if row.sensitive]
             sealed = {row.name: (row.step_id, row.sealed or b"") for row in rows}
         # Opened before they count as shown: what can't be opened now was seen by nobody.
@@ -72,13 +81,24 @@ class Outputs:
             for name, (step_id, value) in sealed.items()
         }
         if opened:
-            await self._note_shown(scope, run_id, ", ".join(opened))
+            await self._note_shown(scope, run_id, claim, ", ".join(opened))
         return opened
 
-    async def _note_shown(self, scope: Scope, run_id: UUID, names: str) -> None:
+    async def _note_shown(self, scope: Scope, run_id: UUID, claim: Claim | None, names: str) -> None:
+        showing = new_id()
         async with self._database.transaction(scope) as session:
             run = await runs.get(session, scope.organization_id, run_id, lock=True)
-            if run.secrets_shown_at is not None:
-                raise OutputsShown("the sensitive outputs of this run were shown before")
-            run.secrets_shown_at = await now(session)
-            audit.record(session, scope, "provisioning.outputs_revealed", ("run", run_id), names=names)
+            again = await idempotency.claim(session, scope, _of_actor(scope, claim), showing) != showing
+            if run.secrets_shown_at is not None and not again:
+                raise OutputsShown(SHOWN)
+            run.secrets_shown_at = run.secrets_shown_at or await now(session)
+            audit.record(
+                session, scope, "provisioning.outputs_revealed", ("run", run_id), names=names, again=again
+            )
+
+
+def _of_actor(scope: Scope, claim: Claim | None) -> Claim | None:
+    """Bind a claim to who makes it: a key that another one has read is no way to what they were shown."""
+    if claim is None:
+        return None
+    return replace(claim, operation=f"{claim.operation} by {scope.actor.kind}:{scope.actor.id}")
