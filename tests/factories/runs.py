@@ -76,16 +76,26 @@ class Driver:
         )
         return await self.advance(run)
 
+    async def approve(self, run: Run) -> Run:
+        """Let its plan be applied."""
+        return await self.services.runs.approve(self.scope, run.id, None)
+
     async def apply(
         self,
         run: Run,
         exit_class: ExitClass = ExitClass.SUCCEEDED,
         *,
         outputs: dict[str, StepOutput] | None = None,
+        state: bytes | None = None,
+        log: bytes = b"",
     ) -> RunMove:
-        """Do the apply phase; give what is next."""
+        """Do the apply phase, with what it leaves; give what is next."""
         step = await self.admit(run)
         await self.services.steps.cli_started(self.scope, step.step_id)
+        if state is not None:
+            await self.services.step_states.store(self.scope, step.step_id, state)
+        if log:
+            await self.services.steps.store_log(self.scope, step.step_id, 0, log)
         await self.services.outcomes.record(
             self.scope, an_outcome(step.step_id, exit_class), outputs=outputs or {}, plan=None
         )

@@ -1,0 +1,47 @@
+"""What there is of provisioning in the world of tests.api.world."""
+
+from domain.provisioning.steps import StepOutput
+from tests.api.world import Body, World
+from tests.factories.modules import Published
+from tests.factories.runs import Driver, a_state
+
+OUTPUTS = {
+    "shown": StepOutput(value="a-value-of-the-owner", type="string", sensitive=False),
+    "hidden": StepOutput(value="a-secret-of-the-owner", type="string", sensitive=True),
+}
+
+
+async def add_things(world: World) -> None:
+    """Make a tier, and a deployment by a run that was approved and has left a state, outputs and a log."""
+    source = f"{world.parameters['namespace']}/module-of-the-owner/aws"
+    module = Published(source, world.parameters["version"])
+    tier = {"name": "tier-of-the-owner", "module": module.as_json()}
+    made = await world.client.post("/api/v1/provisioning/tiers", json=tier, headers=world.owner.headers)
+    assert made.status_code == 201, made.text
+    driver = Driver(world.services, world.owner.scope, module)
+    run = await driver.submit(deployment="deployment-of-the-owner")
+    await driver.plan(run)
+    await driver.approve(run)
+    await driver.apply(run, outputs=OUTPUTS, state=a_state(1), log=b"a-line-of-the-owner\n")
+    world.parameters |= {
+        "run_id": str(run.id),
+        "job_id": str(run.id),
+        "deployment_id": str(run.deployment_id),
+    }
+    world.bodies |= {
+        "create_tier": Body(tier | {"name": "strangers"}, names_a_thing=True),
+        "submit_run": Body({"deployment": "strangers", "module": module.as_json()}, names_a_thing=True),
+        "approve_run": Body({}),
+        "reject_run": Body({}),
+        "acknowledge_run": Body(),
+        "cancel_run": Body(),
+        "reveal_run_outputs": Body(),
+        "provision": Body(
+            {
+                "tenant_id": str(world.owner.organization.id),
+                "tenant_slug": "a-customer",
+                "poc_config": {"poc_tier": tier["name"]},
+            },
+            names_a_thing=True,
+        ),
+    }
