@@ -133,3 +133,13 @@ class TestAnotherOrganizationsKey:
         # What the stranger said may be said back.
         assert [secret for secret in world.secrets if secret in answer.text and secret not in said] == []
         assert await everything_of(owner, world.owner) == before, f"with {walls}"
+
+
+class TestAnotherWorld:
+    async def test_of_the_same_names_shares_nothing_with_the_first(
+        self, make_one: Callable[[], Awaitable[World]], world: World, owner: AsyncEngine, walls: str
+    ) -> None:
+        before = await everything_of(owner, world.owner)
+        other = await make_one()
+        assert other.ids & world.ids == set(), f"with {walls}"
+        assert await everything_of(owner, world.owner) == before, f"with {walls}"
