@@ -9,6 +9,8 @@ import psycopg
 import structlog
 from psycopg import sql
 
+from domain.outages import Outage
+
 RECONNECT_SECONDS: Final = 0.5
 log = structlog.get_logger(__name__)
 
@@ -33,7 +35,7 @@ class Listener:
         """Take a URL (SQLAlchemy's form or libpq's) that no pooler stands behind."""
         self._url = url.replace("postgresql+psycopg://", "postgresql://", 1)
         self._subscriptions = subscriptions
-        self._is_away = False
+        self._outage = Outage(log, "PostgreSQL")
 
     async def run(self) -> None:
         """Listen until cancelled, connecting again for as long as it takes."""
@@ -41,9 +43,7 @@ class Listener:
             try:
                 await self._listen()
             except psycopg.Error as error:
-                if not self._is_away:  # once: it tries again twice a second
-                    log.warning("listener_away", error=type(error).__name__)
-                self._is_away = True
+                self._outage.began(error)
             finally:
                 self._tell(connected=False)
             await asyncio.sleep(RECONNECT_SECONDS)
@@ -60,9 +60,7 @@ class Listener:
             for channel in {subscription.channel for subscription in self._subscriptions}:
                 await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             self._tell(connected=True)
-            if self._is_away:
-                log.info("listener_back")
-            self._is_away = False
+            self._outage.ended()
             async for notification in connection.notifies():
                 for subscription in self._subscriptions:
                     if subscription.channel == notification.channel:

@@ -29,6 +29,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import Unavailable
 from domain.long_work import CONTROL_QUEUE
+from domain.outages import Outage
 from services.areas import Area
 from storage import outbox
 from storage.database import Database
@@ -79,7 +80,8 @@ class Dispatcher:
         self._client = client
         self._areas = areas
         self._news = asyncio.Event()
-        self._away: set[str] = set()
+        self._database_away = Outage(log, "PostgreSQL")
+        self._temporal_away = Outage(log, "Temporal")
         self._listener = Listener(
             listen_url,
             # Whatever it hears, looking is the answer; without a connection the sweeps alone must do.
@@ -133,13 +135,13 @@ class Dispatcher:
             try:
                 delivered = await self.sweep()
             except Unavailable as error:
-                self._note_away("database", error)
+                self._database_away.began(error)
                 delivered = 0
             except Exception:
                 log.exception("sweep_failed")  # whatever it was, the next sweep may do better
                 delivered = 0
             else:
-                self._note_back("database")
+                self._database_away.ended()
             if delivered == 0:
                 try:
                     await asyncio.wait_for(self._news.wait(), SWEEP_SECONDS)
@@ -150,34 +152,25 @@ class Dispatcher:
         while True:
             try:
                 await self.make_tick()
-            except (RPCError, RuntimeError) as error:
-                log.warning("tick_not_made", error=str(error))
+            except Exception as error:
+                if _is_away(error):
+                    self._temporal_away.began(error)
+                else:
+                    log.exception("tick_not_made")
             await asyncio.sleep(TICK_EVERY.total_seconds())
 
     async def _deliver(self, row: OutboxRow) -> Postponed | None:
         try:
             await self._wake(row)
         except Exception as error:
-            # A lazy client that can't connect raises RuntimeError.
-            away = isinstance(error, RuntimeError) or (isinstance(error, RPCError) and error.status in AWAY)
+            away = _is_away(error)
             if away:
-                self._note_away("Temporal", error)
+                self._temporal_away.began(error)
             else:
                 log.warning("wake_postponed", workflow_id=row.workflow_id, attempts=row.attempts, exc_info=True)
             return Postponed(f"{type(error).__name__}: {error}", server_away=away)
-        self._note_back("Temporal")
+        self._temporal_away.ended()
         return None
-
-    def _note_away(self, server: str, error: Exception) -> None:
-        """Say once that a server does not answer: it is expected to, now and then, and to come back."""
-        if server not in self._away:
-            self._away.add(server)
-            log.warning("server_away", server=server, error=str(error))
-
-    def _note_back(self, server: str) -> None:
-        if server in self._away:
-            self._away.remove(server)
-            log.info("server_back", server=server)
 
     async def _wake(self, row: OutboxRow) -> None:
         try:
@@ -210,6 +203,11 @@ class Dispatcher:
             priority=Priority(priority_key=row.priority, fairness_key=str(row.organization_id)),
             rpc_timeout=RPC_TIMEOUT,
         )
+
+
+def _is_away(error: Exception) -> bool:
+    """Tell whether Temporal does not answer; a lazy client that can't connect raises RuntimeError."""
+    return isinstance(error, RuntimeError) or (isinstance(error, RPCError) and error.status in AWAY)
 
 
 def _attributes(values: dict[str, str]) -> TypedSearchAttributes:

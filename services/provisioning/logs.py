@@ -10,6 +10,7 @@ from uuid import UUID
 import structlog
 
 from domain.errors import Unavailable
+from domain.outages import Outage
 from domain.provisioning.logs import LogPiece, LogPosition, pieces_after
 from domain.provisioning.run_states import FINAL, RunState
 from domain.scope import Scope
@@ -89,20 +90,18 @@ class RunLogs:
 
     async def _look(self) -> None:
         """Look for all followers until there are none."""
-        is_away = False
+        outage = Outage(log, "PostgreSQL")
         while self._followers:
             # Who has not taken what there was is not asked for again: a slow reader fills no memory.
             ready = [follower for follower in self._followers if follower.news.empty()]
             try:
                 await self._serve(ready)
-            except Unavailable:
-                if not is_away:  # once: it looks again at once, and whoever follows waits with us
-                    log.warning("logs_unavailable")
-                is_away = True
+            except Unavailable as error:
+                outage.began(error)  # it looks again at once, and whoever follows waits with us
             except Exception:
                 log.exception("following_failed")  # one that ends here would leave all of them waiting for ever
             else:
-                is_away = False
+                outage.ended()
             await asyncio.sleep(EVERY)
 
     async def _serve(self, followers: Sequence[_Follower]) -> None:

@@ -1,0 +1,30 @@
+"""What is said of a server that is away."""
+
+import structlog
+
+from domain.outages import Outage
+
+log = structlog.get_logger(__name__)
+
+
+class TestOutage:
+    def test_is_a_line_when_it_begins_and_a_line_when_it_ends(self) -> None:
+        outage = Outage(log, "PostgreSQL")
+        with structlog.testing.capture_logs() as lines:
+            outage.ended()
+            for _ in range(3):
+                outage.began(OSError("connection refused\nis the server running?"))
+            outage.ended()
+            outage.ended()
+        assert [line["event"] for line in lines] == ["server_away", "server_back"]
+        assert (lines[0]["server"], lines[0]["reason"]) == ("PostgreSQL", "connection refused")
+        assert lines[1]["seconds"] >= 0
+
+    def test_is_told_again_when_it_comes_again(self) -> None:
+        outage = Outage(log, "Temporal")
+        with structlog.testing.capture_logs() as lines:
+            outage.began(TimeoutError())
+            outage.ended()
+            outage.began(TimeoutError())
+        assert [line["event"] for line in lines] == ["server_away", "server_back", "server_away"]
+        assert lines[0]["reason"] == "TimeoutError"
