@@ -1,8 +1,13 @@
 """The wake of a run's workflow."""
 
+from typing import Final
+
 from domain.long_work import CONTROL_QUEUE, Priority, Wake
 from domain.provisioning.messages import RunReference
 from storage.provisioning.tables import RunRow
+
+LONGEST_SUMMARY: Final = 398
+"""Servers may refuse more than 400 bytes, quotes included (limit.userMetadataSummarySize); versions can be long."""
 
 
 def wake_of(run: RunRow, priority: Priority = Priority.PLAN) -> Wake:
@@ -14,7 +19,9 @@ def wake_of(run: RunRow, priority: Priority = Priority.PLAN) -> Wake:
         input=RunReference(organization_id=run.organization_id, run_id=run.id),
         area="provisioning",
         resource_id=str(run.id),
-        summary=f"{run.operation} in {run.environment}",
+        summary=f"{run.operation} of {run.module_source} {run.module_version} in {run.environment}"[
+            :LONGEST_SUMMARY
+        ],
         priority=priority,
         attributes={"RunState": run.state, "Environment": run.environment},
     )

@@ -12,7 +12,7 @@ from domain.provisioning.run_states import RunState
 from integrations.embedded.ports import free_port
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
-from services.provisioning.wakes import wake_of
+from services.provisioning.wakes import LONGEST_SUMMARY, wake_of
 from storage import outbox
 from storage.database import Database
 from storage.provisioning import runs
@@ -70,10 +70,23 @@ class TestSweep:
             "ResourceId": str(run.id),
             "RunState": "accepted",
         }
-        assert await found.static_summary() == "apply in staging"
+        module = driver.module
+        assert await found.static_summary() == f"apply of {module.source} {module.version} in staging"
         assert found.raw_description.workflow_execution_info.priority.fairness_key == str(
             driver.scope.organization_id
         )
+
+    async def test_starts_one_whose_module_has_the_longest_address_and_version(
+        self, dispatcher: Dispatcher, driver: Driver, database: Database, temporal_client: Client
+    ) -> None:
+        run = await driver.submit()
+        async with database.transaction(driver.scope) as session:
+            row = await runs.get(session, driver.scope.organization_id, run.id)
+            row.module_source, row.module_version = "s" * 200, "v" * 255
+            await outbox.enqueue(session, driver.scope, wake_of(row))
+        await dispatcher.sweep()
+        found = await workflow(temporal_client, f"run:{run.id}")
+        assert len(await found.static_summary() or "") == LONGEST_SUMMARY
 
     async def test_a_bad_row_delays_no_other_and_keeps_its_error(
         self, dispatcher: Dispatcher, driver: Driver, database: Database
