@@ -7,7 +7,7 @@ from domain.provisioning.messages import RunReference
 from storage.provisioning.tables import RunRow
 
 LONGEST_SUMMARY: Final = 398
-"""Servers may refuse more than 400 bytes, quotes included (limit.userMetadataSummarySize); versions can be long."""
+"""Servers may refuse more than 400 bytes, quotes included (limit.userMetadataSummarySize). Versions are long."""
 
 
 def wake_of(run: RunRow, priority: Priority = Priority.PLAN) -> Wake:
