@@ -19,12 +19,12 @@ async def admit_next(session: Session, scope: Scope, capacity: dict[str, int | N
         capacity: what lock_permits gave.
     """
     at_work = await queue.working(session, scope.organization_id)
-    full = {environment for environment in capacity if not _has_room(capacity, at_work, environment)}
+    full = {environment for environment in capacity if not has_room(capacity, at_work, environment)}
     if queue.WHOLE_ORGANIZATION in full:
         return []
     chosen: list[RunRow] = []
     for run in await queue.next_in_line(session, scope.organization_id, full=full):
-        if _has_room(capacity, at_work, run.environment):
+        if has_room(capacity, at_work, run.environment):
             at_work[run.environment] = at_work.get(run.environment, 0) + 1
             chosen.append(run)
     admitted = []
@@ -43,7 +43,8 @@ async def admit_next(session: Session, scope: Scope, capacity: dict[str, int | N
     return admitted
 
 
-def _has_room(capacity: dict[str, int | None], at_work: dict[str, int], environment: str) -> bool:
+def has_room(capacity: dict[str, int | None], at_work: dict[str, int], environment: str) -> bool:
+    """Tell whether one more run of an environment may work, by the permits and who works already."""
     whole = capacity.get(queue.WHOLE_ORGANIZATION)
     own = capacity.get(environment)
     return (whole is None or sum(at_work.values()) < whole) and (own is None or at_work.get(environment, 0) < own)

@@ -14,6 +14,11 @@ async def take(session: AsyncSession, lock: DeploymentLockRow) -> bool:
     return await insert_unless_there(session, lock)
 
 
+async def find(session: AsyncSession, organization_id: UUID, deployment_id: UUID) -> DeploymentLockRow | None:
+    """Read the lock of a deployment; None if it is free."""
+    return await session.get(DeploymentLockRow, (organization_id, deployment_id))
+
+
 async def is_held_by_run(session: AsyncSession, organization_id: UUID, deployment_id: UUID, run_id: UUID) -> bool:
     """Tell whether a run holds the deployment."""
     query = select(DeploymentLockRow.deployment_id).where(

@@ -39,6 +39,12 @@ async def lock_permits(session: AsyncSession, organization_id: UUID) -> dict[str
     return {row.environment: row.capacity for row in rows}
 
 
+async def permits(session: AsyncSession, organization_id: UUID) -> dict[str, int | None]:
+    """Read an organization's permits as lock_permits gives them, and lock nothing."""
+    query = select(PermitRow).where(PermitRow.organization_id == organization_id)
+    return {row.environment: row.capacity for row in await session.scalars(query)}
+
+
 async def working(session: AsyncSession, organization_id: UUID) -> dict[str, int]:
     """Count the admitted runs that take up a permit, by environment."""
     query = (
@@ -150,6 +156,19 @@ async def position(session: AsyncSession, run: RunRow) -> int | None:
         RunRow.operation != StepOperation.PLAN,
     )
     return (await session.execute(before)).scalar_one()
+
+
+async def first_in_line(session: AsyncSession, run: RunRow) -> RunRow | None:
+    """Read the run that waits for the same deployment and goes first; None if that is this one."""
+    query = select(RunRow).where(
+        RunRow.organization_id == run.organization_id,
+        RunRow.deployment_id == run.deployment_id,
+        RunRow.id < run.id,
+        RunRow.admitted_at.is_(None),
+        RunRow.finished_at.is_(None),
+        RunRow.operation != StepOperation.PLAN,
+    )
+    return await session.scalar(query.order_by(RunRow.id).limit(1))
 
 
 async def organizations_with_work(session: AsyncSession) -> list[UUID]:

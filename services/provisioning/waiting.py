@@ -1,0 +1,60 @@
+"""What a run waits for: looked up when somebody asks, and stored nowhere."""
+
+from collections.abc import Sequence
+
+from domain.long_work import CONTROL_QUEUE
+from domain.operations import ALIVE, queue_of
+from domain.provisioning import waiting
+from domain.provisioning.run_states import FINAL, RunState
+from domain.provisioning.steps import StepOperation
+from domain.provisioning.waiting import Waiting
+from services.provisioning.admission import has_room
+from storage.database import Session, now
+from storage.deployments import deployments, locks
+from storage.provisioning import queue, runs, workers
+from storage.provisioning.tables import RunRow, RunStepRow
+
+
+async def waiting_of(session: Session, run: RunRow, steps: Sequence[RunStepRow]) -> Waiting | None:
+    """Tell what a run waits for; None if it has ended, or is being worked on, or will be at once.
+
+    Args:
+        session: of the run's organization.
+        run: the run.
+        steps: all of its steps.
+    """
+    if run.state in FINAL:
+        return None
+    if run.cancel_requested_at is None:
+        if run.admitted_at is None:
+            found = await _before_admission(session, run)
+            if found is not None:
+                return found
+        elif run.state == RunState.AWAITING_APPROVAL and run.decision is None and run.plan_voided_at is None:
+            return waiting.APPROVAL
+    moment = await now(session)
+    if any(step.finished_at is None and step.lease_expires_at > moment for step in steps):
+        return None
+    at_work = {name for row in await workers.seen_within(session, ALIVE) for name in row.queues}
+    # The control queue gives every step out, and takes its outcome.
+    needed = (CONTROL_QUEUE, queue_of(RunState(run.state)))
+    return next((waiting.for_worker(name) for name in needed if name not in at_work), None)
+
+
+async def _before_admission(session: Session, run: RunRow) -> Waiting | None:
+    if run.operation != StepOperation.PLAN:  # which takes no lock, and waits for none
+        lock = await locks.find(session, run.organization_id, run.deployment_id)
+        if lock is not None and lock.run_id is None:
+            return waiting.LOCK
+        if lock is not None and lock.run_id is not None:
+            holder = await runs.get(session, run.organization_id, lock.run_id)
+            return waiting.for_run(holder.id, RunState(holder.state), holds=True)
+        deployment = await deployments.get(session, run.organization_id, run.deployment_id)
+        if deployment.blocked_by_run_id is not None:
+            return waiting.for_acknowledgement(deployment.blocked_by_run_id)
+        first = await queue.first_in_line(session, run)
+        if first is not None:
+            return waiting.for_run(first.id, RunState(first.state), holds=False)
+    capacity = await queue.permits(session, run.organization_id)
+    at_work = await queue.working(session, run.organization_id)
+    return None if has_room(capacity, at_work, run.environment) else waiting.PERMIT
