@@ -13,15 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from api.app import create_app
 from config.exit import end_process
 from config.secrets import Secrets
-from domain.ids import new_id
-from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
-from services.tenants.organizations import CreateOrganization
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
 from storage.roles import ensure_roles
+from tests.factories import organizations
 from tests.factories.organizations import Caller
 from workers.composition import compose
 
@@ -120,15 +118,7 @@ async def client(services: Services) -> AsyncIterator[httpx2.AsyncClient]:
 @pytest.fixture(scope="session")
 async def make_caller(services: Services) -> Callable[[], Awaitable[Caller]]:
     """Give a function that makes an organization and its administrator, each time another one."""
-
-    async def make() -> Caller:
-        slug = f"org-{new_id().hex}"
-        request = CreateOrganization(slug, "An organization", f"admin@{slug}.example")
-        organization, key = await services.organizations.create(Scope(new_id(), PLATFORM), request)
-        principal = await services.authentication.authenticate(key)
-        return Caller(organization, principal, key)
-
-    return make
+    return lambda: organizations.make_caller(services)
 
 
 @pytest.fixture(scope="session")

@@ -73,7 +73,9 @@ async def everything_of(owner: AsyncEngine, caller: Caller) -> dict[str, tuple[i
 
 PARTS = (identity.add_things, tenants.add_things, registry.add_things, provisioning.add_things)
 READING = [
-    route for route in GUARDED if facts_of(route).permission not in PLATFORM_ONLY and "GET" in route.methods
+    route
+    for route in GUARDED
+    if facts_of(route).permission not in PLATFORM_ONLY and "GET" in (route.methods or ())
 ]
 
 

@@ -4,6 +4,7 @@ import asyncio
 import os
 import platform
 import re
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -13,11 +14,8 @@ import pytest
 
 from domain.ids import new_id
 from domain.registry.names import Platform
-from domain.scope import PLATFORM, Scope
 from integrations.terraformrc import RegistryHost, render_terraformrc
 from integrations.tools import find_tool
-from services.all import Services
-from services.tenants.organizations import CreateOrganization
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     MODULES,
@@ -62,12 +60,9 @@ class Published:
 
 
 @pytest.fixture(scope="module")
-async def published(client: httpx2.AsyncClient, services: Services) -> Published:
+async def published(client: httpx2.AsyncClient, make_caller: Callable[[], Awaitable[Caller]]) -> Published:
     """Publish two modules and the provider for this machine and another."""
-    slug = f"org-{new_id().hex}"
-    request = CreateOrganization(slug, "An organization", f"admin@{slug}.example")
-    organization, key = await services.organizations.create(Scope(new_id(), PLATFORM), request)
-    caller = Caller(organization, await services.authentication.authenticate(key), key)
+    caller = await make_caller()
     namespace, signer = await claim_namespace(client, caller), Signer()
     await add_key(client, caller, namespace, signer)
     binary = find_tool("terraform-provider-time").read_bytes()

@@ -3,11 +3,11 @@
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 
-from domain.ids import new_id
 from domain.registry.names import ModuleAddress
 from services.all import Services
 from services.registry.modules import PublishModule
 from tests.factories.organizations import Caller
+from tests.factories.registry import new_namespace
 from tests.fixtures.archives import a_tar_gz
 
 
@@ -27,7 +27,7 @@ async def publish_module(
     services: Services, caller: Caller, files: Mapping[str, str], *, version: str = "1.0.0"
 ) -> Published:
     """Publish a module in a namespace of its own."""
-    namespace = f"n{new_id().hex}"
+    namespace = new_namespace()
     await services.namespaces.claim(caller.scope, namespace)
     address = ModuleAddress(namespace, "thing", "local")
     await services.modules.publish(caller.scope, PublishModule(address, version), _once(a_tar_gz(files)))

@@ -3,8 +3,11 @@
 from dataclasses import dataclass
 
 from domain.identity.principal import Principal
-from domain.scope import Scope
+from domain.ids import new_id
+from domain.scope import PLATFORM, Scope
 from domain.tenants.organizations import Organization
+from services.all import Services
+from services.tenants.organizations import CreateOrganization
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,3 +27,11 @@ class Caller:
     def scope(self) -> Scope:
         """What a transaction of theirs opens for."""
         return self.principal.scope()
+
+
+async def make_caller(services: Services) -> Caller:
+    """Make an organization and its administrator, each time another one."""
+    slug = f"org-{new_id().hex}"
+    request = CreateOrganization(slug, "An organization", f"admin@{slug}.example")
+    organization, key = await services.organizations.create(Scope(new_id(), PLATFORM), request)
+    return Caller(organization, await services.authentication.authenticate(key), key)

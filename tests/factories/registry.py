@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import httpx2
 
@@ -60,6 +61,13 @@ class Release:
         lines = (f"{hashlib.sha256(named[name]).hexdigest()}  {name}\n" for name in sorted(named))
         return "".join(lines).encode()
 
+    def write(self, directory: Path) -> Path:
+        """Write the `dist` folder that goreleaser leaves; give the folder."""
+        directory.mkdir(parents=True)
+        for name, content in self.files():
+            (directory / name).write_bytes(content)
+        return directory
+
     def files(self, *, checksums: bytes | None = None, signature: bytes | None = None) -> list[tuple[str, bytes]]:
         """Give the files in the order they are sent."""
         sums = self.checksums if checksums is None else checksums
@@ -74,9 +82,14 @@ class Release:
         ]
 
 
+def new_namespace() -> str:
+    """Give a namespace that nobody has claimed and that reads like no other."""
+    return f"ns-{new_id().hex.translate(str.maketrans('015', 'xyz'))}"
+
+
 async def claim_namespace(client: httpx2.AsyncClient, caller: Caller) -> str:
     """Claim a namespace of the test's own."""
-    name = f"ns{new_id().hex}"
+    name = new_namespace()
     answer = await client.post(NAMESPACES, json={"name": name}, headers=caller.headers)
     assert answer.status_code == 201, answer.text
     return name

@@ -20,7 +20,6 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import Worker
 
 from config.secrets import Secrets
-from domain.ids import new_id
 from domain.long_work import TERRAFORM_QUEUE
 from domain.provisioning.messages import RunReference, StepOrder, StepReport
 from domain.provisioning.run_states import FINAL, RunState
@@ -30,13 +29,12 @@ from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL
 from integrations.embedded.temporal import TemporalServer
 from services.all import Services
-from services.tenants.organizations import CreateOrganization
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
 from storage.roles import ensure_roles
 from tests.factories.modules import publish_module
-from tests.factories.organizations import Caller
+from tests.factories.organizations import make_caller
 from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
 from workers.composition import compose
 from workers.control import areas_of, build_control_worker
@@ -211,9 +209,7 @@ def _without_places(said: object) -> object:
 
 
 async def _driver(services: Services) -> Driver:
-    request = CreateOrganization("recorded", "Recorded", "admin@recorded.example")
-    organization, key = await services.organizations.create(Scope(new_id(), PLATFORM), request)
-    caller = Caller(organization, await services.authentication.authenticate(key), key)
+    caller = await make_caller(services)
     files = {"main.tf": 'output "greeting" {\n  value = "hello"\n}\n'}
     return Driver(services, caller.scope, await publish_module(services, caller, files))
 

@@ -1,8 +1,8 @@
 """Kept answers: fast, never another organization's, never older than what the asker wrote."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 from uuid import UUID
@@ -11,7 +11,6 @@ import httpx2
 import pytest
 from asgi_lifespan import LifespanManager
 from fastapi import FastAPI
-from sqlalchemy import event
 from starlette.types import Receive, Scope, Send
 
 import api.protocols.cache
@@ -41,24 +40,9 @@ from tests.factories.registry import (
     publish,
 )
 from tests.fixtures.https import serve
+from tests.fixtures.queries import counted_queries
 from tests.fixtures.signing import Signer
 from workers.composition import compose
-
-
-@contextmanager
-def counted(database: Database) -> Iterator[list[str]]:
-    """Collect the statements that the application's role runs."""
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    engine = database._app.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.servers
@@ -82,7 +66,7 @@ class TestByteCacheLayer:
             head = await client.head(first.json()["location"])
             assert (head.status_code, head.content) == (200, b"")
             assert head.headers["content-length"] == str(len(whole.content))
-        with counted(database) as statements:
+        with counted_queries(database) as statements:
             for where in (path, download, first.json()["location"]):
                 answer = await client.get(where, headers=caller.headers)
                 assert answer.status_code == 200

@@ -1,17 +1,15 @@
 """Runs, deployments and tiers over HTTP, as far as no worker is needed."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import httpx2
 import pytest
-from sqlalchemy import event
 
 from services.all import Services
 from storage.database import Database
 from tests.factories.modules import Published, publish_module
 from tests.factories.organizations import Caller
+from tests.fixtures.queries import counted_queries
 
 pytestmark = pytest.mark.servers
 PATH = "/api/v1/runs"
@@ -20,22 +18,6 @@ PATH = "/api/v1/runs"
 @pytest.fixture
 async def module(services: Services, caller: Caller) -> Published:
     return await publish_module(services, caller, {"main.tf": ""})
-
-
-@contextmanager
-def counted_queries(database: Database) -> Iterator[list[str]]:
-    """Give the statements that the application sends meanwhile."""
-    statements: list[str] = []
-
-    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        statements.append(statement)
-
-    engine = database._app.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield statements
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 class TestSubmit:

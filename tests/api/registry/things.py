@@ -1,6 +1,5 @@
 """What there is of the registry in the world of tests.api.world."""
 
-from domain.ids import new_id
 from tests.api.world import Body, World
 from tests.factories.registry import (
     LINUX,
@@ -11,6 +10,7 @@ from tests.factories.registry import (
     a_provider,
     add_key,
     claim_namespace,
+    new_namespace,
     publish,
 )
 from tests.fixtures.archives import a_provider_zip
@@ -40,7 +40,7 @@ async def add_things(world: World) -> None:
         "arch": LINUX.arch,
     }
     world.bodies |= {
-        "claim_namespace": Body(lambda: {"name": f"ns{new_id().hex}"}),
+        "claim_namespace": Body(lambda: {"name": new_namespace()}),
         "add_gpg_key": Body(lambda: {"ascii_armor": Signer().public}),
         "publish_module": Body(module, names_a_thing=True),
         "publish_provider": Body(provider, names_a_thing=True),

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.client.commands import Commands
-from tests.fixtures.names import new_namespace
+from tests.factories.registry import new_namespace
 from tests.fixtures.signing import Signer
 
 pytestmark = pytest.mark.servers

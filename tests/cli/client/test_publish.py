@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
+from domain.registry.names import Platform
 from tests.cli.client.commands import Commands
 from tests.factories.organizations import Caller
-from tests.fixtures.names import new_namespace
-from tests.fixtures.releases import write_dist
+from tests.factories.registry import LINUX, Release, new_namespace
+from tests.fixtures.archives import a_provider_zip
 from tests.fixtures.signing import Signer
 
 pytestmark = pytest.mark.servers
@@ -177,32 +178,34 @@ class TestPublishProvider:
     async def test_publishes_a_dist_folder(
         self, administrator: Commands, namespace: str, signer: Signer, tmp_path: Path
     ) -> None:
-        dist = write_dist(tmp_path / "dist", signer, platforms=("linux_amd64", "darwin_arm64"))
+        dist = Release(
+            signer, packages={LINUX: a_provider_zip(), Platform("darwin", "arm64"): a_provider_zip()}
+        ).write(tmp_path / "dist")
         done = await administrator("publish", "provider", dist, "--namespace", namespace, "--json")
         made = json.loads(done.out)
-        assert (made["type"], made["version"]) == ("time", "1.2.3")
+        assert (made["type"], made["version"]) == ("time", "0.1.0")
         assert [platform["os"] for platform in made["platforms"]] == ["darwin", "linux"]
 
     async def test_says_so_when_the_same_release_was_published_before(
         self, administrator: Commands, namespace: str, signer: Signer, tmp_path: Path
     ) -> None:
-        dist = write_dist(tmp_path / "dist", signer)
+        dist = Release(signer).write(tmp_path / "dist")
         await administrator("publish", "provider", dist, "--namespace", namespace)
         done = await administrator("publish", "provider", dist, "--namespace", namespace)
         assert (done.code, done.out) == (
             0,
-            f"{namespace}/time 1.2.3 was published before with the same bytes\n",
+            f"{namespace}/time 0.1.0 was published before with the same bytes\n",
         )
 
     @pytest.mark.usefixtures("signer")
     async def test_is_refused_when_a_stranger_signed(
         self, administrator: Commands, namespace: str, tmp_path: Path
     ) -> None:
-        dist = write_dist(tmp_path / "dist", Signer("Mallory <m@example.com>"))
+        dist = Release(Signer("Mallory <m@example.com>")).write(tmp_path / "dist")
         done = await administrator("publish", "provider", dist, "--namespace", namespace)
         assert done.code == 1
         sending, refusal = done.err.splitlines()
-        assert sending.startswith(f"sending {namespace}/time 1.2.3, ")
+        assert sending.startswith(f"sending {namespace}/time 0.1.0, ")
         assert "sign" in refusal
 
     async def test_says_what_is_missing_before_anything_is_sent(
