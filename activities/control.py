@@ -1,29 +1,50 @@
 """Side effects of the tick."""
 
+from collections.abc import Mapping
+
+import structlog
 from temporalio import activity
 
 from activities.errors import maps_errors
-from domain.provisioning.messages import TickReport
-from services.operations import Operations
-from services.provisioning.moves import RunMoves
+from domain.errors import ErrorKind, PlatformError
+from domain.long_work import AreaName, AreaNames, TickReport
+from services.areas import Area
+from services.upkeep import Upkeep
+
+log = structlog.get_logger(__name__)
+
+
+class AreaUnknown(PlatformError):
+    """This worker does not know the area; during an upgrade, another one does."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "control.area_unknown"
 
 
 class TickActivities:
     """What the tick does; one instance per worker process."""
 
-    def __init__(self, moves: RunMoves, operations: Operations) -> None:
-        """Take the use cases."""
-        self._moves = moves
-        self._operations = operations
+    def __init__(self, areas: Mapping[str, Area], upkeep: Upkeep) -> None:
+        """Take what is to be looked after, and where that is noted."""
+        self._areas = areas
+        self._upkeep = upkeep
 
-    @activity.defn(name="control.wake_overdue_runs")
+    @activity.defn(name="control.list_areas")
     @maps_errors
-    async def wake_overdue_runs(self) -> TickReport:
-        """See RunMoves.wake_overdue, which is harmless again."""
-        return await self._moves.wake_overdue()
+    async def list_areas(self) -> AreaNames:
+        """Say what there is to look after, and let operators see from now on when that was done last."""
+        await self._upkeep.expect_ticks(sorted(self._areas))
+        return AreaNames(areas=tuple(sorted(self._areas)))
 
-    @activity.defn(name="control.make_audit_partitions")
+    @activity.defn(name="control.look_after")
     @maps_errors
-    async def make_audit_partitions(self) -> int:
-        """See Operations.make_audit_partitions, which is harmless again."""
-        return await self._operations.make_audit_partitions()
+    async def look_after(self, name: AreaName) -> TickReport:
+        """Look after an area, which is harmless again, and note that it was."""
+        area = self._areas.get(name.area)
+        if area is None:
+            raise AreaUnknown("another worker knows this area", area=name.area)
+        report = await area.look_after()
+        await self._upkeep.note_tick(name.area, report)
+        if report.done or report.failed or report.left:
+            log.info("looked_after", area=name.area, failed=report.failed, left=report.left, **report.done)
+        return report

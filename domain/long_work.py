@@ -1,13 +1,16 @@
 """How a use case asks for work that outlives its request."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import IntEnum
 from typing import Final
 
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 
 CONTROL_QUEUE: Final = "control"
 TERRAFORM_QUEUE: Final = "terraform"
+TICK_EVERY: Final = timedelta(seconds=30)
+"""How often every area is looked after."""
 
 
 class Priority(IntEnum):
@@ -40,3 +43,35 @@ class Wake:
     summary: str
     priority: Priority = Priority.PLAN
     attributes: dict[str, str] = field(default_factory=dict)
+
+
+class AreaName(BaseModel, frozen=True):
+    """Which area is to be looked after."""
+
+    area: str
+
+
+class AreaNames(BaseModel, frozen=True):
+    """The areas that there are."""
+
+    areas: tuple[str, ...]
+
+
+class TickReport(BaseModel, frozen=True):
+    """What looking after an area came to. It goes into a history, so it holds counts and no name of anybody."""
+
+    done: dict[str, int] = Field(default_factory=dict)
+    """How much of what, in the area's words."""
+    failed: int = 0
+    """Organizations in which it did not succeed; the worker's log says which, and why."""
+    left: int = 0
+    """Organizations that it did not get to; the next tick goes on with them."""
+
+
+@dataclass(frozen=True, slots=True)
+class LastTick:
+    """When an area was looked after last: how long ago, and in how many organizations it did not succeed."""
+
+    area: str
+    age: timedelta
+    failed: int

@@ -1,18 +1,20 @@
 """How the installation is, as a whole: what is looked at, and what is said about it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
 
-from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
+from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE, TICK_EVERY, LastTick
 from domain.provisioning.run_states import RunState
 
 ALIVE: Final = timedelta(seconds=30)
 """A worker is alive that gave a sign in this time."""
 STUCK: Final = timedelta(minutes=1)
 """A wake that is older was not delivered when it was due."""
+LATE: Final = 3 * TICK_EVERY
+"""An area that was not looked after for longer has been missed by the tick."""
 NEEDED: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE)
 """Queues without which nothing that was accepted goes on."""
 
@@ -48,12 +50,25 @@ class Health:
     workers: int = 0
     queued: int = 0
     outbox_age: timedelta | None = None
+    ticks: Sequence[LastTick] = ()
     queues: tuple[QueueHealth, ...] = ()
 
     @property
     def delivering(self) -> bool | None:
         """Whether what was accepted reaches Temporal; None where nobody knows."""
         return None if self.outbox_age is None else self.outbox_age < STUCK
+
+    @property
+    def ticking(self) -> bool | None:
+        """Whether every area is looked after; None where nobody knows."""
+        if not self.database:
+            return None
+        return bool(self.ticks) and not self.missed
+
+    @property
+    def missed(self) -> tuple[str, ...]:
+        """The areas that were not looked after for LATE."""
+        return tuple(tick.area for tick in self.ticks if tick.age > LATE)
 
     @property
     def unmanned(self) -> tuple[str, ...]:
@@ -92,6 +107,11 @@ class Health:
                 "what was accepted does not reach Temporal: "
                 "look whether Temporal answers, and at the log of a worker of the queue control"
             )
+        if self.ticking is False:
+            yield (
+                f"the tick does not look after {', '.join(self.missed) or 'anything yet'}: what is overdue waits; "
+                "look at the log of a worker of the queue control, and at control.tick in the Temporal Web UI"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +124,7 @@ class Measures:
     outbox_age: timedelta
     workers: int
     queues: tuple[QueueHealth, ...]
+    ticks: Sequence[LastTick]
 
 
 def queue_of(state: RunState) -> str:

@@ -9,6 +9,7 @@ from services.deployments.states import States
 from services.identity.api_keys import ApiKeys
 from services.identity.authentication import Authentication
 from services.operations import Operations
+from services.provisioning.area import ProvisioningArea
 from services.provisioning.logs import RunLogs
 from services.provisioning.materials import Materials
 from services.provisioning.moves import RunMoves
@@ -27,6 +28,7 @@ from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
 from services.secrets import Envelope
 from services.tenants.organizations import Organizations
+from services.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +52,7 @@ class Services:
     states: States
     runs: Runs
     moves: RunMoves
+    area: ProvisioningArea
     steps: Steps
     outcomes: Outcomes
     step_states: StepStates
@@ -59,3 +62,4 @@ class Services:
     run_logs: RunLogs
     workers: Workers
     operations: Operations
+    upkeep: Upkeep

@@ -1,7 +1,19 @@
 """What each area with long work does for the platform, so that no row depends on its workflow."""
 
-from typing import Protocol
+import time
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Final, Protocol
 from uuid import UUID
+
+import structlog
+
+from domain.errors import PlatformError
+from domain.long_work import TickReport
+
+LONGEST: Final = 12.0
+"""Seconds after which no further organization is begun: the tick does not wait for one area for ever."""
+log = structlog.get_logger(__name__)
 
 
 class Area(Protocol):
@@ -10,3 +22,44 @@ class Area(Protocol):
     async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
         """Tell whether there still is something to do for a row that a wake names."""
         ...
+
+    async def look_after(self) -> TickReport:
+        """Do what was missed when it was due; the tick asks for it every TICK_EVERY, and again is harmless.
+
+        What is wrong with one organization must not keep the others waiting: see `each_organization`.
+
+        Raises:
+            Unavailable: nothing could be done; it is asked for again soon.
+        """
+        ...
+
+
+async def each_organization(
+    area: str, organizations: Sequence[UUID], look_after: Callable[[UUID], Awaitable[Counter[str]]]
+) -> TickReport:
+    """Look after organizations one by one; what fails in one is logged and counted, and the others go on.
+
+    Args:
+        area: whose name stands in the log.
+        organizations: give them in another order each time, so that whoever is left was not left last time.
+        look_after: does it for one, in transactions of its own, and counts what it did.
+    """
+    began = time.monotonic()
+    done: Counter[str] = Counter()
+    failed = left = 0
+    for organization_id in organizations:
+        if time.monotonic() - began > LONGEST:
+            left += 1
+            continue
+        try:
+            done += await look_after(organization_id)
+        except Exception as error:
+            failed += 1
+            log.warning(
+                "organization_not_looked_after",
+                area=area,
+                organization_id=str(organization_id),
+                error=error.code if isinstance(error, PlatformError) else type(error).__name__,
+                exc_info=not isinstance(error, PlatformError),
+            )
+    return TickReport(done=dict(done), failed=failed, left=left)

@@ -1,4 +1,4 @@
-"""Use cases of who operates the installation: is it well, how much is there to do, and its own upkeep."""
+"""Use cases of who operates the installation: is it well, and how much is there to do."""
 
 import asyncio
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from domain.errors import Unavailable
 from domain.long_work import TERRAFORM_QUEUE
 from domain.operations import ALIVE, NEEDED, Health, Measures, QueueHealth, queue_of
 from services.registry.limits import RegistryLimits
-from storage import operations
+from storage import operations, ticks
 from storage.database import Database, Session
 from storage.migrations.upgrade import head
 from storage.provisioning import runs, workers
@@ -40,6 +40,7 @@ class Operations:
                     workers=len(alive),
                     queued=await operations.waiting_runs(session),
                     outbox_age=age,
+                    ticks=await ticks.every(session),
                     queues=await _queues(session, alive),
                 )
         except (Unavailable, TimeoutError):
@@ -61,12 +62,8 @@ class Operations:
                 outbox_age=age,
                 workers=len(alive),
                 queues=await _queues(session, alive),
+                ticks=await ticks.every(session),
             )
-
-    async def make_audit_partitions(self) -> int:
-        """Keep two months of partitions ahead; return how many were made."""
-        async with self._database.platform("audit partitions") as session:
-            return await operations.make_audit_partitions(session)
 
 
 async def _queues(session: Session, alive: Sequence[WorkerRow]) -> tuple[QueueHealth, ...]:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -66,6 +66,14 @@ async def claim(session: AsyncSession, scope: Scope, claim: Claim | None, resour
     return row.resource_id
 
 
-async def forget_old(session: AsyncSession) -> None:
-    """Forget keys of all organizations that are older than KEPT; needs the platform's role."""
-    await session.execute(delete(IdempotencyKeyRow).where(IdempotencyKeyRow.created_at < func.now() - KEPT))
+async def forget_old(session: AsyncSession, *, limit: int) -> int:
+    """Forget keys of all organizations that are older than KEPT, the oldest first; needs the platform's role.
+
+    Returns:
+        How many.
+    """
+    key = (IdempotencyKeyRow.organization_id, IdempotencyKeyRow.operation, IdempotencyKeyRow.key)
+    old = select(*key).where(IdempotencyKeyRow.created_at < func.now() - KEPT)
+    oldest = old.order_by(IdempotencyKeyRow.created_at).limit(limit)
+    gone = delete(IdempotencyKeyRow).where(tuple_(*key).in_(oldest)).returning(IdempotencyKeyRow.created_at)
+    return len((await session.execute(gone)).all())

@@ -21,6 +21,7 @@ from services.identity.api_keys import ApiKeys
 from services.identity.authentication import Authentication
 from services.identity.hashing import KeyHasher
 from services.operations import Operations
+from services.provisioning.area import ProvisioningArea
 from services.provisioning.logs import RunLogs
 from services.provisioning.materials import Materials
 from services.provisioning.modules import ModuleVersions
@@ -43,6 +44,7 @@ from services.registry.releases import Releases
 from services.sealed_blobs import SealedBlobs
 from services.secrets import Envelope
 from services.tenants.organizations import Organizations
+from services.upkeep import Upkeep
 from storage.blobs.local import LocalBlobStore
 from storage.blobs.store import BlobStore
 from storage.database import Database
@@ -117,6 +119,7 @@ def compose(
         states=states,
         runs=Runs(database, modules, envelope),
         moves=RunMoves(database),
+        area=ProvisioningArea(database),
         steps=Steps(database, lease=lease),
         outcomes=Outcomes(database, envelope, sealed),
         step_states=StepStates(database, states),
@@ -126,6 +129,7 @@ def compose(
         run_logs=RunLogs(database),
         workers=Workers(database),
         operations=Operations(database, hostname, limits),
+        upkeep=Upkeep(database),
     )
 
 

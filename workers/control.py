@@ -18,18 +18,18 @@ WORKFLOWS = [ProvisionRun, Tick]
 
 def areas_of(services: Services) -> dict[str, Area]:
     """List the areas that have long work, by the name that their wakes carry."""
-    return {"provisioning": services.moves}
+    return {"provisioning": services.area, "upkeep": services.upkeep}
 
 
 def build_control_worker(client: Client, services: Services) -> Worker:
     """Make the worker; the caller runs it and shuts it down."""
     runs = RunActivities(services.moves)
-    tick = TickActivities(services.moves, services.operations)
+    tick = TickActivities(areas_of(services), services.upkeep)
     return Worker(
         client,
         task_queue=CONTROL_QUEUE,
         workflows=WORKFLOWS,
-        activities=[runs.advance, tick.wake_overdue_runs, tick.make_audit_partitions],
+        activities=[runs.advance, tick.list_areas, tick.look_after],
         # A worker that was killed is noticed by this: its workflows wait for it so long before another gets them.
         sticky_queue_schedule_to_start_timeout=timedelta(seconds=3),
         graceful_shutdown_timeout=timedelta(seconds=10),

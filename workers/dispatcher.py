@@ -28,7 +28,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
 from domain.errors import Unavailable
-from domain.long_work import CONTROL_QUEUE
+from domain.long_work import CONTROL_QUEUE, TICK_EVERY
 from domain.outages import Outage
 from services.areas import Area
 from storage import outbox
@@ -44,7 +44,8 @@ LEASE: Final = timedelta(seconds=30)
 RPC_TIMEOUT: Final = timedelta(seconds=2)
 AWAY: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED})
 TICK: Final = "control-tick"
-TICK_EVERY: Final = timedelta(seconds=30)
+LONGEST_TICK: Final = 3 * TICK_EVERY
+"""A tick that hangs, whatever the reason, is ended then: the next ones would wait for it."""
 log = structlog.get_logger(__name__)
 
 
@@ -82,6 +83,7 @@ class Dispatcher:
         self._news = asyncio.Event()
         self._database_away = Outage(log, "PostgreSQL")
         self._temporal_away = Outage(log, "Temporal")
+        self._tick_was_there = False
         self._listener = Listener(
             listen_url,
             # Whatever it hears, looking is the answer; without a connection the sweeps alone must do.
@@ -111,13 +113,28 @@ class Dispatcher:
                     await outbox.postpone(session, row, attempts, postponed.delay(row.attempts), postponed.error)
         return len(delivered)
 
-    async def make_tick(self) -> None:
-        """Make the tick's Schedule if it is not there."""
+    async def ensure_tick(self) -> None:
+        """See to it that the tick's Schedule is there and not paused, whatever somebody did in the Web UI."""
+        handle = self._client.get_schedule_handle(TICK)
+        try:
+            state = (await handle.describe(rpc_timeout=RPC_TIMEOUT)).schedule.state
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND:
+                raise
+            await self._make_tick()
+            return
+        self._tick_was_there = True
+        if state.paused:
+            await handle.unpause(note="nothing that is overdue would be looked after", rpc_timeout=RPC_TIMEOUT)
+            log.warning("tick_was_paused", note=state.note)
+
+    async def _make_tick(self) -> None:
         schedule = Schedule(
             action=ScheduleActionStartWorkflow(
                 "control.tick",
                 id=TICK,
                 task_queue=CONTROL_QUEUE,
+                execution_timeout=LONGEST_TICK,
                 static_summary="looks after what is overdue",
                 typed_search_attributes=_attributes({"Area": "control", "ResourceId": TICK}),
             ),
@@ -125,9 +142,12 @@ class Dispatcher:
             policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=TICK_EVERY),
         )
         try:
-            await self._client.create_schedule(TICK, schedule, rpc_timeout=RPC_TIMEOUT)
+            await self._client.create_schedule(TICK, schedule, trigger_immediately=True, rpc_timeout=RPC_TIMEOUT)
         except ScheduleAlreadyRunningError:
-            return
+            return  # another dispatcher was faster
+        if self._tick_was_there:
+            log.warning("tick_was_missing")
+        self._tick_was_there = True
 
     async def _sweep_on_news(self) -> None:
         while True:
@@ -151,12 +171,14 @@ class Dispatcher:
     async def _keep_tick(self) -> None:
         while True:
             try:
-                await self.make_tick()
+                await self.ensure_tick()
             except Exception as error:
                 if _is_away(error):
                     self._temporal_away.began(error)
                 else:
-                    log.exception("tick_not_made")
+                    log.exception("tick_not_ensured")
+            else:
+                self._temporal_away.ended()
             await asyncio.sleep(TICK_EVERY.total_seconds())
 
     async def _deliver(self, row: OutboxRow) -> Postponed | None:

@@ -14,6 +14,12 @@ class StepOptions(TypedDict):
     retry_policy: RetryPolicy
 
 
+class BoundedStepOptions(StepOptions):
+    """Those of a step that is given up, retries and waiting included, after some time."""
+
+    schedule_to_close_timeout: timedelta
+
+
 class LongStepOptions(StepOptions):
     """Those of a step that is heard of while it works, and that ends in its own way when it is canceled."""
 
@@ -25,6 +31,13 @@ DATABASE_STEP: Final = StepOptions(
     start_to_close_timeout=timedelta(seconds=10),
     # As long as it takes: an outage delays a workflow and never fails it. What can't succeed says so.
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)),
+)
+
+LOOK_AFTER: Final = BoundedStepOptions(
+    start_to_close_timeout=timedelta(seconds=22),
+    # Retries end before the next tick begins, which tries again: no area keeps the others waiting.
+    schedule_to_close_timeout=timedelta(seconds=25),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=10)),
 )
 
 CLI_STEP: Final = LongStepOptions(

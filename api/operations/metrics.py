@@ -80,6 +80,7 @@ class _Measured(Collector):
         ):
             yield GaugeMetricFamily(name, help_text, value=value)
         yield from _queues(measured)
+        yield from _ticks(measured)
 
 
 def _queues(measured: Measures) -> Iterable[Metric]:
@@ -101,6 +102,21 @@ def _queues(measured: Measures) -> Iterable[Metric]:
         for queue, value in values.items():
             family.add_metric([queue], value)
         yield family
+
+
+def _ticks(measured: Measures) -> Iterable[Metric]:
+    ages = GaugeMetricFamily(
+        "groundwork_tick_age_seconds", "Since the tick looked after an area.", labels=["area"]
+    )
+    failed = GaugeMetricFamily(
+        "groundwork_tick_failed_organizations",
+        "Organizations in which the last tick of an area did not succeed.",
+        labels=["area"],
+    )
+    for tick in measured.ticks:
+        ages.add_metric([tick.area], tick.age.total_seconds())
+        failed.add_metric([tick.area], tick.failed)
+    return ages, failed
 
 
 def exposition(measured: Measures | None) -> bytes:

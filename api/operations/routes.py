@@ -19,6 +19,7 @@ router = APIRouter(tags=["operations"])
 
 VERSION: Final = version("groundwork")
 PROBES_SEND_NO_KEY: Final = "what probes sends no key"
+TICK: Final = "`ok`, `unknown`, or `late`: what is overdue was not looked after for three intervals of the tick."
 
 
 class Probe(BaseModel):
@@ -35,6 +36,7 @@ class Readiness(Probe):
     temporal: str = Field(
         description="`ok`, `unknown`, or `degraded`: what was accepted waits to be delivered; nothing is lost."
     )
+    tick: str = Field(description=TICK)
 
 
 class Version(BaseModel):
@@ -63,6 +65,7 @@ class Health(BaseModel):
     database: str
     queue: str = Field(description="`healthy` when what is accepted is delivered and each queue has a worker.")
     workers: int = Field(description="Worker processes heard of in the last 30 seconds.")
+    tick: str = Field(description=TICK)
     version: str
     timestamp: datetime
     queues: list[Queue] = Field(description="By name; empty while the database does not answer.")
@@ -86,16 +89,17 @@ async def get_liveness() -> Probe:
 async def get_readiness(operations: OperationService, response: Response) -> Readiness:
     """Tell whether requests can be served: the database answers and has the newest schema.
 
-    Without Temporal everything is still accepted, so that is degraded, and no failure.
+    Without Temporal or its tick everything is still accepted, so that is degraded, and no failure.
     """
     health = await operations.health()
     is_ready = health.database and health.migrated is True
     response.status_code = 200 if is_ready else 503
     return Readiness(
-        status="ok" if is_ready and health.delivering else "degraded" if is_ready else "failed",
+        status="ok" if is_ready and health.delivering and health.ticking else "degraded" if is_ready else "failed",
         database="connected" if health.database else "unavailable",
         migrations=_word(health.migrated, "current", "behind"),
         temporal=_word(health.delivering, "ok", "degraded"),
+        tick=_word(health.ticking, "ok", "late"),
     )
 
 
@@ -122,6 +126,7 @@ async def get_health(operations: OperationService, response: Response) -> Health
         database="connected" if health.database else "disconnected",
         queue="healthy" if health.working else "degraded",
         workers=health.workers,
+        tick=_word(health.ticking, "ok", "late"),
         version=VERSION,
         timestamp=datetime.now(UTC),
         queues=[

@@ -51,11 +51,3 @@ class StepReport(BaseModel, frozen=True):
     exit_class: ExitClass | None = None
     refused: str | None = None
     move: RunMove | None = None
-
-
-class TickReport(BaseModel, frozen=True):
-    """How much a tick found to do in an area."""
-
-    woken: int = 0
-    admitted: int = 0
-    released: int = 0

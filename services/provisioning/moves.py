@@ -3,21 +3,18 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
-from uuid import UUID
 
 from domain.ids import new_id
 from domain.long_work import Priority
 from domain.provisioning.decisions import Facts, Next, StepFacts, decide
-from domain.provisioning.errors import RunNotFound
 from domain.provisioning.failures import ErrorClass
-from domain.provisioning.messages import RunMove, RunReference, StepOrder, TickReport
+from domain.provisioning.messages import RunMove, RunReference, StepOrder
 from domain.provisioning.run_states import FINAL, Decision, RunState, check_move
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
-from domain.scope import PLATFORM, Actor, ActorKind, Scope
+from domain.scope import Actor, ActorKind, Scope
 from services.provisioning.admission import admit_next
 from services.provisioning.outcomes import fingerprint
-from services.provisioning.wakes import wake_of
-from storage import audit, outbox
+from storage import audit
 from storage.database import Database, Session, now
 from storage.deployments import deployments, states
 from storage.deployments.tables import DeploymentRow
@@ -25,8 +22,6 @@ from storage.provisioning import queue, runs, steps
 from storage.provisioning.tables import RunRow, RunStepRow
 
 APPROVAL_TIMEOUT: Final = timedelta(days=7)
-OVERDUE: Final = timedelta(minutes=1)
-MOST_AT_ONCE: Final = 500
 PHASE_OF: Final = {
     RunState.PLANNING: StepPhase.PLAN,
     RunState.APPLYING: StepPhase.APPLY,
@@ -72,40 +67,6 @@ class RunMoves:
                     return _move(run, following)
                 await self._enter(session, scope, held, following)
             return _move(run, Next())
-
-    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
-        """Tell whether a run is there and has not ended; see services.areas.Area."""
-        async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
-            try:
-                run = await runs.get(session, organization_id, UUID(resource_id))
-            except RunNotFound:
-                return False
-            return run.state not in FINAL
-
-    async def admit_waiting(self, scope: Scope) -> TickReport:
-        """Let go of locks whose runs have ended, and admit who is next: what was missed when it was due."""
-        async with self._database.transaction(scope) as session:
-            capacity = await queue.lock_permits(session, scope.organization_id)
-            released = await queue.release_ended(session, scope.organization_id)
-            admitted = await admit_next(session, scope, capacity)
-            return TickReport(admitted=len(admitted), released=released)
-
-    async def wake_overdue(self, *, grace: timedelta = OVERDUE) -> TickReport:
-        """Wake the runs that should have been looked at: their workflows were ended, or lost with Temporal.
-
-        Then repeat admission where anybody waits. A tick calls this, so that no row depends on a workflow.
-        """
-        async with self._database.platform("wake overdue runs") as session:
-            overdue = await runs.overdue(session, grace=grace, limit=MOST_AT_ONCE)
-            for row in overdue:
-                await outbox.enqueue(session, Scope(row.organization_id, PLATFORM), wake_of(row))
-            organizations = await queue.organizations_with_work(session)
-        reports = [await self.admit_waiting(Scope(one, PLATFORM)) for one in organizations]
-        return TickReport(
-            woken=len(overdue),
-            admitted=sum(report.admitted for report in reports),
-            released=sum(report.released for report in reports),
-        )
 
     async def _enter(self, session: Session, scope: Scope, held: _Locked, following: Next) -> None:
         """Write a move, and what belongs to it, in the session's transaction."""

@@ -6,6 +6,8 @@ from domain.long_work import CONTROL_QUEUE, Priority, Wake
 from domain.provisioning.messages import RunReference
 from storage.provisioning.tables import RunRow
 
+AREA: Final = "provisioning"
+"""The area that its wakes are of."""
 LONGEST_SUMMARY: Final = 398
 """Servers may refuse more than 400 bytes, quotes included (limit.userMetadataSummarySize). Versions are long."""
 
@@ -17,7 +19,7 @@ def wake_of(run: RunRow, priority: Priority = Priority.PLAN) -> Wake:
         workflow_id=f"run:{run.id}",
         task_queue=CONTROL_QUEUE,
         input=RunReference(organization_id=run.organization_id, run_id=run.id),
-        area="provisioning",
+        area=AREA,
         resource_id=str(run.id),
         summary=f"{run.operation} of {run.module_source} {run.module_version} in {run.environment}"[
             :LONGEST_SUMMARY

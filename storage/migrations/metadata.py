@@ -10,7 +10,8 @@ import storage.identity.tables
 import storage.outbox
 import storage.provisioning.tables
 import storage.registry.tables
-import storage.tenants.tables  # noqa: F401  each import fills the metadata
+import storage.tenants.tables
+import storage.ticks  # noqa: F401  each import fills the metadata
 from storage.database import Base
 
 METADATA: Final = Base.metadata

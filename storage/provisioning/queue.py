@@ -4,6 +4,7 @@ Whoever admits takes locks in one order: the organization's permits, then deploy
 """
 
 from collections.abc import Collection, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import delete, exists, func, select
@@ -171,9 +172,10 @@ async def first_in_line(session: AsyncSession, run: RunRow) -> RunRow | None:
     return await session.scalar(query.order_by(RunRow.id).limit(1))
 
 
-async def organizations_with_work(session: AsyncSession) -> list[UUID]:
-    """List the organizations with a run that waits, or a lock that an ended run still holds."""
+async def organizations_with_work(session: AsyncSession, *, grace: timedelta) -> list[UUID]:
+    """List, in any order, those with a run that waits or is overdue, or a lock that an ended run still holds."""
     waiting = select(RunRow.organization_id).where(RunRow.admitted_at.is_(None), RunRow.finished_at.is_(None))
+    overdue = select(RunRow.organization_id).where(RunRow.due_at < func.now() - grace)
     stale = (
         select(DeploymentLockRow.organization_id)
         .join(
@@ -183,4 +185,5 @@ async def organizations_with_work(session: AsyncSession) -> list[UUID]:
         )
         .where(RunRow.finished_at.is_not(None))
     )
-    return list(await session.scalars(waiting.union(stale)))
+    found = waiting.union(overdue, stale).subquery()
+    return list(await session.scalars(select(found.c.organization_id).order_by(func.random())))

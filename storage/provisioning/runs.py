@@ -56,10 +56,22 @@ async def basis(session: AsyncSession, organization_id: UUID, deployment_id: UUI
     return await session.scalar(query.order_by(was_applied.desc(), was_to_be.desc(), RunRow.id.desc()).limit(1))
 
 
-async def overdue(session: AsyncSession, *, grace: timedelta, limit: int) -> list[RunRow]:
-    """List what should have been looked at longer ago than grace, in all organizations."""
-    query = select(RunRow).where(RunRow.due_at < func.now() - grace)
-    return list(await session.scalars(query.order_by(RunRow.due_at).limit(limit)))
+async def put_off_overdue(
+    session: AsyncSession, organization_id: UUID, *, grace: timedelta, limit: int
+) -> list[RunRow]:
+    """Find what should have been looked at longer ago than grace, and put it off by another grace.
+
+    The longest overdue come first, so that those which stay so take turns with the others. A run that somebody
+    holds locked is being looked at.
+    """
+    due = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.due_at < func.now() - grace)
+    rows = list(await session.scalars(locked(due.order_by(RunRow.due_at).limit(limit), skip_locked=True)))
+    await session.execute(
+        update(RunRow)
+        .where(RunRow.organization_id == organization_id, RunRow.id.in_([row.id for row in rows]))
+        .values(due_at=func.now())
+    )
+    return rows
 
 
 async def states_of(session: AsyncSession, wanted: Collection[tuple[UUID, UUID]]) -> dict[UUID, RunState]:

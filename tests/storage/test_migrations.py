@@ -13,7 +13,7 @@ from tests.factories.organizations import Caller
 
 pytestmark = pytest.mark.servers
 
-WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob"}
+WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob", "tick"}
 
 
 @pytest.fixture

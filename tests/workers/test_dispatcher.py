@@ -1,13 +1,16 @@
 """The dispatcher: every committed wake arrives, in spite of bad rows and an absent Temporal."""
 
 import asyncio
+import contextlib
 
 import pytest
+import structlog
 from sqlalchemy import text
 from temporalio.client import Client, WorkflowExecutionDescription
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
+from domain.long_work import TICK_EVERY
 from domain.provisioning.run_states import RunState
 from integrations.embedded.ports import free_port
 from integrations.embedded.postgresql import PostgreSQL
@@ -148,7 +151,7 @@ class TestACompletedWorkflow:
                     ),
                     {"id": run.id},
                 )
-            await driver.services.moves.wake_overdue()
+            await driver.services.area.look_after()
             await dispatcher.sweep()
             await handle.result()
         assert (await driver.look(run)).state is RunState.CANCELED
@@ -184,13 +187,48 @@ class TestRun:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
-    async def test_makes_the_tick_whenever_it_is_missing(
+
+class TestTheTick:
+    @pytest.fixture(autouse=True)
+    async def no_tick(self, temporal_client: Client) -> None:
+        """Begin without a Schedule, and without a tick of the same second: there can't be two."""
+        with contextlib.suppress(RPCError):
+            await temporal_client.get_schedule_handle(TICK).delete()
+        ticks = temporal_client.list_workflows("WorkflowType = 'control.tick' AND ExecutionStatus = 'Running'")
+        async for tick in ticks:
+            await temporal_client.get_workflow_handle(tick.id, run_id=tick.run_id).terminate()
+
+    async def test_is_made_and_runs_at_once(self, dispatcher: Dispatcher, temporal_client: Client) -> None:
+        with structlog.testing.capture_logs() as lines:
+            await dispatcher.ensure_tick()
+            await dispatcher.ensure_tick()
+        handle = temporal_client.get_schedule_handle(TICK)
+        assert (await handle.describe()).schedule.spec.intervals[0].every == TICK_EVERY
+        assert lines == []
+        async with asyncio.timeout(TICK_EVERY.total_seconds() / 3):
+            while (await handle.describe()).info.num_actions == 0:  # noqa: ASYNC110  the server does it
+                await asyncio.sleep(0.05)
+
+    async def test_is_made_anew_when_somebody_has_deleted_it(
         self, dispatcher: Dispatcher, temporal_client: Client
     ) -> None:
-        await dispatcher.make_tick()
-        await dispatcher.make_tick()
+        await dispatcher.ensure_tick()
         await temporal_client.get_schedule_handle(TICK).delete()
-        await dispatcher.make_tick()
-        described = await temporal_client.get_schedule_handle(TICK).describe()
-        assert described.schedule.spec.intervals[0].every.total_seconds() == 30
-        await temporal_client.get_schedule_handle(TICK).delete()
+        with structlog.testing.capture_logs() as lines:
+            await dispatcher.ensure_tick()
+        await temporal_client.get_schedule_handle(TICK).describe()
+        assert [(line["event"], line["log_level"]) for line in lines] == [("tick_was_missing", "warning")]
+
+    async def test_goes_on_when_somebody_has_paused_it(
+        self, dispatcher: Dispatcher, temporal_client: Client
+    ) -> None:
+        await dispatcher.ensure_tick()
+        await temporal_client.get_schedule_handle(TICK).pause(note="too much noise")
+        with structlog.testing.capture_logs() as lines:
+            await dispatcher.ensure_tick()
+        assert not (await temporal_client.get_schedule_handle(TICK).describe()).schedule.state.paused
+        assert [(line["event"], line["note"]) for line in lines] == [("tick_was_paused", "too much noise")]
+
+    async def test_of_two_dispatchers_one_makes_it(self, dispatcher: Dispatcher, temporal_client: Client) -> None:
+        await asyncio.gather(*(dispatcher.ensure_tick() for _ in range(5)))
+        await temporal_client.get_schedule_handle(TICK).describe()

@@ -57,7 +57,7 @@ class PlayedSteps:
         scope, steps = Scope(order.organization_id, PLATFORM), self._services.steps
         step = await steps.admit(scope, order, WORKER)
         play = step.inputs.get(PLAYED)
-        if play == "give back once" and order.attempt == 1:
+        if play == "give back once" and (order.phase, order.attempt) == (StepPhase.PLAN, 1):
             await steps.give_back(scope, step.step_id, "a reason", excused=False)
             raise RuntimeError("nothing has begun")
         await steps.cli_started(scope, step.step_id)

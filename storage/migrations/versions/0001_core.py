@@ -82,6 +82,13 @@ def upgrade() -> None:
     )
     op.create_index("ix_outbox_due", "outbox", ["next_attempt_at", "id"], unique=False)
     op.create_table(
+        "tick",
+        sa.Column("area", sa.String(), nullable=False),
+        sa.Column("looked_after_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
+        sa.PrimaryKeyConstraint("area", name=op.f("pk_tick")),
+    )
+    op.create_table(
         "user",
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("email", sa.String(), nullable=False),
@@ -228,6 +235,7 @@ def downgrade() -> None:
     op.drop_table("data_key")
     op.drop_index("uq_user_email", table_name="user")
     op.drop_table("user")
+    op.drop_table("tick")
     op.drop_index("ix_outbox_due", table_name="outbox")
     op.drop_table("outbox")
     op.drop_table("organization")
@@ -246,6 +254,7 @@ def _secure() -> None:
         app="SELECT (id, slug, display_name, status, trial_ends_at, created_at, updated_at)",
         platform="SELECT, INSERT, UPDATE",
     )
+    grant("tick", platform="SELECT, INSERT, UPDATE, DELETE")
     grant("user", app="SELECT (id, name, status)", platform="SELECT, INSERT, UPDATE")
 
     protect("membership", app="SELECT, INSERT, DELETE", platform="SELECT, INSERT")

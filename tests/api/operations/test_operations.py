@@ -1,6 +1,7 @@
 """Probes, health and metrics."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 
 import httpx2
@@ -12,6 +13,7 @@ from sqlalchemy import text
 from api.app import create_app
 from config.secrets import Secrets
 from domain.ids import new_id
+from domain.long_work import TickReport
 from services.all import Services
 from services.operations import PATIENCE
 from storage.blobs.local import LocalBlobStore
@@ -38,6 +40,11 @@ async def hear_and_say_nothing(reader: asyncio.StreamReader, writer: asyncio.Str
     await reader.read()
     writer.close()
     await writer.wait_closed()
+
+
+async def tick_words(client: httpx2.AsyncClient) -> tuple[str, ...]:
+    ready, health = [(await client.get(path)).json() for path in ("/readyz", "/api/v1/health")]
+    return ready["status"], ready["tick"], health["tick"]
 
 
 class TestProbes:
@@ -70,6 +77,7 @@ class TestProbes:
             "database": "unavailable",
             "migrations": "unknown",
             "temporal": "unknown",
+            "tick": "unknown",
         }
 
     async def test_a_database_that_hangs_is_not_waited_for_whatever_key_is_sent(
@@ -140,6 +148,8 @@ class TestHealth:
         async with database.platform("forget others' workers and wakes") as session:
             await session.execute(text("DELETE FROM worker"))
             await session.execute(text("DELETE FROM outbox"))
+            await session.execute(text("DELETE FROM tick"))
+        await services.upkeep.expect_ticks(["one"])
         control, terraform = new_id(), new_id()
         await services.workers.beat(control, "a-host", ["control"], 0)
         health = (await client.get("/api/v1/health")).json()
@@ -156,6 +166,35 @@ class TestHealth:
         assert shown == {"control": (1, None), "terraform": (2, 8)}
         async with database.platform("let them go") as session:
             await session.execute(text("DELETE FROM worker"))
+
+    async def test_says_when_an_area_is_not_looked_after(
+        self, client: httpx2.AsyncClient, services: Services, database: Database
+    ) -> None:
+        async with database.platform("no tick ever") as session:
+            await session.execute(text("DELETE FROM tick"))
+            await session.execute(text("DELETE FROM outbox"))
+        said = [await tick_words(client)]
+        await services.upkeep.expect_ticks(["one", "two"])
+        said.append(await tick_words(client))
+        async with database.platform("age a tick") as session:
+            await session.execute(
+                text("UPDATE tick SET looked_after_at = now() - interval '91 seconds' WHERE area = 'two'")
+            )
+        await services.upkeep.expect_ticks(["one", "two"])  # that it is expected makes it no younger
+        said.append(await tick_words(client))
+        [sentence] = [
+            each for each in (await client.get("/api/v1/health")).json()["advice"] if each.startswith("the tick")
+        ]
+        assert "does not look after two:" in sentence
+        await services.upkeep.note_tick("two", TickReport(failed=1))
+        said.append(await tick_words(client))
+        late, well = ("degraded", "late", "late"), ("ok", "ok", "ok")
+        assert said == [late, well, late, well]
+
+    async def test_forgets_an_area_that_is_no_more(self, services: Services) -> None:
+        await services.upkeep.expect_ticks(["one", "two"])
+        await services.upkeep.expect_ticks(["one"])
+        assert [tick.area for tick in (await services.operations.measure()).ticks] == ["one"]
 
     async def test_counts_the_admitted_runs_that_nobody_is_at(
         self, client: httpx2.AsyncClient, services: Services, caller: Caller, database: Database
@@ -224,6 +263,15 @@ class TestMetrics:
         assert '\ngroundwork_queue_slots{queue="terraform"} ' in answer.text
         again = await client.get("/api/v1/metrics", headers=operator)
         assert again.status_code == 200
+
+    async def test_tell_of_each_area_when_it_was_looked_after_and_in_how_many_organizations_in_vain(
+        self, client: httpx2.AsyncClient, services: Services, operator: dict[str, str]
+    ) -> None:
+        await services.upkeep.note_tick("one", TickReport(failed=3))
+        answer = await client.get("/metrics", headers=operator)
+        assert '\ngroundwork_tick_failed_organizations{area="one"} 3.0' in answer.text
+        [age] = re.findall(r'\ngroundwork_tick_age_seconds\{area="one"\} (\S+)', answer.text)
+        assert 0 <= float(age) < 60
 
     async def test_are_for_operators_alone(self, client: httpx2.AsyncClient, caller: Caller) -> None:
         assert (await client.get("/metrics")).status_code == 401

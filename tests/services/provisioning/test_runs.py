@@ -391,38 +391,6 @@ class TestCancel:
         assert (await driver.services.runs.cancel(driver.scope, other.id)).state is RunState.CANCELED
 
 
-class TestWakeOverdue:
-    async def test_wakes_what_is_past_its_time_and_nothing_else(self, driver: Driver, database: Database) -> None:
-        overdue, early = await driver.submit(), await driver.submit()
-        async with database.transaction(driver.scope) as session:
-            await session.execute(
-                text("UPDATE run SET due_at = now() - interval '2 minutes' WHERE id = :id"), {"id": overdue.id}
-            )
-        before = await wakes_of(database, driver.scope)
-        await driver.services.moves.wake_overdue()
-        after = await wakes_of(database, driver.scope)
-        assert after.count(f"run:{overdue.id}") == before.count(f"run:{overdue.id}") + 1
-        assert after.count(f"run:{early.id}") == before.count(f"run:{early.id}")
-
-    async def test_lets_go_of_a_lock_that_an_ended_run_still_holds(
-        self, driver: Driver, database: Database
-    ) -> None:
-        first = await driver.submit(deployment="one")
-        second = await driver.submit(deployment="one")
-        async with database.transaction(driver.scope) as session:
-            await session.execute(
-                text("UPDATE run SET state = 'failed', finished_at = now(), due_at = NULL WHERE id = :id"),
-                {"id": first.id},
-            )
-        await driver.services.moves.wake_overdue()
-        assert (await driver.look(second)).admitted_at is not None
-
-
-async def wakes_of(database: Database, scope: Scope) -> list[str]:
-    async with database.transaction(scope) as session:
-        return list((await session.execute(text("SELECT workflow_id FROM outbox"))).scalars())
-
-
 @pytest.mark.usefixtures("walls")
 class TestOtherOrganizations:
     async def test_find_nothing_and_change_nothing(self, make_driver: Callable[[], Awaitable[Driver]]) -> None:

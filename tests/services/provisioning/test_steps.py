@@ -256,12 +256,13 @@ class TestOutcome:
     async def test_wakes_the_workflow_when_the_worker_is_gone(self, driver: Driver, database: Database) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
-        before = await count(database, driver.scope, "outbox")
+        async with database.platform("deliver what was asked for before") as session:
+            await session.execute(text("DELETE FROM outbox"))
         gone = an_outcome(step.step_id, ExitClass.INTERRUPTED).model_copy(
             update={"reason": InterruptReason.WORKER_GONE}
         )
         await driver.services.outcomes.record(driver.scope, gone, outputs={}, plan=None)
-        assert await count(database, driver.scope, "outbox") == before + 1
+        assert await count(database, driver.scope, "outbox") == 1
 
     async def test_progress_is_shown_while_a_step_runs(self, driver: Driver) -> None:
         run = await driver.submit()
