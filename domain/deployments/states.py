@@ -12,17 +12,19 @@ from pydantic import BaseModel, Field
 from domain.deployments.errors import StateUnreadable
 
 HIGHEST_SERIAL: Final = 2**63 - 1  # what a column of the database holds
+_LONGEST_SERIAL: Final = len(str(HIGHEST_SERIAL))
 
 
 class StateVersion(BaseModel, frozen=True, from_attributes=True):
-    """One state of a deployment as its CLI wrote it; the bytes are encrypted and not in here."""
+    """One state of a deployment as it was written; the bytes are encrypted and not in here."""
 
     id: UUID
     serial: int
     lineage: str
     size: int
     sha256: str = Field(description="Of the state file.")
-    run_id: UUID
+    run_id: UUID | None = Field(description="Null where no run wrote it.")
+    written_by: dict[str, str] = Field(description="Who wrote it: kind and id.")
     created_at: datetime
 
 
@@ -49,11 +51,12 @@ class StateHead:
             StateUnreadable: it is no state.
         """
         try:
-            said = json.loads(data)
+            # A value may be a number of any length, and Python reads none of more than 4300 digits.
+            said = json.loads(data, parse_int=_short_integer)
             serial, lineage = said["serial"], said["lineage"]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise StateUnreadable("this is not a state file") from error
-        if not isinstance(serial, int) or not isinstance(lineage, str) or not 0 <= serial <= HIGHEST_SERIAL:
+        if type(serial) is not int or not isinstance(lineage, str) or not 0 <= serial <= HIGHEST_SERIAL:
             raise StateUnreadable("this is not a state file")
         return cls(serial, lineage)
 
@@ -64,3 +67,7 @@ class StateHead:
         if newest.lineage != self.lineage:
             return Misfit.LINEAGE
         return None if self.serial > newest.serial else Misfit.SERIAL
+
+
+def _short_integer(digits: str) -> int | None:
+    return int(digits) if len(digits) <= _LONGEST_SERIAL else None

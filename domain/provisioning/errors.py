@@ -24,6 +24,13 @@ class TierExists(PlatformError):
     code = "provisioning.tier_exists"
 
 
+class NotOffered(PlatformError):
+    """No worker of this release can do that yet; the facts name what can be chosen."""
+
+    kind = ErrorKind.INVALID
+    code = "provisioning.not_offered"
+
+
 class ModuleUnknown(PlatformError):
     """The organization's registry has no such module version: publish it, or name another."""
 
@@ -120,3 +127,45 @@ class EngineMissing(PlatformError):
 
     kind = ErrorKind.UNAVAILABLE
     code = "provisioning.engine_missing"
+
+
+class RunnerDied(PlatformError):
+    """The runner of a step ended without an answer; what it recorded is in the step's row."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "provisioning.runner_died"
+
+
+class LogPositionInvalid(PlatformError):
+    """The Last-Event-ID is not one that a log gave out; leave it out to read from the beginning."""
+
+    kind = ErrorKind.INVALID
+    code = "provisioning.log_position_invalid"
+
+
+class EngineUnusable(PlatformError):
+    """The CLI that a run needs is not on this worker, or does not start."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "provisioning.engine_unusable"
+
+
+class SandboxMissing(PlatformError):
+    """The sandbox that runs must have is not there; nothing is run without it."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "provisioning.sandbox_missing"
+
+
+class ModuleRefused(PlatformError):
+    """The module has a file that would take the place of one of the platform's."""
+
+    kind = ErrorKind.INVALID
+    code = "provisioning.module_refused"
+
+
+class PlanAltered(PlatformError):
+    """The saved plan is not the one that was approved."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.plan_altered"

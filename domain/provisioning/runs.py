@@ -6,7 +6,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field, JsonValue
 
 from domain.deployments.names import Tags
-from domain.deployments.sources import EngineName
+from domain.deployments.sources import EngineName, SourceKind
 from domain.provisioning.failures import ErrorClass
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.run_states import Decision, RunPriority, RunState
@@ -37,7 +37,7 @@ class Tier(BaseModel, frozen=True, from_attributes=True):
 
 
 class Run(BaseModel, frozen=True, from_attributes=True):
-    """One plan, apply, destroy or refresh of one deployment."""
+    """One plan, apply, destroy, refresh or import of one deployment."""
 
     id: UUID
     deployment_id: UUID
@@ -46,8 +46,9 @@ class Run(BaseModel, frozen=True, from_attributes=True):
     operation: StepOperation
     state: RunState
     engine: EngineName
-    module_source: str
-    module_version: str
+    source_kind: SourceKind
+    module_source: str | None
+    module_version: str | None
     inputs: Inputs
     secret_input_names: list[str] = Field(description="Inputs whose values are kept encrypted and not shown.")
     tags: Tags

@@ -28,12 +28,13 @@ class StepPhase(StrEnum):
 
 
 class StepOperation(StrEnum):
-    """What the run wants; `plan` is a run that is never applied (a preview, drift)."""
+    """What the run wants; `plan` is a run that is never applied (a preview, drift). No engine imports yet."""
 
     APPLY = "apply"
     DESTROY = "destroy"
     PLAN = "plan"
     REFRESH = "refresh"
+    IMPORT = "import"
 
 
 class Sandbox(StrEnum):

@@ -6,12 +6,12 @@ transaction in which it calls `add` or `set_aside`.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from domain.deployments.states import Misfit, StateHead, StateVersion
 from domain.ids import new_id
-from domain.scope import Scope
+from domain.scope import Actor, Scope
 from services.sealed_blobs import SealedBlobs
 from storage import audit
 from storage.database import Database, Session
@@ -34,11 +34,12 @@ class KeptState:
 
 @dataclass(frozen=True, slots=True)
 class StateWriter:
-    """The step that wrote a state, and whose it is."""
+    """Who wrote a state of which deployment: a step of a run, or somebody else."""
 
     deployment_id: UUID
-    run_id: UUID
-    step_id: UUID
+    actor: Actor
+    run_id: UUID | None = None
+    step_id: UUID | None = None
 
 
 class States:
@@ -91,46 +92,21 @@ async def misfit_of(session: Session, scope: Scope, deployment_id: UUID, state: 
 
 def add(session: Session, scope: Scope, writer: StateWriter, state: KeptState) -> None:
     """Make a state its deployment's newest; `misfit_of` has found nothing against it."""
-    session.add(
-        StateVersionRow(
-            organization_id=scope.organization_id,
-            id=state.id,
-            deployment_id=writer.deployment_id,
-            run_id=writer.run_id,
-            step_id=writer.step_id,
-            serial=state.head.serial,
-            lineage=state.head.lineage,
-            sha256=state.sha256,
-            size=state.size,
-            blob=state.blob,
-        )
-    )
+    session.add(StateVersionRow(**_columns(scope, writer, state)))
 
 
 async def set_aside(session: Session, scope: Scope, writer: StateWriter, state: KeptState, reason: Misfit) -> bool:
-    """Keep a state that does not fit, and let nothing be applied to its deployment until a person has looked.
+    """Keep a state that does not fit. One of a run blocks its deployment until a person has looked.
 
-    For something exists that the newest state does not know of.
+    For something exists that the newest state does not know of. Whoever else writes one has somebody to tell.
 
     Returns:
         Whether it is new; the same bytes of the same writer block once.
     """
-    row = StateQuarantineRow(
-        organization_id=scope.organization_id,
-        id=state.id,
-        deployment_id=writer.deployment_id,
-        run_id=writer.run_id,
-        step_id=writer.step_id,
-        reason=reason,
-        serial=state.head.serial,
-        lineage=state.head.lineage,
-        sha256=state.sha256,
-        size=state.size,
-        blob=state.blob,
-    )
-    if not await states.quarantine(session, row):
+    if not await states.quarantine(session, StateQuarantineRow(**_columns(scope, writer, state), reason=reason)):
         return False
-    await deployments.block(session, scope.organization_id, writer.deployment_id, writer.run_id)
+    if writer.run_id is not None:
+        await deployments.block(session, scope.organization_id, writer.deployment_id, writer.run_id)
     audit.record(
         session,
         scope,
@@ -142,3 +118,19 @@ async def set_aside(session: Session, scope: Scope, writer: StateWriter, state: 
         run=writer.run_id,
     )
     return True
+
+
+def _columns(scope: Scope, writer: StateWriter, state: KeptState) -> dict[str, Any]:
+    return {
+        "organization_id": scope.organization_id,
+        "id": state.id,
+        "deployment_id": writer.deployment_id,
+        "run_id": writer.run_id,
+        "step_id": writer.step_id,
+        "written_by": writer.actor.as_json(),
+        "serial": state.head.serial,
+        "lineage": state.head.lineage,
+        "sha256": state.sha256,
+        "size": state.size,
+        "blob": state.blob,
+    }

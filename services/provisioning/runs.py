@@ -17,6 +17,7 @@ from domain.provisioning.errors import (
     PlanDiffers,
     RunEnded,
 )
+from domain.provisioning.offers import check_engine, check_operation
 from domain.provisioning.run_states import FINAL, Decision, RunState
 from domain.provisioning.runs import (
     Run,
@@ -52,9 +53,11 @@ class Runs:
         The same claim again gives the run that the first one made.
 
         Raises:
-            ModuleMissing, ModuleUnknown, InputGivenTwice, IdempotencyKeyReused.
+            NotOffered, ModuleMissing, ModuleUnknown, InputGivenTwice, IdempotencyKeyReused.
             EnvironmentFixed, DeploymentOfAnother, PermissionDenied: see deployment_of.
         """
+        check_engine(request.engine)
+        check_operation(request.operation)
         if twice := sorted(set(request.inputs or {}) & set(request.secret_inputs or {})):
             raise InputGivenTwice("give each variable once, secret or not", variables=twice)
         module, basis_id = await find_module(self._database, self._modules, scope, request)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.deployments.states import Misfit, StateHead
-from domain.scope import Scope
+from domain.scope import Actor, ActorKind, Scope
 from services.deployments.states import (
     KeptState,
     States,
@@ -53,7 +53,8 @@ class StepStates:
         state = await self._states.keep(scope, data)
         async with self._database.transaction(scope) as session:
             step = await steps.get(session, scope.organization_id, step_id)
-            writer = StateWriter(step.deployment_id, step.run_id, step.id)
+            actor = Actor(ActorKind.RUN, str(step.run_id))
+            writer = StateWriter(step.deployment_id, actor, run_id=step.run_id, step_id=step.id)
             misfit = await _misfit(session, scope, step, state)
             if misfit is None:
                 add(session, scope, writer, state)

@@ -95,6 +95,8 @@ class Steps:
             if order.phase is StepPhase.APPLY and deployment.blocked_by_run_id is not None:
                 raise StepRefused("the deployment is blocked until a person has looked after it")
             await _check_admissible(session, run, before, order, fenced=fenced)
+            if run.module_digest is None:
+                raise StepRefused(f"no worker does a run from a {run.source_kind} yet")
             moment = await now(session)
             step = RunStepRow(
                 organization_id=organization_id,

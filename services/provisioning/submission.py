@@ -6,7 +6,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.deployments.names import DEVELOPMENT, Tags
-from domain.deployments.sources import EngineName
+from domain.deployments.sources import EngineName, SourceKind
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
@@ -62,13 +62,12 @@ async def find_module(
         basis = None if known is None else await runs.basis(session, scope.organization_id, known.id)
         if basis is not None:
             basis_id = basis.id
-        if source is None or version is None:
-            if basis is None:
-                raise ModuleMissing(
-                    "there is no such deployment yet: name the module that it is made from",
-                    deployment=request.deployment,
-                )
-            source, version = basis.module_source, basis.module_version
+            if source is None or version is None:
+                source, version = basis.module_source, basis.module_version
+    if source is None or version is None:
+        raise ModuleMissing(
+            "there is no such deployment yet: name the module that it is made from", deployment=request.deployment
+        )
     module = await modules.find_version(scope, source, version)
     if module is None:
         raise ModuleUnknown("the registry has no such module version", source=source, version=version)
@@ -92,6 +91,7 @@ async def deployment_of(
         environment=request.environment or DEVELOPMENT,
         tags=request.tags or {},
         engine=request.engine or EngineName.TERRAFORM,
+        source_kind=SourceKind.MODULE,
         module_source=module.source,
         module_version=module.version,
         tier_id=request.tier_id,
@@ -138,6 +138,7 @@ async def new_run(
         operation=request.operation,
         state=RunState.ACCEPTED,
         engine=request.engine or (deployment if before is None else before).engine,
+        source_kind=SourceKind.MODULE,
         module_source=module.source,
         module_version=module.version,
         module_digest=module.digest,

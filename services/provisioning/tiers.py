@@ -9,6 +9,7 @@ from domain.idempotency import Claim
 from domain.ids import new_id
 from domain.provisioning.errors import ModuleUnknown, TierNotFound
 from domain.provisioning.inputs import Inputs
+from domain.provisioning.offers import check_engine
 from domain.provisioning.runs import Tier
 from domain.scope import Scope
 from services.provisioning.modules import ModuleVersions
@@ -44,8 +45,9 @@ class Tiers:
         """Create a tier; the same claim again gives the one that the first made.
 
         Raises:
-            ModuleUnknown, TierExists, IdempotencyKeyReused.
+            NotOffered, ModuleUnknown, TierExists, IdempotencyKeyReused.
         """
+        check_engine(request.engine)
         if await self._modules.find_version(scope, request.module_source, request.module_version) is None:
             raise ModuleUnknown(
                 "the registry has no such module version; publish it first",

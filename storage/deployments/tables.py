@@ -1,16 +1,22 @@
 """Tables of deployments. What must always hold is a constraint here, not a hope elsewhere."""
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.deployments.sources import EngineName
+from domain.deployments.sources import EngineName, SourceKind
 from domain.deployments.states import Misfit
 from storage.database import Base, one_of
+
+WRITTEN_BY: Final = (
+    "(run_id IS NULL) = (step_id IS NULL)"
+    " AND (written_by ->> 'kind') IS NOT NULL AND (step_id IS NOT NULL) = ((written_by ->> 'kind') = 'run')"
+)
+"""Who wrote a state: a step, and then its run, or somebody else."""
 
 
 class DeploymentRow(Base):
@@ -25,6 +31,8 @@ class DeploymentRow(Base):
         UniqueConstraint("organization_id", "name"),
         ForeignKeyConstraint(["organization_id", "tier_id"], ["tier.organization_id", "tier.id"]),
         CheckConstraint(one_of("engine", EngineName), name="engine"),
+        CheckConstraint(one_of("source_kind", SourceKind), name="source_kind"),
+        CheckConstraint("source_kind <> 'module' OR num_nulls(module_source, module_version) = 0", name="module"),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -33,8 +41,9 @@ class DeploymentRow(Base):
     environment: Mapped[str]
     tags: Mapped[dict[str, str]] = mapped_column(JSONB)
     engine: Mapped[str]
-    module_source: Mapped[str]
-    module_version: Mapped[str]
+    source_kind: Mapped[str]
+    module_source: Mapped[str | None]
+    module_version: Mapped[str | None]
     tier_id: Mapped[UUID | None]
     latest_run_id: Mapped[UUID | None]
     step_id: Mapped[UUID | None]
@@ -73,6 +82,7 @@ class StateVersionRow(Base):
     __tablename__ = "state_version"
     __table_args__ = (
         UniqueConstraint("organization_id", "deployment_id", "serial"),
+        CheckConstraint(WRITTEN_BY, name="written_by"),
         ForeignKeyConstraint(
             ["organization_id", "deployment_id"], ["deployment.organization_id", "deployment.id"]
         ),
@@ -83,8 +93,9 @@ class StateVersionRow(Base):
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     deployment_id: Mapped[UUID]
-    run_id: Mapped[UUID]
-    step_id: Mapped[UUID]
+    run_id: Mapped[UUID | None]
+    step_id: Mapped[UUID | None]
+    written_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     serial: Mapped[int] = mapped_column(BigInteger)
     lineage: Mapped[str]
     sha256: Mapped[str]
@@ -94,11 +105,19 @@ class StateVersionRow(Base):
 
 
 class StateQuarantineRow(Base):
-    """A state that did not fit (its step was superseded, another lineage, an old serial): kept, and not used."""
+    """A state that did not fit (its writer was superseded, another lineage, an old serial): kept, and not used."""
 
     __tablename__ = "state_quarantine"
     __table_args__ = (
-        UniqueConstraint("organization_id", "step_id", "sha256"),
+        UniqueConstraint(
+            "organization_id",
+            "deployment_id",
+            "step_id",
+            "sha256",
+            name="uq_state_quarantine_bytes",
+            postgresql_nulls_not_distinct=True,
+        ),
+        CheckConstraint(WRITTEN_BY, name="written_by"),
         ForeignKeyConstraint(
             ["organization_id", "deployment_id"], ["deployment.organization_id", "deployment.id"]
         ),
@@ -111,8 +130,9 @@ class StateQuarantineRow(Base):
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     deployment_id: Mapped[UUID]
-    run_id: Mapped[UUID]
-    step_id: Mapped[UUID]
+    run_id: Mapped[UUID | None]
+    step_id: Mapped[UUID | None]
+    written_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     reason: Mapped[str]
     serial: Mapped[int] = mapped_column(BigInteger)
     lineage: Mapped[str]

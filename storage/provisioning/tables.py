@@ -20,7 +20,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.deployments.sources import EngineName
+from domain.deployments.sources import EngineName, SourceKind
 from domain.provisioning.failures import ErrorClass
 from domain.provisioning.run_states import FINAL, Decision, RunPriority, RunState
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase, StepStage
@@ -77,6 +77,10 @@ class RunRow(Base):
         CheckConstraint(one_of("state", RunState), name="state"),
         CheckConstraint(one_of("operation", StepOperation), name="operation"),
         CheckConstraint(one_of("engine", EngineName), name="engine"),
+        CheckConstraint(one_of("source_kind", SourceKind), name="source_kind"),
+        CheckConstraint(
+            "source_kind <> 'module' OR num_nulls(module_source, module_version, module_digest) = 0", name="module"
+        ),
         CheckConstraint(one_of("priority", RunPriority), name="priority"),
         CheckConstraint(one_of("decision", Decision), name="decision"),
         CheckConstraint(one_of("stage", StepStage), name="stage"),
@@ -104,9 +108,10 @@ class RunRow(Base):
     operation: Mapped[str]
     state: Mapped[str]
     engine: Mapped[str]
-    module_source: Mapped[str]
-    module_version: Mapped[str]
-    module_digest: Mapped[str]
+    source_kind: Mapped[str]
+    module_source: Mapped[str | None]
+    module_version: Mapped[str | None]
+    module_digest: Mapped[str | None]
     inputs: Mapped[dict[str, Any]] = mapped_column(JSONB)
     secret_input_names: Mapped[list[str]] = mapped_column(ARRAY(String))
     secrets_run_id: Mapped[UUID | None]

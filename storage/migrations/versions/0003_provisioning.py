@@ -8,6 +8,10 @@ from storage.migrations.policies import grant, protect
 
 revision = "0003"
 down_revision = "0002"
+_WRITTEN_BY = (
+    "(run_id IS NULL) = (step_id IS NULL)"
+    " AND (written_by ->> 'kind') IS NOT NULL AND (step_id IS NOT NULL) = ((written_by ->> 'kind') = 'run')"
+)
 
 
 def upgrade() -> None:
@@ -33,7 +37,7 @@ def upgrade() -> None:
         sa.Column("environment", sa.String(), nullable=False),
         sa.Column("estimated_duration", sa.Interval(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("engine IN ('opentofu', 'terraform')", name=op.f("ck_tier_engine")),
+        sa.CheckConstraint("engine IN ('opentofu', 'pulumi', 'terraform')", name=op.f("ck_tier_engine")),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_tier")),
         sa.UniqueConstraint("organization_id", "name", name=op.f("uq_tier_organization_id_name")),
     )
@@ -56,8 +60,9 @@ def upgrade() -> None:
         sa.Column("environment", sa.String(), nullable=False),
         sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("engine", sa.String(), nullable=False),
-        sa.Column("module_source", sa.String(), nullable=False),
-        sa.Column("module_version", sa.String(), nullable=False),
+        sa.Column("source_kind", sa.String(), nullable=False),
+        sa.Column("module_source", sa.String(), nullable=True),
+        sa.Column("module_version", sa.String(), nullable=True),
         sa.Column("tier_id", sa.Uuid(), nullable=True),
         sa.Column("latest_run_id", sa.Uuid(), nullable=True),
         sa.Column("step_id", sa.Uuid(), nullable=True),
@@ -66,7 +71,14 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
-        sa.CheckConstraint("engine IN ('opentofu', 'terraform')", name=op.f("ck_deployment_engine")),
+        sa.CheckConstraint("engine IN ('opentofu', 'pulumi', 'terraform')", name=op.f("ck_deployment_engine")),
+        sa.CheckConstraint(
+            "source_kind <> 'module' OR num_nulls(module_source, module_version) = 0",
+            name=op.f("ck_deployment_module"),
+        ),
+        sa.CheckConstraint(
+            "source_kind IN ('module', 'plugin', 'repository')", name=op.f("ck_deployment_source_kind")
+        ),
         sa.ForeignKeyConstraint(
             ["organization_id", "tier_id"],
             ["tier.organization_id", "tier.id"],
@@ -85,9 +97,10 @@ def upgrade() -> None:
         sa.Column("operation", sa.String(), nullable=False),
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("engine", sa.String(), nullable=False),
-        sa.Column("module_source", sa.String(), nullable=False),
-        sa.Column("module_version", sa.String(), nullable=False),
-        sa.Column("module_digest", sa.String(), nullable=False),
+        sa.Column("source_kind", sa.String(), nullable=False),
+        sa.Column("module_source", sa.String(), nullable=True),
+        sa.Column("module_version", sa.String(), nullable=True),
+        sa.Column("module_digest", sa.String(), nullable=True),
         sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("secret_input_names", sa.ARRAY(sa.String()), nullable=False),
         sa.Column("secrets_run_id", sa.Uuid(), nullable=True),
@@ -137,7 +150,12 @@ def upgrade() -> None:
             name=op.f("ck_run_finished"),
         ),
         sa.CheckConstraint("decision IN ('approved', 'rejected')", name=op.f("ck_run_decision")),
-        sa.CheckConstraint("engine IN ('opentofu', 'terraform')", name=op.f("ck_run_engine")),
+        sa.CheckConstraint("engine IN ('opentofu', 'pulumi', 'terraform')", name=op.f("ck_run_engine")),
+        sa.CheckConstraint(
+            "source_kind <> 'module' OR num_nulls(module_source, module_version, module_digest) = 0",
+            name=op.f("ck_run_module"),
+        ),
+        sa.CheckConstraint("source_kind IN ('module', 'plugin', 'repository')", name=op.f("ck_run_source_kind")),
         sa.CheckConstraint(
             (
                 "error_class IN ('auth', 'config', 'lock_held', 'plan_stale', 'policy_denied', "
@@ -146,7 +164,9 @@ def upgrade() -> None:
             ),
             name=op.f("ck_run_error_class"),
         ),
-        sa.CheckConstraint("operation IN ('apply', 'destroy', 'plan', 'refresh')", name=op.f("ck_run_operation")),
+        sa.CheckConstraint(
+            "operation IN ('apply', 'destroy', 'import', 'plan', 'refresh')", name=op.f("ck_run_operation")
+        ),
         sa.CheckConstraint("priority IN ('critical', 'high', 'low', 'standard')", name=op.f("ck_run_priority")),
         sa.CheckConstraint(
             "stage IN ('applying', 'initializing', 'planning', 'preparing', 'storing')", name=op.f("ck_run_stage")
@@ -226,8 +246,8 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("step_id", sa.Uuid(), nullable=False),
         sa.Column("sensitive", sa.Boolean(), nullable=False),
-        sa.Column("type", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
-        sa.Column("value", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
+        sa.Column("type", sa.JSON(), nullable=False),
+        sa.Column("value", sa.JSON(), nullable=True),
         sa.Column("sealed", sa.LargeBinary(), nullable=True),
         sa.CheckConstraint(
             "sensitive = (sealed IS NOT NULL) AND sensitive = (value IS NULL)", name=op.f("ck_run_output_sealed")
@@ -347,8 +367,9 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("deployment_id", sa.Uuid(), nullable=False),
-        sa.Column("run_id", sa.Uuid(), nullable=False),
-        sa.Column("step_id", sa.Uuid(), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("step_id", sa.Uuid(), nullable=True),
+        sa.Column("written_by", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
         sa.Column("serial", sa.BigInteger(), nullable=False),
         sa.Column("lineage", sa.String(), nullable=False),
@@ -357,7 +378,8 @@ def upgrade() -> None:
         sa.Column("blob", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("reason IN ('token', 'lineage', 'serial')", name=op.f("ck_state_quarantine_reason")),
+        sa.CheckConstraint("reason IN ('lineage', 'serial', 'token')", name=op.f("ck_state_quarantine_reason")),
+        sa.CheckConstraint(_WRITTEN_BY, name=op.f("ck_state_quarantine_written_by")),
         sa.ForeignKeyConstraint(
             ["organization_id", "deployment_id"],
             ["deployment.organization_id", "deployment.id"],
@@ -375,7 +397,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_state_quarantine")),
         sa.UniqueConstraint(
-            "organization_id", "step_id", "sha256", name=op.f("uq_state_quarantine_organization_id_step_id_sha256")
+            "organization_id",
+            "deployment_id",
+            "step_id",
+            "sha256",
+            name=op.f("uq_state_quarantine_bytes"),
+            postgresql_nulls_not_distinct=True,
         ),
     )
     op.create_index(
@@ -389,14 +416,16 @@ def upgrade() -> None:
         sa.Column("organization_id", sa.Uuid(), nullable=False),
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("deployment_id", sa.Uuid(), nullable=False),
-        sa.Column("run_id", sa.Uuid(), nullable=False),
-        sa.Column("step_id", sa.Uuid(), nullable=False),
+        sa.Column("run_id", sa.Uuid(), nullable=True),
+        sa.Column("step_id", sa.Uuid(), nullable=True),
+        sa.Column("written_by", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("serial", sa.BigInteger(), nullable=False),
         sa.Column("lineage", sa.String(), nullable=False),
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("blob", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint(_WRITTEN_BY, name=op.f("ck_state_version_written_by")),
         sa.ForeignKeyConstraint(
             ["organization_id", "deployment_id"],
             ["deployment.organization_id", "deployment.id"],

@@ -264,6 +264,13 @@ class TestTiers:
         again = await client.post("/api/v1/provisioning/tiers", json=body, headers=caller.headers)
         assert (again.status_code, again.json()["code"]) == (409, "provisioning.tier_exists")
 
+    async def test_need_an_engine_that_a_worker_has(
+        self, client: httpx2.AsyncClient, caller: Caller, tier: Published
+    ) -> None:
+        body = {"name": "small", "engine": "pulumi", "module": tier.as_json()}
+        answer = await client.post("/api/v1/provisioning/tiers", json=body, headers=caller.headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "provisioning.not_offered")
+
     async def test_need_a_published_module(self, client: httpx2.AsyncClient, caller: Caller) -> None:
         body = {"name": "small", "module": {"source": "no/such/module", "version": "1.0.0"}}
         answer = await client.post("/api/v1/provisioning/tiers", json=body, headers=caller.headers)

@@ -47,12 +47,33 @@ class TestSubmit:
         assert approved.status_code == 403
 
     @pytest.mark.parametrize(
+        ("changes", "facts"),
+        [
+            ({"operation": "import"}, {"operations": ["apply", "destroy", "plan", "refresh"]}),
+            ({"engine": "pulumi"}, {"engines": ["opentofu", "terraform"]}),
+        ],
+        ids=["operation", "engine"],
+    )
+    async def test_refuses_what_no_worker_does_yet(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        module: Published,
+        changes: dict[str, Any],
+        facts: dict[str, Any],
+    ) -> None:
+        body = {"deployment": "one", "module": module.as_json()} | changes
+        answer = await client.post(PATH, json=body, headers=caller.headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "provisioning.not_offered")
+        assert answer.json()["facts"] == facts
+
+    @pytest.mark.parametrize(
         ("changes", "at"),
         [
             ({"deployment": "One"}, "body/deployment"),
             ({"deployment": "a" * 64}, "body/deployment"),
             ({"module": {"source": "a/b", "version": "1.0.0"}}, "body/module/source"),
-            ({"operation": "import"}, "body/operation"),
+            ({"operation": "improve"}, "body/operation"),
             ({"inputs": {"no name": 1}}, "body/inputs/no name"),
             ({"inputs": {"a": "\0"}}, "body/inputs/a"),
             ({"inputs": {"a": [0] * 10_001}}, "body/inputs/a"),

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from pydantic import JsonValue
 
 from domain.deployments.sources import EngineName
+from domain.provisioning.errors import EngineUnusable
 from domain.provisioning.steps import StepOperation
 from integrations.engines.command_line import CommandLine
-from integrations.engines.engine import EngineUnusable, StepFolder
+from integrations.engines.engine import StepFolder
 from integrations.engines.terraform import TerraformEngine, open_engine
 from integrations.engines.values import as_variable
 from integrations.tools import find_tool
@@ -125,7 +126,7 @@ class TestVariables:
         assert "\n" not in written
 
     @pytest.mark.servers
-    @pytest.mark.parametrize("name", list(EngineName))
+    @pytest.mark.parametrize("name", list(NAMES))
     async def test_are_read_by_the_cli_as_they_were(self, name: EngineName, tmp_path: Path) -> None:
         value: JsonValue = {"k ${x}": ['a${b}%{if}"\\\n\b\x7fé😀$', 1.5, None, True]}
         (tmp_path / "main.tf").write_text(
@@ -151,7 +152,7 @@ class TestVariables:
 
 class TestOpenEngine:
     @pytest.mark.servers
-    @pytest.mark.parametrize("name", list(EngineName))
+    @pytest.mark.parametrize("name", list(NAMES))
     async def test_asks_the_cli_for_its_version(self, name: EngineName) -> None:
         engine = await open_engine(name, find_tool(NAMES[name]))
         assert int(engine.version.split(".")[0]) >= 1

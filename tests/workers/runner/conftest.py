@@ -125,7 +125,7 @@ def provider_mirror(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return mirror
 
 
-@pytest.fixture(params=list(EngineName))
+@pytest.fixture(params=list(TOOL_NAMES))
 def steps(
     request: pytest.FixtureRequest,
     tmp_path: Path,
