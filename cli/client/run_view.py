@@ -25,7 +25,7 @@ def in_words(run: Document) -> str:
         "state": run["state"],
         "changes": changes(run),
         "progress": progress(run) if run["state"] in WORKING else None,
-        "in line": run["queue_position"],
+        "waiting": _waiting(run),
         "reason": run["decision_reason"],
         "error": run["error_message"],
         "submitted": moment("created_at")(run),
@@ -33,7 +33,26 @@ def in_words(run: Document) -> str:
     }
     if run["state"] in NEXT:
         lines["next"] = NEXT[run["state"]].format(run["id"])
+    elif run["waiting"] is not None:
+        lines["next"] = _next_of_waiting(run["waiting"])
     return labelled(lines)
+
+
+def _next_of_waiting(waiting: Document) -> str | None:
+    match waiting:
+        case {"waits_for": "run" | "acknowledgement", "run_id": run_id}:
+            return f"groundwork run status {run_id}"
+        case {"waits_for": "worker", "queue": queue}:
+            return f"whoever operates the servers: `groundwork doctor`, and a worker of the queue {queue}"
+        case _:
+            return None
+
+
+def _waiting(run: Document) -> str | None:
+    if run["waiting"] is None:
+        return None
+    before = run["queue_position"] or 0
+    return f"{run['waiting']['reason']} ({before} runs go before)" if before > 1 else str(run["waiting"]["reason"])
 
 
 def changes(run: Document) -> str | None:

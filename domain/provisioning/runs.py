@@ -11,6 +11,7 @@ from domain.provisioning.failures import ErrorClass
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.run_states import Decision, RunPriority, RunState
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase, StepStage
+from domain.provisioning.waiting import Waiting
 
 
 class ModuleVersionReference(BaseModel, frozen=True):
@@ -117,6 +118,7 @@ class RunDetail(Run, frozen=True):
     queue_position: int | None = Field(
         description="How many runs go first on this deployment; null once the run is admitted."
     )
+    waiting: Waiting | None = Field(description="What has to happen first; null while it is worked on.")
     steps: list[RunStep]
 
 

@@ -29,6 +29,7 @@ from domain.scope import Scope
 from services.provisioning.admission import admit_next
 from services.provisioning.modules import ModuleVersions
 from services.provisioning.submission import SECRET_INPUT, SubmitRun, deployment_of, find_module, new_run
+from services.provisioning.waiting import waiting_of
 from services.provisioning.wakes import wake_of
 from services.secrets import Envelope
 from storage import audit, idempotency, outbox
@@ -106,7 +107,7 @@ class Runs:
             return Run.model_validate(await runs.get(session, scope.organization_id, run_id))
 
     async def detail(self, scope: Scope, run_id: UUID) -> RunDetail:
-        """Give one run with its steps and its place in line.
+        """Give one run with its steps, its place in line, and what it waits for.
 
         Raises:
             RunNotFound.
@@ -117,6 +118,7 @@ class Runs:
             return RunDetail(
                 **Run.model_validate(row).model_dump(),
                 queue_position=await queue.position(session, row),
+                waiting=await waiting_of(session, row, found),
                 steps=[RunStep.model_validate(step) for step in found],
             )
 

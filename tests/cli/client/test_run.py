@@ -136,6 +136,15 @@ class TestStatus:
         assert "deployment  one (development)" in shown
         assert f"module      {module.source} 1.0.0" in shown
 
+    async def test_tells_what_it_waits_for_and_where_to_look(
+        self, administrator: Commands, module: Published
+    ) -> None:
+        words = ("run", "submit", module.source, module.version, "--name", "one", "-q")
+        [first], [second] = [(await administrator(*words)).lines for _ in range(2)]
+        shown = (await administrator("run", "status", second)).out
+        assert f"waiting     run {first}, which is accepted, has the deployment\n" in shown
+        assert f"next        groundwork run status {first}\n" in shown
+
     @pytest.mark.parametrize("verb", ["status", "logs", "plan", "outputs", "cancel", "approve", "reject"])
     async def test_of_another_organization_s_run_is_nobody_s_business(
         self, administrator: Commands, verb: str
