@@ -5,6 +5,7 @@ from functools import wraps
 from typing import Final, ParamSpec, TypeVar
 
 import structlog
+from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
 from domain.errors import ErrorKind, PlatformError
@@ -21,7 +22,7 @@ def maps_errors(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
     """Turn a PlatformError into an ApplicationError of its code; only unavailability is worth a retry.
 
     Any other exception is shown by its type alone: histories are not encrypted, and messages of libraries may
-    quote values.
+    quote values. The log has a line for each, and for what is tried again until it is available only the first.
     """
 
     @wraps(method)
@@ -29,6 +30,8 @@ def maps_errors(method: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
         try:
             return await method(*args, **kwargs)
         except PlatformError as error:
+            if error.kind not in RETRYABLE or not activity.in_activity() or activity.info().attempt == 1:
+                log.warning("activity_refused", code=error.code, detail=error.detail)
             raise ApplicationError(
                 error.code, type=error.code, non_retryable=error.kind not in RETRYABLE
             ) from None

@@ -31,7 +31,16 @@ SECRET_VALUES: Final = (
 PAUSE_SECONDS: Final = 0.1
 SERVER: Final = "uvicorn.error"
 """Where uvicorn logs its start and its stop, errors or not."""
-QUIETER: Final = ("alembic", "uvicorn.access", "sqlalchemy.engine", "httpx2", "httpcore2")
+QUIETER: Final = {
+    "alembic": logging.WARNING,
+    "uvicorn.access": logging.WARNING,
+    "sqlalchemy.engine": logging.WARNING,
+    "httpx2": logging.WARNING,
+    "httpcore2": logging.WARNING,
+    # Each attempt of an activity that fails, with a traceback; activities.errors says what there is to say.
+    "temporalio.activity": logging.ERROR,
+}
+"""The least important level that these write, whatever is set."""
 
 
 def configure_logging(settings: LoggingSettings) -> None:
@@ -43,7 +52,7 @@ def configure_logging(settings: LoggingSettings) -> None:
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.StackInfoRenderer(),
-        _without_colours,
+        _without_extras,
     ]
     handler = _LineHandler(sys.stderr)
     handler.setFormatter(
@@ -55,8 +64,8 @@ def configure_logging(settings: LoggingSettings) -> None:
     root = logging.getLogger()
     root.handlers = [handler]
     root.setLevel(settings.level.upper())
-    for name in QUIETER:
-        logging.getLogger(name).setLevel(max(logging.WARNING, root.level))
+    for name, level in QUIETER.items():
+        logging.getLogger(name).setLevel(max(level, root.level))
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -113,8 +122,9 @@ def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> Even
     return {name: HIDDEN if SECRET_NAMES.search(name) else _hidden_in(value) for name, value in event.items()}
 
 
-def _without_colours(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def _without_extras(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     event.pop("color_message", None)  # uvicorn says everything twice
+    event.pop("temporal_log", None)  # an object of the SDK's core, whose text is the message
     return event
 
 

@@ -41,6 +41,7 @@ async def serving(
     client: Client,
     *,
     queues: Sequence[str] = QUEUES,
+    alive_file: Path | None = None,
 ) -> AsyncIterator[None]:
     """Do the work of some queues until the context is left, and then let what runs end well.
 
@@ -49,10 +50,12 @@ async def serving(
         services: its use cases.
         client: of Temporal; where it is lazy, the workers wait for the server.
         queues: which queues; the control queue brings the dispatcher with it.
+        alive_file: to be touched as long as the process works.
     """
     slots = settings.runner.slots if TERRAFORM_QUEUE in queues else 0
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_beside(Presence(services.workers, queues=list(queues), slots=slots).run))
+        presence = Presence(services.workers, client, queues=list(queues), slots=slots, alive_file=alive_file)
+        await stack.enter_async_context(_beside(presence.run))
         if CONTROL_QUEUE in queues:
             database = open_database(settings)
             stack.push_async_callback(database.close)

@@ -2,6 +2,7 @@
 
 import asyncio
 import signal
+from pathlib import Path
 from typing import Annotated, Final
 
 import structlog
@@ -13,6 +14,7 @@ from config.loading import load_settings
 from config.logging import configure_logging
 from config.settings import TemporalSettings
 from domain.errors import ErrorKind, PlatformError
+from domain.outages import Outage
 from workers.composition import check_key, open_services
 from workers.serving import QUEUES, serving
 from workers.temporal_client import connect
@@ -32,6 +34,9 @@ async def worker(
     *,
     queue: Annotated[
         list[str] | None, Parameter(negative="", help="Task queue to work on; all by default.")
+    ] = None,
+    alive_file: Annotated[
+        Path | None, Parameter(help="File to touch every 10 seconds, for whoever watches the process.")
     ] = None,
     ready_fd: Annotated[int | None, Parameter(show=False)] = None,
 ) -> None:
@@ -56,19 +61,23 @@ async def worker(
         connecting.cancel()
         return
     client = connecting.result()
-    async with open_services(settings) as services, serving(settings, services, client, queues=queues):
+    async with (
+        open_services(settings) as services,
+        serving(settings, services, client, queues=queues, alive_file=alive_file),
+    ):
         say_ready(ready_fd)
         await stop.wait()
 
 
 async def _connect(settings: TemporalSettings) -> Client:
     """Connect to Temporal, for as long as it takes: a worker can't start without, and may be there first."""
-    is_away = False
+    outage = Outage(log, f"Temporal at {settings.address}")
     while True:
         try:
-            return await connect(settings)
+            client = await connect(settings)
         except RuntimeError as error:
-            if not is_away:
-                log.warning("waiting_for_temporal", address=settings.address, error=str(error))
-            is_away = True
+            outage.began(error)
             await asyncio.sleep(RECONNECT_SECONDS)
+        else:
+            outage.ended()
+            return client

@@ -1,0 +1,182 @@
+"""PostgreSQL, then Temporal, away for ten seconds: API and worker come back by themselves, and say so once."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Protocol
+
+import httpx2
+import pytest
+
+from config.secrets import Secrets
+from config.settings import CONFIG_FILE
+from integrations.embedded.ports import free_port
+from integrations.embedded.postgresql import PostgreSQL
+from integrations.embedded.temporal import TemporalServer
+from storage.blobs.local import LocalBlobStore
+from storage.database import Database
+from storage.migrations.upgrade import upgrade
+from storage.roles import ensure_roles
+from tests.factories.modules import publish_module
+from tests.factories.organizations import make_caller
+from tests.factories.people import A_MODULE, LONGEST, People
+from tests.fixtures.platform import Installation
+from workers.composition import compose
+
+pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
+
+AWAY_SECONDS = 10
+ONCE = ("server_away", "server_back")
+
+
+class Server(Protocol):
+    async def start(self) -> None: ...
+
+    async def stop(self) -> None: ...
+
+
+class Processes:
+    """An API and a worker, as an operator runs them, with servers of their own; each writes a log."""
+
+    def __init__(
+        self, people: People, module: dict[str, str], postgresql: Server, temporal: Server, logs: Path
+    ) -> None:
+        self.people = people
+        self.module = module
+        self.servers = {"PostgreSQL": postgresql, "Temporal": temporal}
+        self._logs = logs
+
+    def lines(self, name: str) -> list[dict[str, object]]:
+        text = (self._logs / name).read_text()
+        return [json.loads(line) for line in text.splitlines()]
+
+    async def runs_to_its_end(self, deployment: str) -> None:
+        body = {
+            "deployment": deployment,
+            "module": self.module,
+            "inputs": {"name": "anna", "password": "p"},
+            "auto_apply": True,
+        }
+        submitted = await self.people.post("/api/v1/runs", body)
+        await self.people.run(submitted["id"], "applied")
+
+    async def says_that_it_is_back(self, name: str, server: str) -> None:
+        """Return when all who said that a server is away have said that it is back."""
+        async with asyncio.timeout(LONGEST):
+            while not all(words[-1] == "server_back" for words in said_of(self.lines(name), server).values()):  # noqa: ASYNC110  another process
+                await asyncio.sleep(0.2)
+
+    async def ready(self, status: int) -> None:
+        """Return when the API says of itself that it is ready, or that it is not."""
+        async with asyncio.timeout(LONGEST):
+            while (await self.people.client.get("/readyz")).status_code != status:  # noqa: ASYNC110  a process's
+                await asyncio.sleep(0.2)
+
+
+@asynccontextmanager
+async def process(settings_file: Path, log: Path, *arguments: str) -> AsyncIterator[None]:
+    """Run one of the product's servers, ready when this begins; it is stopped in good order."""
+    hears, says = os.pipe()
+    with log.open("wb") as output:
+        running = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "cli", *arguments, "--ready-fd", str(says)),
+            env=os.environ | {CONFIG_FILE: str(settings_file)},
+            stdout=output,
+            stderr=output,
+            pass_fds=(says,),
+        )
+    os.close(says)
+    try:
+        assert await asyncio.to_thread(os.read, hears, 1) == b"\n"
+        yield
+        assert running.returncode is None  # nobody had to start it again
+    finally:
+        os.close(hears)
+        if running.returncode is None:
+            running.terminate()
+        assert await running.wait() == 0
+
+
+@pytest.fixture(scope="module")
+async def processes(tmp_path_factory: pytest.TempPathFactory, secrets: Secrets) -> AsyncIterator[Processes]:
+    folder = tmp_path_factory.mktemp("outages")
+    port = free_port()
+    async with (
+        PostgreSQL(folder / "postgresql", durable=False) as postgresql,
+        TemporalServer(folder / "temporal") as temporal,
+    ):
+        ensure_roles(postgresql.owner_url, postgresql.app_url, postgresql.platform_url)
+        await asyncio.to_thread(upgrade, postgresql.owner_url)
+        installation = Installation(folder, postgresql, secrets, folder / "blobs")
+        settings_file = installation.settings_file(temporal.address, api_port=port)
+        async with (
+            process(settings_file, folder / "api", "api"),
+            process(settings_file, folder / "worker", "worker"),
+            httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LONGEST) as client,
+        ):
+            database = Database(postgresql.app_url, postgresql.platform_url)
+            services = compose(database, secrets, LocalBlobStore(folder / "blobs"))
+            caller = await make_caller(services)
+            module = await publish_module(services, caller, A_MODULE)
+            await database.close()
+            people = People(client, caller)
+            yield Processes(people, module.as_json(), postgresql, temporal, folder)
+
+
+def said_of(lines: list[dict[str, object]], server: str) -> dict[object, tuple[object, ...]]:
+    """Give what was said of a server, by who said it."""
+    said: dict[object, tuple[object, ...]] = {}
+    for line in lines:
+        if line.get("server") == server:
+            said[line["logger"]] = (*said.get(line["logger"], ()), line["message"])
+    return said
+
+
+class TestPostgresqlAway:
+    async def test_api_and_worker_come_back_without_a_person(self, processes: Processes) -> None:
+        client = processes.people.client
+        await processes.runs_to_its_end("before")
+        await processes.servers["PostgreSQL"].stop()
+        await processes.ready(503)
+        assert (await client.get("/livez")).status_code == 200
+        assert (await client.get("/api/v1/runs", headers=processes.people.caller.headers)).status_code == 503
+        await asyncio.sleep(AWAY_SECONDS)  # the outage is this long
+        await processes.servers["PostgreSQL"].start()
+        await processes.ready(200)
+        await processes.runs_to_its_end("after")
+
+    @pytest.mark.parametrize(
+        ("name", "parts"),
+        [
+            ("api", {"storage.listening"}),
+            ("worker", {"storage.listening", "workers.dispatcher", "workers.presence"}),
+        ],
+    )
+    async def test_each_part_says_so_once_when_it_begins_and_once_when_it_ends(
+        self, processes: Processes, name: str, parts: set[str]
+    ) -> None:
+        await processes.says_that_it_is_back(name, "PostgreSQL")
+        assert said_of(processes.lines(name), "PostgreSQL") == dict.fromkeys(parts, ONCE)
+        assert [line for line in processes.lines(name) if "exception" in line] == []
+
+
+class TestTemporalAway:
+    async def test_what_is_accepted_meanwhile_is_done_without_a_person(self, processes: Processes) -> None:
+        people = processes.people
+        await processes.servers["Temporal"].stop()
+        body = {"deployment": "meanwhile", "module": processes.module, "inputs": {"name": "a", "password": "p"}}
+        submitted = await people.post("/api/v1/runs", body | {"auto_apply": True})
+        await asyncio.sleep(AWAY_SECONDS)  # the outage is this long
+        assert (await people.get(f"/api/v1/runs/{submitted['id']}"))["state"] == "accepted"
+        await processes.servers["Temporal"].start()
+        await people.run(submitted["id"], "applied")
+
+    async def test_each_part_says_so_once_when_it_begins_and_once_when_it_ends(self, processes: Processes) -> None:
+        await processes.says_that_it_is_back("worker", "Temporal")
+        parts = ("workers.dispatcher", "workers.presence")
+        assert said_of(processes.lines("worker"), "Temporal") == dict.fromkeys(parts, ONCE)
+        assert [line for line in processes.lines("worker") if "exception" in line] == []
