@@ -12,6 +12,7 @@ from typing import IO, Final
 
 from cli.output import Output
 from cli.supervisor.home import Home
+from cli.supervisor.log_file import LogFile
 from integrations.embedded.process import ServerFailed
 
 LINES_SHOWN = 15
@@ -29,8 +30,8 @@ async def start_detached(home: Home, output: Output) -> int:
     """
     home.prepare()
     reader, writer = os.pipe()
-    before = home.log_file.stat().st_size if home.log_file.exists() else 0
-    with home.log_file.open("ab") as log:
+    with os.fdopen(LogFile(home.log_file).open(), "ab") as log:
+        before = home.log_file.stat().st_size
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "cli", "dev", "--home", str(home.path), "--ready-fd", str(writer)),
             stdin=subprocess.DEVNULL,

@@ -4,6 +4,7 @@ import time
 
 from cli.servers.ready import say_ready
 from cli.supervisor.home import Home
+from cli.supervisor.log_file import LogFile
 from cli.supervisor.log_lines import LogLines
 from cli.supervisor.supervisor import Supervisor
 
@@ -17,7 +18,8 @@ async def supervise(home: Home, ready_fd: int | None) -> None:
     """
     began = time.monotonic()
     home.prepare()
-    lines = LogLines()
+    log = LogFile(home.log_file)
+    lines = LogLines(log if log.is_written_by(1) else None)
 
     def ready() -> None:
         print(f"\nGroundwork is ready ({time.monotonic() - began:.1f} s).\n{home.in_words()}\n", flush=True)

@@ -7,6 +7,7 @@ import sys
 from typing import Final
 
 from cli.output import colours_wanted
+from cli.supervisor.log_file import LogFile
 
 COLOURS: Final = ("36", "33", "32", "35", "34")
 WIDTH: Final = 10
@@ -16,8 +17,13 @@ LONGEST_LINE: Final = 64 * 1024
 class LogLines:
     """Prints lines, each with the name of who wrote it before it; names have colours on a terminal."""
 
-    def __init__(self) -> None:
-        """Look once whether standard output takes colours."""
+    def __init__(self, file: LogFile | None = None) -> None:
+        """Look once whether standard output takes colours.
+
+        Args:
+            file: where standard output and standard error lead to, if they lead to a file that is to be bounded.
+        """
+        self._file = file
         self._coloured = colours_wanted()
         self._colours: dict[str, str] = {}
         self._pipes: list[asyncio.BaseTransport] = []
@@ -32,6 +38,8 @@ class LogLines:
         with contextlib.suppress(BrokenPipeError):  # nobody reads any more, and the servers go on
             sys.stdout.write(f"{prefix} {line}\n")
             sys.stdout.flush()
+        if self._file is not None:
+            self._file.make_room(1, 2)
 
     async def pipe(self, name: str) -> int:
         """Give a file descriptor that children write to in this name. It lives as long as this object."""
