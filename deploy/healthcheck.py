@@ -1,12 +1,20 @@
 # ruff: noqa: INP001  a script, copied into the image by itself
-"""Asks the API in this container whether it is ready; the exit status is the container's health."""
+"""The health of this container is the exit status: of the API, whether it is ready; of a worker, whether it lives.
+
+healthcheck.py          asks the API
+healthcheck.py FILE     looks at the file that `groundwork worker --alive-file FILE` touches
+"""
 
 import http.client
 import os
 import ssl
 import sys
+import time
+from pathlib import Path
 
 TIMEOUT_SECONDS = 4
+ALIVE_SECONDS = 30
+"""Three times what passes between two touches."""
 
 
 def ready() -> bool:
@@ -31,4 +39,9 @@ def ready() -> bool:
         connection.close()
 
 
-sys.exit(0 if ready() else 1)
+def alive(file: Path) -> bool:
+    """Tell whether the file was touched a short while ago."""
+    return file.exists() and time.time() - file.stat().st_mtime < ALIVE_SECONDS
+
+
+sys.exit(0 if (alive(Path(sys.argv[1])) if len(sys.argv) > 1 else ready()) else 1)

@@ -137,7 +137,25 @@ class TestOrder:
     def test_every_queue_has_a_worker(self, services: dict[str, dict[str, Any]]) -> None:
         commands = [service["command"] for name, service in services.items() if name.startswith("worker-")]
 
-        assert sorted(commands) == sorted([["worker", "--queue", q] for q in (CONTROL_QUEUE, TERRAFORM_QUEUE)])
+        queues = [command[command.index("--queue") + 1] for command in commands]
+        assert sorted(queues) == sorted((CONTROL_QUEUE, TERRAFORM_QUEUE))
+
+    def test_each_server_tells_whether_it_is_well(self, services: dict[str, dict[str, Any]]) -> None:
+        assert {name for name, service in services.items() if "healthcheck" not in service} == ONE_SHOT
+
+    def test_a_worker_touches_the_file_that_its_health_is_told_by(
+        self, services: dict[str, dict[str, Any]]
+    ) -> None:
+        workers = {name: service for name, service in services.items() if name.startswith("worker-")}
+
+        for name, service in workers.items():
+            file = service["command"][service["command"].index("--alive-file") + 1]
+            assert service["healthcheck"]["test"][-1] == file, name
+            assert str(Path(file).parent) in service["tmpfs"], name
+
+    def test_no_log_fills_the_disk(self, services: dict[str, dict[str, Any]]) -> None:
+        for name, service in services.items():
+            assert set(service["logging"]["options"]) == {"max-size", "max-file"}, name
 
     def test_a_worker_may_take_longer_to_stop_than_the_tools_it_interrupts(
         self, services: dict[str, dict[str, Any]]

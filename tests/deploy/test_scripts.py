@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.util import find_spec
@@ -111,6 +112,19 @@ class TestHealthcheck:
 
         assert (ask(repository, port) == 0) == (status == 200)
 
+    @pytest.mark.parametrize(("seconds_ago", "status"), [(0, 0), (20, 0), (31, 1)])
+    def test_a_worker_is_when_it_touched_its_file_a_short_while_ago(
+        self, repository: Path, tmp_path: Path, seconds_ago: int, status: int
+    ) -> None:
+        file = tmp_path / "alive"
+        file.touch()
+        os.utime(file, times=(time.time() - seconds_ago,) * 2)
+
+        assert ask(repository, 9, file) == status
+
+    def test_a_worker_is_not_before_it_works(self, repository: Path, tmp_path: Path) -> None:
+        assert ask(repository, 9, tmp_path / "alive") == 1
+
     def test_it_is_not_when_nobody_answers(self, repository: Path) -> None:
         assert ask(repository, 9) == 1
 
@@ -126,9 +140,9 @@ class TestShell:
         assert os.access(script, os.X_OK)
 
 
-def ask(repository: Path, port: int) -> int:
+def ask(repository: Path, port: int, *arguments: Path) -> int:
     return subprocess.run(
-        [sys.executable, "-I", repository / "deploy" / "healthcheck.py"],
+        [sys.executable, "-I", repository / "deploy" / "healthcheck.py", *arguments],
         check=False,
         env={"GROUNDWORK_API__PORT": str(port)},
     ).returncode

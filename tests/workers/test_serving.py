@@ -64,6 +64,15 @@ class TestServing:
                 await asyncio.sleep(0.05)
         assert await workers_alive(client) == before
 
+    async def test_a_worker_touches_its_file_while_it_serves(
+        self, settings_file: Path, temporal_client: Client, tmp_path: Path
+    ) -> None:
+        file = tmp_path / "alive"
+        async with working(settings_file, temporal_client, alive_file=file), asyncio.timeout(LONGEST):
+            while not file.exists():  # noqa: ASYNC110  another task makes it
+                await asyncio.sleep(0.05)
+        assert not file.exists()
+
     async def test_the_tick_goes_on_with_a_run_that_everybody_has_forgotten(
         self,
         settings_file: Path,
