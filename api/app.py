@@ -72,8 +72,8 @@ def create_app(services: Services, *, background: tuple[Callable[[], Awaitable[N
         app.include_router(router)
     # The last one added stands outermost.
     app.add_middleware(BodyLimitLayer)
-    app.add_middleware(ByteCacheLayer, changes=services.registry_changes)
-    app.add_middleware(AuthenticationLayer, authentication=services.authentication)
+    app.add_middleware(ByteCacheLayer, changes=services.registry.changes)
+    app.add_middleware(AuthenticationLayer, authentication=services.identity.authentication)
     app.add_middleware(RequestLayer, routes=Routes(route for router in ROUTERS for route in router.routes))
     app.add_middleware(MetricsLayer)
     return app

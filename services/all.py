@@ -3,63 +3,37 @@
 from dataclasses import dataclass
 
 from domain.cursors import CursorSigner
-from services.changes import Changes
-from services.deployments.deployments import Deployments
-from services.deployments.states import States
-from services.identity.api_keys import ApiKeys
-from services.identity.authentication import Authentication
+from services import upkeep
+from services.areas import Area
+from services.deployments.all import DeploymentServices
+from services.identity.all import IdentityServices
 from services.operations import Operations
-from services.provisioning.area import ProvisioningArea
-from services.provisioning.logs import RunLogs
-from services.provisioning.materials import Materials
-from services.provisioning.moves import RunMoves
-from services.provisioning.outcomes import Outcomes
-from services.provisioning.outputs import Outputs
-from services.provisioning.run_keys import RunKeys
-from services.provisioning.runs import Runs
-from services.provisioning.step_states import StepStates
-from services.provisioning.steps import Steps
-from services.provisioning.tiers import Tiers
-from services.provisioning.workers import Workers
-from services.registry.downloads import Downloads
-from services.registry.gpg_keys import GpgKeys
-from services.registry.modules import Modules
-from services.registry.namespaces import Namespaces
-from services.registry.providers import Providers
+from services.provisioning import wakes
+from services.provisioning.all import ProvisioningServices
+from services.registry.all import RegistryServices
 from services.secrets import Envelope
-from services.tenants.organizations import Organizations
+from services.tenants.all import TenantServices
 from services.upkeep import Upkeep
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Services:
-    """One field per noun; routes reach them through api.dependencies, activities by their constructors."""
+    """One field per area, and what belongs to all of them.
 
-    authentication: Authentication
-    authorization_changes: Changes
-    organizations: Organizations
-    api_keys: ApiKeys
-    envelope: Envelope
-    cursors: CursorSigner
-    namespaces: Namespaces
-    gpg_keys: GpgKeys
-    modules: Modules
-    providers: Providers
-    downloads: Downloads
-    registry_changes: Changes
-    tiers: Tiers
-    deployments: Deployments
-    states: States
-    runs: Runs
-    moves: RunMoves
-    area: ProvisioningArea
-    steps: Steps
-    outcomes: Outcomes
-    step_states: StepStates
-    materials: Materials
-    run_keys: RunKeys
-    outputs: Outputs
-    run_logs: RunLogs
-    workers: Workers
+    Routes reach use cases through api.dependencies, activities get them in their constructors.
+    """
+
+    identity: IdentityServices
+    tenants: TenantServices
+    registry: RegistryServices
+    deployments: DeploymentServices
+    provisioning: ProvisioningServices
     operations: Operations
     upkeep: Upkeep
+    envelope: Envelope
+    cursors: CursorSigner
+
+    @property
+    def areas(self) -> dict[str, Area]:
+        """Those with long work, by the name that their wakes carry; the tick looks after each."""
+        return {wakes.AREA: self.provisioning.area, upkeep.AREA: self.upkeep}

@@ -124,9 +124,9 @@ async def make_caller(services: Services) -> Callable[[], Awaitable[Caller]]:
 @pytest.fixture(scope="session")
 async def operator(services: Services) -> dict[str, str]:
     """Give the headers of the installation's operator, whose key is made once."""
-    key = await services.organizations.bootstrap("operator@example.com")
+    key = await services.tenants.organizations.bootstrap("operator@example.com")
     assert key is not None
-    assert await services.organizations.bootstrap("operator@example.com") is None
+    assert await services.tenants.organizations.bootstrap("operator@example.com") is None
     return {"Authorization": f"Bearer {key}"}
 
 

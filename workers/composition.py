@@ -1,4 +1,4 @@
-"""Puts the use cases together: the one place that knows what each is made from."""
+"""Puts the areas' use cases together, as the settings say; what each is made from stands in its area's all.py."""
 
 import asyncio
 import contextlib
@@ -11,39 +11,17 @@ from config.secrets import Secrets
 from config.settings import Settings
 from domain.cursors import CursorSigner
 from domain.errors import Unavailable
-from domain.registry.capability import Capabilities
-from integrations.signatures import SignatureVerifier
 from services.all import Services
-from services.changes import Changes
-from services.deployments.deployments import Deployments
-from services.deployments.states import States
-from services.identity.api_keys import ApiKeys
-from services.identity.authentication import Authentication
+from services.deployments.all import make_deployments
+from services.identity.all import make_identity
 from services.identity.hashing import KeyHasher
 from services.operations import Operations
-from services.provisioning.area import ProvisioningArea
-from services.provisioning.logs import RunLogs
-from services.provisioning.materials import Materials
-from services.provisioning.modules import ModuleVersions
-from services.provisioning.moves import RunMoves
-from services.provisioning.outcomes import Outcomes
-from services.provisioning.outputs import Outputs
-from services.provisioning.run_keys import RunKeys
-from services.provisioning.runs import Runs
-from services.provisioning.step_states import StepStates
-from services.provisioning.steps import Steps
-from services.provisioning.tiers import Tiers
-from services.provisioning.workers import Workers
-from services.registry.downloads import Downloads
-from services.registry.gpg_keys import GpgKeys
+from services.provisioning.all import make_provisioning
+from services.registry.all import make_registry
 from services.registry.limits import RegistryLimits
-from services.registry.modules import Modules
-from services.registry.namespaces import Namespaces
-from services.registry.providers import Providers
-from services.registry.releases import Releases
 from services.sealed_blobs import SealedBlobs
 from services.secrets import Envelope
-from services.tenants.organizations import Organizations
+from services.tenants.all import make_tenants
 from services.upkeep import Upkeep
 from storage.blobs.local import LocalBlobStore
 from storage.blobs.store import BlobStore
@@ -95,41 +73,20 @@ def compose(
         hostname: of the registry, as modules and lock files name it.
     """
     limits = limits or RegistryLimits()
-    changes, authorization_changes = Changes(), Changes()
     hasher = KeyHasher()
     envelope = Envelope(database, secrets.key_encryption_key)
-    modules = ModuleVersions(database)
     sealed = SealedBlobs(database, blobs, envelope)
-    states = States(database, sealed)
+    deployments = make_deployments(database, sealed)
     return Services(
-        authentication=Authentication(database, hasher, secrets.pepper, authorization_changes),
-        authorization_changes=authorization_changes,
-        organizations=Organizations(database, hasher),
-        api_keys=ApiKeys(database, hasher),
-        envelope=envelope,
-        cursors=CursorSigner(secrets.signing_key),
-        namespaces=Namespaces(database),
-        gpg_keys=GpgKeys(database, changes),
-        modules=Modules(database, blobs, changes, limits),
-        providers=Providers(database, Releases(blobs, SignatureVerifier(), limits), changes),
-        downloads=Downloads(blobs, Capabilities(secrets.signing_key)),
-        registry_changes=changes,
-        tiers=Tiers(database, modules),
-        deployments=Deployments(database),
-        states=states,
-        runs=Runs(database, modules, envelope),
-        moves=RunMoves(database),
-        area=ProvisioningArea(database),
-        steps=Steps(database, lease=lease),
-        outcomes=Outcomes(database, envelope, sealed),
-        step_states=StepStates(database, states),
-        materials=Materials(database, envelope, sealed),
-        run_keys=RunKeys(database, hasher),
-        outputs=Outputs(database, envelope, sealed),
-        run_logs=RunLogs(database),
-        workers=Workers(database),
+        identity=make_identity(database, hasher, pepper=secrets.pepper),
+        tenants=make_tenants(database, hasher),
+        registry=make_registry(database, blobs, signing_key=secrets.signing_key, limits=limits),
+        deployments=deployments,
+        provisioning=make_provisioning(database, envelope, sealed, deployments.states, hasher, lease=lease),
         operations=Operations(database, hostname, limits),
         upkeep=Upkeep(database),
+        envelope=envelope,
+        cursors=CursorSigner(secrets.signing_key),
     )
 
 
@@ -168,9 +125,9 @@ async def listen_to_commits(settings: Settings, services: Services) -> None:
     subscriptions = tuple(
         Subscription(channel, changes.hear, changes.hears)
         for channel, changes in (
-            (AUTHORIZATION_CHANNEL, services.authorization_changes),
-            (REGISTRY_CHANNEL, services.registry_changes),
+            (AUTHORIZATION_CHANNEL, services.identity.changes),
+            (REGISTRY_CHANNEL, services.registry.changes),
         )
     )
     listener = Listener(settings.database.platform_url.get_secret_value(), subscriptions)
-    await asyncio.gather(listener.run(), services.authentication.note_uses_forever())
+    await asyncio.gather(listener.run(), services.identity.authentication.note_uses_forever())

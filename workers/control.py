@@ -9,22 +9,16 @@ from activities.control import TickActivities
 from activities.provisioning.runs import RunActivities
 from domain.long_work import CONTROL_QUEUE
 from services.all import Services
-from services.areas import Area
 from workflows.control.tick import Tick
 from workflows.provisioning.run import ProvisionRun
 
 WORKFLOWS = [ProvisionRun, Tick]
 
 
-def areas_of(services: Services) -> dict[str, Area]:
-    """List the areas that have long work, by the name that their wakes carry."""
-    return {"provisioning": services.area, "upkeep": services.upkeep}
-
-
 def build_control_worker(client: Client, services: Services) -> Worker:
     """Make the worker; the caller runs it and shuts it down."""
-    runs = RunActivities(services.moves)
-    tick = TickActivities(areas_of(services), services.upkeep)
+    runs = RunActivities(services.provisioning.moves)
+    tick = TickActivities(services.areas, services.upkeep)
     return Worker(
         client,
         task_queue=CONTROL_QUEUE,

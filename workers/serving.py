@@ -22,7 +22,7 @@ from integrations.terraformrc import RegistryHost
 from integrations.tools import ToolMissing, find_tool
 from services.all import Services
 from workers.composition import open_database
-from workers.control import areas_of, build_control_worker
+from workers.control import build_control_worker
 from workers.dispatcher import Dispatcher
 from workers.presence import Presence
 from workers.runner.pool import RunnerPool
@@ -54,13 +54,15 @@ async def serving(
     """
     slots = settings.runner.slots if TERRAFORM_QUEUE in queues else 0
     async with AsyncExitStack() as stack:
-        presence = Presence(services.workers, client, queues=list(queues), slots=slots, alive_file=alive_file)
+        presence = Presence(
+            services.provisioning.workers, client, queues=list(queues), slots=slots, alive_file=alive_file
+        )
         await stack.enter_async_context(_beside(presence.run))
         if CONTROL_QUEUE in queues:
             database = open_database(settings)
             stack.push_async_callback(database.close)
             url = settings.database.platform_url.get_secret_value()
-            dispatcher = Dispatcher(database, client, areas=areas_of(services), listen_url=url)
+            dispatcher = Dispatcher(database, client, areas=services.areas, listen_url=url)
             await stack.enter_async_context(_beside(dispatcher.run))
             await stack.enter_async_context(build_control_worker(client, services))
         if TERRAFORM_QUEUE in queues:

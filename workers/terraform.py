@@ -30,7 +30,12 @@ def build_terraform_worker(
     and the storing of what they made takes.
     """
     steps = StepActivities(
-        services.moves, services.steps, services.materials, services.run_keys, runners=runners, settings=settings
+        services.provisioning.moves,
+        services.provisioning.steps,
+        services.provisioning.materials,
+        services.provisioning.run_keys,
+        runners=runners,
+        settings=settings,
     )
     return Worker(
         client,

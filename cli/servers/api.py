@@ -88,7 +88,7 @@ def application() -> FastAPI:
     )
 
     async def listen() -> None:
-        _when_stopped(services.run_logs.end_following)
+        _when_stopped(services.provisioning.logs.end_following)
         try:
             await listen_to_commits(settings, services)
         finally:

@@ -27,7 +27,7 @@ async def bootstrap(
     It works once, after `groundwork migrate`. The key is stored nowhere: what is printed is the only copy.
     """
     async with open_services(load_settings()) as services:
-        key = await services.organizations.bootstrap(email)
+        key = await services.tenants.organizations.bootstrap(email)
     if key is None:
         raise BootstrapDone("this installation has its operators already; one of them can make further keys")
     output.result({"key": key}, key)

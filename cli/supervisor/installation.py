@@ -74,7 +74,7 @@ def bring_to_life(home: Home) -> None:
 async def _bootstrap(settings: Settings, home: Home) -> None:
     async with open_services(settings) as services:
         await services.envelope.check_key()
-        await services.organizations.bootstrap(
+        await services.tenants.organizations.bootstrap(
             ADMINISTRATOR, keep=lambda key: write_private(home.admin_key_file, key.encode() + b"\n")
         )
 

@@ -212,7 +212,7 @@ class TestTemporalWiped:
         async with TemporalServer(tmp_path) as another:
             file = make_installation().settings_file(another.address)
             async with working(file, await connect(another)):
-                await services.area.look_after()
+                await services.provisioning.area.look_after()
                 await people.run(waiting["id"], "applied")
                 await people.run(other["id"], "applied")
                 await people.run(next_in_line["id"], "awaiting_approval")

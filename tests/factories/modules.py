@@ -28,9 +28,9 @@ async def publish_module(
 ) -> Published:
     """Publish a module in a namespace of its own."""
     namespace = new_namespace()
-    await services.namespaces.claim(caller.scope, namespace)
+    await services.registry.namespaces.claim(caller.scope, namespace)
     address = ModuleAddress(namespace, "thing", "local")
-    await services.modules.publish(caller.scope, PublishModule(address, version), _once(a_tar_gz(files)))
+    await services.registry.modules.publish(caller.scope, PublishModule(address, version), _once(a_tar_gz(files)))
     return Published(str(address), version)
 
 

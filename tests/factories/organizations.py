@@ -33,5 +33,5 @@ async def make_caller(services: Services) -> Caller:
     """Make an organization and its administrator, each time another one."""
     slug = f"org-{new_id().hex}"
     request = CreateOrganization(slug, "An organization", f"admin@{slug}.example")
-    organization, key = await services.organizations.create(Scope(new_id(), PLATFORM), request)
-    return Caller(organization, await services.authentication.authenticate(key), key)
+    organization, key = await services.tenants.organizations.create(Scope(new_id(), PLATFORM), request)
+    return Caller(organization, await services.identity.authentication.authenticate(key), key)

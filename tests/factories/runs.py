@@ -11,6 +11,7 @@ from domain.provisioning.runs import Run
 from domain.provisioning.steps import ExitClass, StepOutcome, StepOutput
 from domain.scope import Scope
 from services.all import Services
+from services.provisioning.all import ProvisioningServices
 from services.provisioning.outcomes import PlanFiles
 from services.provisioning.steps import Assignment
 from services.provisioning.submission import SubmitRun
@@ -40,6 +41,11 @@ class Driver:
     scope: Scope
     module: Published
 
+    @property
+    def provisioning(self) -> ProvisioningServices:
+        """The use cases of runs."""
+        return self.services.provisioning
+
     def request(self, **changes: object) -> SubmitRun:
         """Make a request for a deployment of its own."""
         made = SubmitRun(
@@ -51,11 +57,11 @@ class Driver:
 
     async def submit(self, **changes: object) -> Run:
         """Submit a run."""
-        return await self.services.runs.submit(self.scope, self.request(**changes), None)
+        return await self.provisioning.runs.submit(self.scope, self.request(**changes), None)
 
     async def advance(self, run: Run) -> RunMove:
         """Ask what is next."""
-        return await self.services.moves.advance(self.reference(run))
+        return await self.provisioning.moves.advance(self.reference(run))
 
     def reference(self, run: Run) -> RunReference:
         """Name the run as its workflow does."""
@@ -65,20 +71,20 @@ class Driver:
         """Admit the step that is due."""
         move = await self.advance(run)
         assert move.step is not None, move
-        return await self.services.steps.admit(self.scope, move.step, WORKER)
+        return await self.provisioning.steps.admit(self.scope, move.step, WORKER)
 
     async def plan(self, run: Run, exit_class: ExitClass = ExitClass.SUCCEEDED) -> RunMove:
         """Do the plan phase; give what is next."""
         step = await self.admit(run)
-        await self.services.steps.cli_started(self.scope, step.step_id)
-        await self.services.outcomes.record(
+        await self.provisioning.steps.cli_started(self.scope, step.step_id)
+        await self.provisioning.outcomes.record(
             self.scope, an_outcome(step.step_id, exit_class), outputs={}, plan=A_PLAN
         )
         return await self.advance(run)
 
     async def approve(self, run: Run) -> Run:
         """Let its plan be applied."""
-        return await self.services.runs.approve(self.scope, run.id, None)
+        return await self.provisioning.runs.approve(self.scope, run.id, None)
 
     async def apply(
         self,
@@ -91,16 +97,16 @@ class Driver:
     ) -> RunMove:
         """Do the apply phase, with what it leaves; give what is next."""
         step = await self.admit(run)
-        await self.services.steps.cli_started(self.scope, step.step_id)
+        await self.provisioning.steps.cli_started(self.scope, step.step_id)
         if state is not None:
-            await self.services.step_states.store(self.scope, step.step_id, state)
+            await self.provisioning.step_states.store(self.scope, step.step_id, state)
         if log:
-            await self.services.steps.store_log(self.scope, step.step_id, 0, log)
-        await self.services.outcomes.record(
+            await self.provisioning.steps.store_log(self.scope, step.step_id, 0, log)
+        await self.provisioning.outcomes.record(
             self.scope, an_outcome(step.step_id, exit_class), outputs=outputs or {}, plan=None
         )
         return await self.advance(run)
 
     async def look(self, run: Run) -> Run:
         """Read the run again."""
-        return await self.services.runs.get(self.scope, run.id)
+        return await self.provisioning.runs.get(self.scope, run.id)

@@ -22,7 +22,7 @@ from storage.provisioning import runs
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import Driver
-from workers.control import areas_of, build_control_worker
+from workers.control import build_control_worker
 from workers.dispatcher import TICK, Dispatcher
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("no_other_runs")]
@@ -34,8 +34,7 @@ LONGEST = 30
 def dispatcher(
     database: Database, postgresql: PostgreSQL, temporal_client: Client, services: Services
 ) -> Dispatcher:
-    areas = areas_of(services)
-    return Dispatcher(database, temporal_client, areas=areas, listen_url=postgresql.platform_url)
+    return Dispatcher(database, temporal_client, areas=services.areas, listen_url=postgresql.platform_url)
 
 
 @pytest.fixture
@@ -137,7 +136,7 @@ class TestACompletedWorkflow:
         self, dispatcher: Dispatcher, driver: Driver, temporal_client: Client, database: Database
     ) -> None:
         run = await driver.submit()
-        await driver.services.runs.cancel(driver.scope, run.id)
+        await driver.provisioning.runs.cancel(driver.scope, run.id)
         handle = temporal_client.get_workflow_handle(f"run:{run.id}")
         async with build_control_worker(temporal_client, driver.services), asyncio.timeout(LONGEST):
             await dispatcher.sweep()
@@ -151,7 +150,7 @@ class TestACompletedWorkflow:
                     ),
                     {"id": run.id},
                 )
-            await driver.services.area.look_after()
+            await driver.provisioning.area.look_after()
             await dispatcher.sweep()
             await handle.result()
         assert (await driver.look(run)).state is RunState.CANCELED
@@ -161,7 +160,7 @@ class TestACompletedWorkflow:
         self, dispatcher: Dispatcher, driver: Driver, temporal_client: Client, database: Database
     ) -> None:
         run = await driver.submit()
-        await driver.services.runs.cancel(driver.scope, run.id)
+        await driver.provisioning.runs.cancel(driver.scope, run.id)
         handle = temporal_client.get_workflow_handle(f"run:{run.id}")
         async with build_control_worker(temporal_client, driver.services), asyncio.timeout(LONGEST):
             await dispatcher.sweep()

@@ -37,7 +37,7 @@ from tests.factories.modules import publish_module
 from tests.factories.organizations import make_caller
 from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
 from workers.composition import compose
-from workers.control import areas_of, build_control_worker
+from workers.control import build_control_worker
 from workers.dispatcher import TICK, Dispatcher
 
 FOLDER: Final = Path(__file__).parent / "histories"
@@ -54,7 +54,7 @@ class PlayedSteps:
 
     @activity.defn(name="provisioning.run_step")
     async def run_step(self, order: StepOrder) -> StepReport:
-        scope, steps = Scope(order.organization_id, PLATFORM), self._services.steps
+        scope, steps = Scope(order.organization_id, PLATFORM), self._services.provisioning.steps
         step = await steps.admit(scope, order, WORKER)
         play = step.inputs.get(PLAYED)
         if play == "give back once" and (order.phase, order.attempt) == (StepPhase.PLAN, 1):
@@ -74,9 +74,11 @@ class PlayedSteps:
                 await session.execute(text("UPDATE run_step SET lease_expires_at = now() - interval '1 second'"))
             raise RuntimeError("the worker is gone")
         plan = A_PLAN if order.phase is StepPhase.PLAN else None
-        await self._services.outcomes.record(scope, an_outcome(step.step_id, exit_class), outputs={}, plan=plan)
+        await self._services.provisioning.outcomes.record(
+            scope, an_outcome(step.step_id, exit_class), outputs={}, plan=plan
+        )
         reference = RunReference(organization_id=order.organization_id, run_id=order.run_id)
-        return StepReport(exit_class=exit_class, move=await self._services.moves.advance(reference))
+        return StepReport(exit_class=exit_class, move=await self._services.provisioning.moves.advance(reference))
 
 
 class Recorder:
@@ -103,7 +105,7 @@ class Recorder:
     async def approved(self) -> Run:
         run = await self.driver.submit()
         await self.reaches(run, RunState.AWAITING_APPROVAL)
-        await self.driver.services.runs.approve(self.driver.scope, run.id, None)
+        await self.driver.provisioning.runs.approve(self.driver.scope, run.id, None)
         return run
 
     async def applied_at_once(self) -> Run:
@@ -112,19 +114,19 @@ class Recorder:
     async def rejected(self) -> Run:
         run = await self.driver.submit()
         await self.reaches(run, RunState.AWAITING_APPROVAL)
-        await self.driver.services.runs.reject(self.driver.scope, run.id, None)
+        await self.driver.provisioning.runs.reject(self.driver.scope, run.id, None)
         return run
 
     async def canceled_while_it_waits(self) -> Run:
         run = await self.driver.submit()
         await self.reaches(run, RunState.AWAITING_APPROVAL)
-        await self.driver.services.runs.cancel(self.driver.scope, run.id)
+        await self.driver.provisioning.runs.cancel(self.driver.scope, run.id)
         return run
 
     async def canceled_while_it_applies(self) -> Run:
         run = await self.driver.submit(auto_apply=True, inputs={PLAYED: "wait to be canceled"})
         await self.reaches(run, RunState.APPLYING)
-        await self.driver.services.runs.cancel(self.driver.scope, run.id)
+        await self.driver.provisioning.runs.cancel(self.driver.scope, run.id)
         return run
 
     async def waits_in_line(self) -> Run:
@@ -132,7 +134,7 @@ class Recorder:
         second = await self.driver.submit(deployment="one", auto_apply=True)
         await self.reaches(first, RunState.AWAITING_APPROVAL)
         await self.reaches(second, RunState.QUEUED)
-        await self.driver.services.runs.reject(self.driver.scope, first.id, None)
+        await self.driver.provisioning.runs.reject(self.driver.scope, first.id, None)
         return second
 
     async def planned_again(self) -> Run:
@@ -166,7 +168,7 @@ async def record(folder: Path) -> None:
         keys = Secrets(key_encryption_key=os.urandom(32), pepper=os.urandom(32), signing_key=os.urandom(32))
         services = compose(database, keys, LocalBlobStore(folder / "blobs"))
         client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
-        dispatcher = Dispatcher(database, client, areas=areas_of(services), listen_url=server.platform_url)
+        dispatcher = Dispatcher(database, client, areas=services.areas, listen_url=server.platform_url)
         played = PlayedSteps(services, database)
         async with (
             build_control_worker(client, services),

@@ -74,7 +74,12 @@ class ServiceRecorders:
 
     def for_step(self, job: StepJob) -> ServiceRecorder:
         """Make the recorder of a job."""
-        return ServiceRecorder(self._services.steps, self._services.outcomes, self._services.step_states, job)
+        return ServiceRecorder(
+            self._services.provisioning.steps,
+            self._services.provisioning.outcomes,
+            self._services.provisioning.step_states,
+            job,
+        )
 
 
 @asynccontextmanager

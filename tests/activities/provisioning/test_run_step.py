@@ -56,10 +56,10 @@ class TestRunStep:
         assert move.step is not None
         runners = PatientRunners()
         steps = StepActivities(
-            services.moves,
-            services.steps,
-            services.materials,
-            services.run_keys,
+            services.provisioning.moves,
+            services.provisioning.steps,
+            services.provisioning.materials,
+            services.provisioning.run_keys,
             runners=runners,
             settings=StepSettings(
                 worker="test/1",

@@ -115,7 +115,7 @@ class TestUseApiKey:
         assert (await client.get(PATH, headers=headers)).status_code == 200
 
         assert (await client.delete(f"{PATH}/{made['id']}", headers=caller.headers)).status_code == 204
-        services.authorization_changes.tell(caller.organization.id)  # what the process hears from PostgreSQL
+        services.identity.changes.tell(caller.organization.id)  # what the process hears from PostgreSQL
         answer = await client.get(PATH, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (401, "identity.unauthenticated")
         assert answer.headers["www-authenticate"] == "Bearer"

@@ -133,14 +133,14 @@ class TestHealth:
     ) -> None:
         before = (await client.get("/api/v1/health")).json()["workers"]
         worker_id = new_id()
-        await services.workers.beat(worker_id, "a-host", ["terraform"], 5)
+        await services.provisioning.workers.beat(worker_id, "a-host", ["terraform"], 5)
         assert (await client.get("/api/v1/health")).json()["workers"] == before + 1
         async with database.platform("age a worker") as session:
             await session.execute(
                 text("UPDATE worker SET seen_at = now() - interval '31 seconds' WHERE id = :id"), {"id": worker_id}
             )
         assert (await client.get("/api/v1/health")).json()["workers"] == before
-        await services.workers.leave(worker_id)
+        await services.provisioning.workers.leave(worker_id)
 
     async def test_a_queue_that_nobody_works_on_is_told_with_what_to_do(
         self, client: httpx2.AsyncClient, services: Services, database: Database
@@ -151,15 +151,15 @@ class TestHealth:
             await session.execute(text("DELETE FROM tick"))
         await services.upkeep.expect_ticks(["one"])
         control, terraform = new_id(), new_id()
-        await services.workers.beat(control, "a-host", ["control"], 0)
+        await services.provisioning.workers.beat(control, "a-host", ["control"], 0)
         health = (await client.get("/api/v1/health")).json()
         assert (health["status"], health["queue"]) == ("degraded", "degraded")
         (sentence,) = health["advice"]
         assert sentence.startswith(
             "no worker of the queue terraform was heard of for 30 s: start `groundwork worker"
         )
-        await services.workers.beat(terraform, "a-host", ["terraform"], 5)
-        await services.workers.beat(new_id(), "another", ["terraform"], 3)
+        await services.provisioning.workers.beat(terraform, "a-host", ["terraform"], 5)
+        await services.provisioning.workers.beat(new_id(), "another", ["terraform"], 3)
         health = (await client.get("/api/v1/health")).json()
         assert (health["status"], health["queue"], health["advice"]) == ("healthy", "healthy", [])
         shown = {queue["name"]: (queue["workers"], queue["slots"]) for queue in health["queues"]}

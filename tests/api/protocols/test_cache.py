@@ -127,7 +127,7 @@ class TestByteCacheLayer:
         headers = {"Authorization": f"Bearer {key['key']}"}
         assert (await client.get(path, headers=headers)).status_code == 200
         await client.delete(f"/api/v1/api-keys/{key['id']}", headers=caller.headers)
-        services.authorization_changes.hear(str(caller.organization.id))  # as NOTIFY tells every process
+        services.identity.changes.hear(str(caller.organization.id))  # as NOTIFY tells every process
         assert (await client.get(path, headers=headers)).status_code == 401
 
     async def test_says_when_nothing_has_changed(
@@ -151,7 +151,7 @@ class TestByteCacheLayer:
     ) -> None:
         other = compose(database, secrets, blobs)
         heard, connected = asyncio.Event(), asyncio.Event()
-        changes = other.registry_changes
+        changes = other.registry.changes
 
         def hear(payload: str) -> None:
             changes.hear(payload)

@@ -77,7 +77,7 @@ def by_name(findings: list[Finding]) -> dict[str, Finding]:
 
 async def seal_something(settings: Settings) -> None:
     async with open_services(settings) as services:
-        await services.organizations.bootstrap("you@example.com")
+        await services.tenants.organizations.bootstrap("you@example.com")
         database = open_database(settings)
         async with database.platform("find the operators") as session:
             organization_id = (await session.execute(text("SELECT id FROM organization"))).scalar_one()

@@ -100,24 +100,24 @@ class TestAuthenticate:
     async def test_a_key_revoked_elsewhere_is_refused_within_a_second(
         self, services: Services, other_process: Authentication, caller: Caller
     ) -> None:
-        made, key = await services.api_keys.create(
+        made, key = await services.identity.api_keys.create(
             caller.principal, caller.scope, CreateKey("lost", KeyKind.PERSONAL, ["*"], None)
         )
         await other_process.authenticate(key)
-        await services.api_keys.revoke(caller.scope, made.id)
+        await services.identity.api_keys.revoke(caller.scope, made.id)
         await asyncio.wait_for(until_refused(other_process, key), timeout=1)
 
     async def test_a_key_is_refused_to_who_comes_after_its_revocation_was_heard(
         self, services: Services, database: Database, secrets: Secrets, caller: Caller
     ) -> None:
-        made, key = await services.api_keys.create(
+        made, key = await services.identity.api_keys.create(
             caller.principal, caller.scope, CreateKey("lost", KeyKind.PERSONAL, ["*"], None)
         )
         hasher, changes = PausingHasher(), Changes()
         authentication = Authentication(database, hasher, secrets.pepper, changes)
         before = asyncio.create_task(authentication.authenticate(key))
         await hasher.asked.wait()
-        await services.api_keys.revoke(caller.scope, made.id)
+        await services.identity.api_keys.revoke(caller.scope, made.id)
         changes.hear(str(caller.organization.id))
         after = asyncio.create_task(authentication.authenticate(key))
         await asyncio.sleep(0)
@@ -166,5 +166,5 @@ class TestNoteUses:
     ) -> None:
         await other_process.authenticate(caller.key)
         await other_process.note_uses()
-        [key] = await services.api_keys.page(caller.scope, after=None, limit=10)
+        [key] = await services.identity.api_keys.page(caller.scope, after=None, limit=10)
         assert key.last_used_at is not None

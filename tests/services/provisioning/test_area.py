@@ -65,15 +65,15 @@ class TestLookAfter:
     async def test_wakes_what_is_past_its_time_and_nothing_else(self, driver: Driver, database: Database) -> None:
         overdue, _ = await driver.submit(), await driver.submit()
         await age(database, driver, overdue.id)
-        report = await driver.services.area.look_after()
+        report = await driver.provisioning.area.look_after()
         assert await wakes_of(database, driver) == [f"run:{overdue.id}"]
         assert report.done == {"woken": 1}
 
     async def test_again_adds_no_wake_and_waits_another_minute(self, driver: Driver, database: Database) -> None:
         run = await driver.submit()
         await age(database, driver, run.id)
-        await driver.services.area.look_after()
-        assert (await driver.services.area.look_after()).done == {}
+        await driver.provisioning.area.look_after()
+        assert (await driver.provisioning.area.look_after()).done == {}
         assert await wakes_of(database, driver) == [f"run:{run.id}"]
 
     async def test_runs_that_stay_overdue_take_turns(
@@ -83,9 +83,9 @@ class TestLookAfter:
         stuck, waiting = await driver.submit(), await driver.submit()
         await age(database, driver, stuck.id, minutes=60)
         await age(database, driver, waiting.id, minutes=30)
-        await driver.services.area.look_after()
+        await driver.provisioning.area.look_after()
         assert await wakes_of(database, driver) == [f"run:{stuck.id}"]
-        await driver.services.area.look_after()
+        await driver.provisioning.area.look_after()
         assert sorted(await wakes_of(database, driver)) == sorted([f"run:{stuck.id}", f"run:{waiting.id}"])
 
     async def test_does_not_wait_for_a_run_that_somebody_works_on(
@@ -95,7 +95,7 @@ class TestLookAfter:
         await age(database, driver, held.id, free.id)
         async with database.transaction(driver.scope) as session:
             await session.execute(text("SELECT FROM run WHERE id = :id FOR UPDATE"), {"id": held.id})
-            assert (await driver.services.area.look_after()).done == {"woken": 1}
+            assert (await driver.provisioning.area.look_after()).done == {"woken": 1}
         assert await wakes_of(database, driver) == [f"run:{free.id}"]
 
     async def test_lets_go_of_a_lock_that_an_ended_run_still_holds_and_admits_the_next(
@@ -104,7 +104,7 @@ class TestLookAfter:
         first = await driver.submit(deployment="one")
         second = await driver.submit(deployment="one")
         await lose_end(database, driver, first.id)
-        assert (await driver.services.area.look_after()).done == {"released": 1, "admitted": 1}
+        assert (await driver.provisioning.area.look_after()).done == {"released": 1, "admitted": 1}
         assert (await driver.look(second)).admitted_at is not None
 
     async def test_an_error_in_one_organization_is_logged_and_the_others_go_on(
@@ -122,7 +122,7 @@ class TestLookAfter:
             in_line.append(await each.submit(deployment="one"))
             await lose_end(database, each, first.id)
         with structlog.testing.capture_logs() as lines:
-            report = await driver.services.area.look_after()
+            report = await driver.provisioning.area.look_after()
         assert (report.done, report.failed) == ({"released": 1, "admitted": 1}, 1)
         assert (await other.look(in_line[1])).admitted_at is not None
         [line] = [line for line in lines if line["log_level"] == "warning"]

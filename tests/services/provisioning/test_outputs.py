@@ -28,7 +28,7 @@ class TestOfRun:
         run = await driver.submit(auto_apply=True)
         await driver.plan(run)
         await driver.apply(run, outputs={"o": StepOutput(value=value, type=kind, sensitive=False)})
-        [output] = await driver.services.outputs.of_run(driver.scope, run.id)
+        [output] = await driver.provisioning.outputs.of_run(driver.scope, run.id)
         assert (output.value, output.type) == (value, kind)
         assert json.loads(output.model_dump_json())["value"] == value
 
@@ -39,15 +39,15 @@ class TestReveal:
         run = await driver.submit(auto_apply=True)
         await driver.plan(run)
         await driver.apply(run, outputs={"o": StepOutput(value=value, type="string", sensitive=True)})
-        assert await driver.services.outputs.reveal(driver.scope, run.id) == {"o": value}
+        assert await driver.provisioning.outputs.reveal(driver.scope, run.id) == {"o": value}
 
     async def test_gives_the_same_answer_to_who_asks_again_with_the_same_key(self, driver: Driver) -> None:
         run = await self.with_a_secret(driver)
         for _ in range(2):
-            assert await driver.services.outputs.reveal(driver.scope, run.id, CLAIM) == {"o": "hunter2"}
+            assert await driver.provisioning.outputs.reveal(driver.scope, run.id, CLAIM) == {"o": "hunter2"}
 
     async def test_gives_it_to_nobody_else(self, driver: Driver) -> None:
-        run, outputs = await self.with_a_secret(driver), driver.services.outputs
+        run, outputs = await self.with_a_secret(driver), driver.provisioning.outputs
         await outputs.reveal(driver.scope, run.id, CLAIM)
         other = replace(driver.scope, actor=Actor(ActorKind.API_KEY, "another"))
         for scope, claim in (
@@ -60,14 +60,14 @@ class TestReveal:
 
     async def test_is_not_had_by_a_key_that_comes_after_one_who_saw_them(self, driver: Driver) -> None:
         run = await self.with_a_secret(driver)
-        await driver.services.outputs.reveal(driver.scope, run.id)
+        await driver.provisioning.outputs.reveal(driver.scope, run.id)
         for _ in range(2):
             with pytest.raises(OutputsShown):
-                await driver.services.outputs.reveal(driver.scope, run.id, CLAIM)
+                await driver.provisioning.outputs.reveal(driver.scope, run.id, CLAIM)
 
     async def test_keeps_no_value_with_the_key(self, driver: Driver, database: Database) -> None:
         run = await self.with_a_secret(driver)
-        await driver.services.outputs.reveal(driver.scope, run.id, CLAIM)
+        await driver.provisioning.outputs.reveal(driver.scope, run.id, CLAIM)
         async with database.transaction(driver.scope) as session:
             kept = (await session.scalars(text("SELECT to_jsonb(k)::text FROM idempotency_key k"))).all()
         assert len(kept) == 1

@@ -44,16 +44,16 @@ class TestSubmit:
     async def test_of_twenty_with_one_key_one_makes_the_run(self, driver: Driver, database: Database) -> None:
         claim, request = Claim.of("POST /api/v1/runs", "a-key", b"a body"), driver.request()
         made = await asyncio.gather(
-            *(driver.services.runs.submit(driver.scope, request, claim) for _ in range(20))
+            *(driver.provisioning.runs.submit(driver.scope, request, claim) for _ in range(20))
         )
         assert len({run.id for run in made}) == 1
         for table in ("run", "deployment", "deployment_lock"):
             assert await count(database, driver.scope, table) == 1
 
     async def test_another_body_under_the_same_key_is_refused(self, driver: Driver) -> None:
-        await driver.services.runs.submit(driver.scope, driver.request(), Claim.of("op", "k", b"one"))
+        await driver.provisioning.runs.submit(driver.scope, driver.request(), Claim.of("op", "k", b"one"))
         with pytest.raises(IdempotencyKeyReused):
-            await driver.services.runs.submit(driver.scope, driver.request(), Claim.of("op", "k", b"two"))
+            await driver.provisioning.runs.submit(driver.scope, driver.request(), Claim.of("op", "k", b"two"))
 
     async def test_of_twenty_on_one_deployment_one_is_admitted(self, driver: Driver) -> None:
         made = await asyncio.gather(*(driver.submit(deployment="shared") for _ in range(20)))
@@ -104,13 +104,13 @@ class TestSubmit:
         await driver.apply(applied)
         rejected = await driver.submit(deployment="one", inputs={"size": 9}, secret_inputs={"token": "b"})
         await driver.plan(rejected)
-        await driver.services.runs.reject(driver.scope, rejected.id, None)
+        await driver.provisioning.runs.reject(driver.scope, rejected.id, None)
         await driver.advance(rejected)
         later = await driver.submit(deployment="one", module_source=None, module_version=None)
         assert (later.module_source, later.inputs) == (applied.module_source, {"size": 3})
         assert later.secret_input_names == ["password"]
         assignment = await driver.admit(later)
-        given = await driver.services.materials.fetch(driver.scope, assignment)
+        given = await driver.provisioning.materials.fetch(driver.scope, assignment)
         assert given.secret_inputs == {"password": "a"}
 
     async def test_secret_inputs_lie_nowhere_in_the_clear(self, driver: Driver, database: Database) -> None:
@@ -168,7 +168,7 @@ class TestPermits:
         first = await driver.submit(deployment="one")
         second = await driver.submit(deployment="one")
         assert (await driver.advance(second)).state is RunState.QUEUED
-        await driver.services.runs.cancel(driver.scope, first.id)
+        await driver.provisioning.runs.cancel(driver.scope, first.id)
         assert (await driver.advance(first)).state is RunState.CANCELED
         assert (await driver.advance(second)).step is not None
 
@@ -177,12 +177,12 @@ class TestAdvance:
     async def test_goes_from_plan_over_approval_to_applied(self, driver: Driver) -> None:
         run = await driver.submit()
         assert (await driver.plan(run)).state is RunState.AWAITING_APPROVAL
-        await driver.services.runs.approve(driver.scope, run.id, "looks good")
+        await driver.provisioning.runs.approve(driver.scope, run.id, "looks good")
         assert (await driver.apply(run)).state is RunState.APPLIED
         seen = await driver.look(run)
         assert seen.finished_at is not None
         assert seen.due_at is None
-        assert (await driver.services.runs.detail(driver.scope, run.id)).steps[-1].phase is StepPhase.APPLY
+        assert (await driver.provisioning.runs.detail(driver.scope, run.id)).steps[-1].phase is StepPhase.APPLY
 
     async def test_applies_at_once_where_that_was_asked_for(self, driver: Driver) -> None:
         run = await driver.submit(auto_apply=True)
@@ -211,14 +211,14 @@ class TestAdvance:
     ) -> None:
         run = await driver.submit(auto_apply=True)
         lost = await driver.admit(run)
-        await driver.services.steps.cli_started(driver.scope, lost.step_id)
+        await driver.provisioning.steps.cli_started(driver.scope, lost.step_id)
         await expire(database, driver.scope)
         again = await driver.advance(run)
         assert again.step is not None
         assert again.step.attempt == 2
         await driver.plan(run)
         lost = await driver.admit(run)
-        await driver.services.steps.cli_started(driver.scope, lost.step_id)
+        await driver.provisioning.steps.cli_started(driver.scope, lost.step_id)
         await expire(database, driver.scope)
         assert (await driver.advance(run)).state is RunState.NEEDS_ATTENTION
         seen = await driver.look(run)
@@ -230,15 +230,15 @@ class TestAdvance:
         run = await driver.submit(deployment="one", auto_apply=True)
         await driver.plan(run)
         lost = await driver.admit(run)
-        await driver.services.steps.cli_started(driver.scope, lost.step_id)
+        await driver.provisioning.steps.cli_started(driver.scope, lost.step_id)
         await expire(database, driver.scope)
         await driver.advance(run)
         following = await driver.submit(deployment="one")
         assert (await driver.advance(following)).state is RunState.QUEUED
-        await driver.services.runs.acknowledge(driver.scope, run.id)
+        await driver.provisioning.runs.acknowledge(driver.scope, run.id)
         assert (await driver.advance(following)).state is RunState.PLANNING
         with pytest.raises(NoAttentionNeeded):
-            await driver.services.runs.acknowledge(driver.scope, run.id)
+            await driver.provisioning.runs.acknowledge(driver.scope, run.id)
 
     async def test_a_step_that_never_starts_is_given_up_in_the_end(
         self, driver: Driver, database: Database
@@ -246,7 +246,7 @@ class TestAdvance:
         run = await driver.submit()
         for _ in range(5):
             step = await driver.admit(run)
-            await driver.services.steps.give_back(
+            await driver.provisioning.steps.give_back(
                 driver.scope, step.step_id, "there is no tofu here", excused=False
             )
             await rest(database, driver.scope)
@@ -258,7 +258,7 @@ class TestAdvance:
         run, waits = await driver.submit(), []
         for _ in range(3):
             step = await driver.admit(run)
-            await driver.services.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
+            await driver.provisioning.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
             move = await driver.advance(run)
             assert move.step is None
             waits.append(move.wait)
@@ -271,15 +271,15 @@ class TestAdvance:
         run = await driver.submit()
         for _ in range(MOST_ATTEMPTS + 2):
             step = await driver.admit(run)
-            await driver.services.steps.give_back(driver.scope, step.step_id, "away", excused=True)
+            await driver.provisioning.steps.give_back(driver.scope, step.step_id, "away", excused=True)
             await rest(database, driver.scope)
         assert (await driver.plan(run)).state is RunState.AWAITING_APPROVAL
 
     async def test_a_run_that_rests_is_canceled_at_once(self, driver: Driver) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
-        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
-        await driver.services.runs.cancel(driver.scope, run.id)
+        await driver.provisioning.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
+        await driver.provisioning.runs.cancel(driver.scope, run.id)
         assert (await driver.advance(run)).state is RunState.CANCELED
 
     @pytest.mark.parametrize("exit_class", [ExitClass.LOST_LEASE, ExitClass.INTERRUPTED, ExitClass.KILLED])
@@ -289,7 +289,7 @@ class TestAdvance:
         run = await driver.submit(auto_apply=True)
         for expected in (RunState.PLANNING, RunState.APPLYING):
             step = await driver.admit(run)
-            await driver.services.outcomes.record(
+            await driver.provisioning.outcomes.record(
                 driver.scope, an_outcome(step.step_id, exit_class), outputs={}, plan=None
             )
             move = await driver.advance(run)
@@ -316,16 +316,16 @@ class TestDecisions:
     async def test_a_second_approval_is_harmless_and_a_rejection_after_it_refused(self, driver: Driver) -> None:
         run = await driver.submit()
         await driver.plan(run)
-        first = await driver.services.runs.approve(driver.scope, run.id, None)
-        again = await driver.services.runs.approve(driver.scope, run.id, "me too")
+        first = await driver.provisioning.runs.approve(driver.scope, run.id, None)
+        again = await driver.provisioning.runs.approve(driver.scope, run.id, "me too")
         assert again.decided_at == first.decided_at
         with pytest.raises(NoDecisionAwaited):
-            await driver.services.runs.reject(driver.scope, run.id, None)
+            await driver.provisioning.runs.reject(driver.scope, run.id, None)
 
     async def test_of_approvals_and_rejections_at_once_one_kind_wins(self, driver: Driver) -> None:
         run = await driver.submit()
         await driver.plan(run)
-        decide = (driver.services.runs.approve, driver.services.runs.reject)
+        decide = (driver.provisioning.runs.approve, driver.provisioning.runs.reject)
         answers = await asyncio.gather(
             *(decide[n % 2](driver.scope, run.id, None) for n in range(10)), return_exceptions=True
         )
@@ -334,21 +334,21 @@ class TestDecisions:
     async def test_a_decision_about_another_plan_is_refused(self, driver: Driver) -> None:
         run = await driver.submit()
         await driver.plan(run)
-        for decide in (driver.services.runs.approve, driver.services.runs.reject):
+        for decide in (driver.provisioning.runs.approve, driver.provisioning.runs.reject):
             with pytest.raises(PlanDiffers):
                 await decide(driver.scope, run.id, None, plan_sha256="cd" * 32)
-        seen = await driver.services.runs.approve(driver.scope, run.id, None, plan_sha256=A_PLAN.sha256)
+        seen = await driver.provisioning.runs.approve(driver.scope, run.id, None, plan_sha256=A_PLAN.sha256)
         assert seen.decision is Decision.APPROVED
 
     async def test_nothing_is_decided_before_there_is_a_plan(self, driver: Driver) -> None:
         run = await driver.submit()
         with pytest.raises(NoDecisionAwaited):
-            await driver.services.runs.approve(driver.scope, run.id, None)
+            await driver.provisioning.runs.approve(driver.scope, run.id, None)
 
     async def test_a_rejected_run_ends_and_frees_its_deployment(self, driver: Driver) -> None:
         run = await driver.submit(deployment="one")
         await driver.plan(run)
-        await driver.services.runs.reject(driver.scope, run.id, "too big")
+        await driver.provisioning.runs.reject(driver.scope, run.id, "too big")
         assert (await driver.advance(run)).state is RunState.REJECTED
         assert (await driver.advance(await driver.submit(deployment="one"))).step is not None
 
@@ -365,18 +365,18 @@ class TestCancel:
         run = await driver.submit(auto_apply=True)
         await driver.plan(run)
         step = await driver.admit(run)
-        await driver.services.steps.cli_started(driver.scope, step.step_id)
-        finish = driver.services.outcomes.record(driver.scope, an_outcome(step.step_id), outputs={}, plan=None)
-        cancels = [driver.services.runs.cancel(driver.scope, run.id) for _ in range(5)]
+        await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
+        finish = driver.provisioning.outcomes.record(driver.scope, an_outcome(step.step_id), outputs={}, plan=None)
+        cancels = [driver.provisioning.runs.cancel(driver.scope, run.id) for _ in range(5)]
         await asyncio.gather(finish, *cancels, *(driver.advance(run) for _ in range(5)), return_exceptions=True)
         assert (await driver.advance(run)).state is RunState.APPLIED
 
     async def test_tells_a_running_step_to_stop(self, driver: Driver) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
-        assert await driver.services.steps.renew(driver.scope, step.step_id) is False
-        await driver.services.runs.cancel(driver.scope, run.id)
-        assert await driver.services.steps.renew(driver.scope, step.step_id) is True
+        assert await driver.provisioning.steps.renew(driver.scope, step.step_id) is False
+        await driver.provisioning.runs.cancel(driver.scope, run.id)
+        assert await driver.provisioning.steps.renew(driver.scope, step.step_id) is True
         assert (await driver.advance(run)).interrupt
 
     async def test_an_ended_run_can_not_be_canceled_and_a_canceled_one_can_again(self, driver: Driver) -> None:
@@ -384,11 +384,11 @@ class TestCancel:
         await driver.plan(run)
         await driver.apply(run)
         with pytest.raises(RunEnded):
-            await driver.services.runs.cancel(driver.scope, run.id)
+            await driver.provisioning.runs.cancel(driver.scope, run.id)
         other = await driver.submit()
-        await driver.services.runs.cancel(driver.scope, other.id)
+        await driver.provisioning.runs.cancel(driver.scope, other.id)
         await driver.advance(other)
-        assert (await driver.services.runs.cancel(driver.scope, other.id)).state is RunState.CANCELED
+        assert (await driver.provisioning.runs.cancel(driver.scope, other.id)).state is RunState.CANCELED
 
 
 @pytest.mark.usefixtures("walls")
@@ -397,7 +397,7 @@ class TestOtherOrganizations:
         driver, stranger = await make_driver(), await make_driver()
         run = await driver.submit()
         await driver.plan(run)
-        runs, theirs = driver.services.runs, stranger.scope
+        runs, theirs = driver.provisioning.runs, stranger.scope
         for attempt in (
             runs.get(theirs, run.id),
             runs.detail(theirs, run.id),
@@ -405,17 +405,17 @@ class TestOtherOrganizations:
             runs.approve(theirs, run.id, None),
             runs.reject(theirs, run.id, None),
             runs.acknowledge(theirs, run.id),
-            driver.services.outputs.of_run(theirs, run.id),
-            driver.services.outputs.plan(theirs, run.id),
-            driver.services.outputs.reveal(theirs, run.id),
-            driver.services.moves.advance(RunReference(organization_id=theirs.organization_id, run_id=run.id)),
+            driver.provisioning.outputs.of_run(theirs, run.id),
+            driver.provisioning.outputs.plan(theirs, run.id),
+            driver.provisioning.outputs.reveal(theirs, run.id),
+            driver.provisioning.moves.advance(RunReference(organization_id=theirs.organization_id, run_id=run.id)),
         ):
             with pytest.raises(RunNotFound):
                 await attempt
         with pytest.raises(DeploymentNotFound):
-            await driver.services.deployments.get(theirs, run.deployment_id)
+            await driver.services.deployments.deployments.get(theirs, run.deployment_id)
         with pytest.raises(DeploymentNotFound):
-            await driver.services.states.page(theirs, run.deployment_id, after=None, limit=9)
+            await driver.services.deployments.states.page(theirs, run.deployment_id, after=None, limit=9)
         assert (await driver.look(run)).decision is None
         assert await runs.page(theirs, RunFilter(), after=None, limit=9) == []
 
@@ -433,7 +433,7 @@ class TestOtherOrganizations:
         move = await driver.advance(run)
         assert move.step is not None
         with pytest.raises(RunNotFound):
-            await driver.services.steps.admit(stranger.scope, move.step, WORKER)
+            await driver.provisioning.steps.admit(stranger.scope, move.step, WORKER)
 
 
 class TestPage:
@@ -442,7 +442,7 @@ class TestPage:
             await driver.submit(environment=name, tags={"team": team})
             for name, team in (("staging", "a"), ("production", "a"), ("production", "b"))
         ]
-        page = driver.services.runs.page
+        page = driver.provisioning.runs.page
         everything = await page(driver.scope, RunFilter(), after=None, limit=9)
         assert [run.id for run in everything] == [run.id for run in reversed(made)]
         production = await page(driver.scope, RunFilter(environment="production"), after=None, limit=9)

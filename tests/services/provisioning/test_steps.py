@@ -56,7 +56,7 @@ class TestAdmit:
         run = await driver.submit()
         await driver.advance(run)
         begun = await asyncio.gather(
-            *(driver.services.steps.admit(driver.scope, order(driver, run), WORKER) for _ in range(10)),
+            *(driver.provisioning.steps.admit(driver.scope, order(driver, run), WORKER) for _ in range(10)),
             return_exceptions=True,
         )
         assert sum(isinstance(answer, StepRefused) for answer in begun) == 9
@@ -64,33 +64,33 @@ class TestAdmit:
     async def test_refuses_a_run_that_is_elsewhere(self, driver: Driver) -> None:
         run = await driver.submit()
         with pytest.raises(StepRefused, match="accepted"):
-            await driver.services.steps.admit(driver.scope, order(driver, run), WORKER)
+            await driver.provisioning.steps.admit(driver.scope, order(driver, run), WORKER)
         await driver.advance(run)
         with pytest.raises(StepRefused, match="planning"):
-            await driver.services.steps.admit(driver.scope, order(driver, run, phase=StepPhase.APPLY), WORKER)
+            await driver.provisioning.steps.admit(driver.scope, order(driver, run, phase=StepPhase.APPLY), WORKER)
 
     async def test_refuses_an_attempt_that_is_over(self, driver: Driver, database: Database) -> None:
         run = await driver.submit()
         await driver.admit(run)
         await expire(database, driver.scope)
         with pytest.raises(StepRefused, match="over"):
-            await driver.services.steps.admit(driver.scope, order(driver, run), WORKER)
-        await driver.services.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
+            await driver.provisioning.steps.admit(driver.scope, order(driver, run), WORKER)
+        await driver.provisioning.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
 
     async def test_refuses_while_another_lease_is_live(self, driver: Driver) -> None:
         run = await driver.submit()
         await driver.admit(run)
         with pytest.raises(StepRefused, match="live"):
-            await driver.services.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
+            await driver.provisioning.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
 
     async def test_refuses_a_phase_that_has_an_outcome(self, driver: Driver) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
-        await driver.services.outcomes.record(
+        await driver.provisioning.outcomes.record(
             driver.scope, an_outcome(step.step_id, ExitClass.FAILED), outputs={}, plan=None
         )
         with pytest.raises(StepRefused, match="over"):
-            await driver.services.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
+            await driver.provisioning.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
 
     async def test_refuses_a_run_whose_lock_somebody_took_away(self, driver: Driver, database: Database) -> None:
         run = await driver.submit()
@@ -98,28 +98,28 @@ class TestAdmit:
         async with database.transaction(driver.scope) as session:
             await session.execute(text("DELETE FROM deployment_lock"))
         with pytest.raises(StepRefused, match="hold"):
-            await driver.services.steps.admit(driver.scope, order(driver, run), WORKER)
+            await driver.provisioning.steps.admit(driver.scope, order(driver, run), WORKER)
 
     async def test_gives_back_a_step_whose_cli_never_started(self, driver: Driver, database: Database) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
-        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
+        await driver.provisioning.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
         await rest(database, driver.scope)
         assert (await driver.admit(run)).step_id != step.step_id
 
     async def test_a_started_step_is_not_given_back(self, driver: Driver) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
-        await driver.services.steps.cli_started(driver.scope, step.step_id)
-        await driver.services.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
+        await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
+        await driver.provisioning.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
         assert (await driver.advance(run)).step is None
 
     async def test_hands_over_what_was_approved(self, driver: Driver) -> None:
         run = await driver.submit(inputs={"size": 3}, secret_inputs={"password": ["hunter2"]})
         await driver.plan(run)
-        await driver.services.runs.approve(driver.scope, run.id, None)
+        await driver.provisioning.runs.approve(driver.scope, run.id, None)
         assignment = await driver.admit(run)
-        given = await driver.services.materials.fetch(driver.scope, assignment)
+        given = await driver.provisioning.materials.fetch(driver.scope, assignment)
         assert (given.plan, given.lock_file) == (b"the plan", b"the lock file")
         assert given.secret_inputs == {"password": ["hunter2"]}
         assert hashlib.sha256(given.module_archive).hexdigest() == assignment.module_digest
@@ -134,19 +134,19 @@ class TestFence:
         run = await driver.submit(auto_apply=True)
         await driver.plan(run)
         lost = await driver.admit(run)
-        await driver.services.steps.cli_started(driver.scope, lost.step_id)
+        await driver.provisioning.steps.cli_started(driver.scope, lost.step_id)
         await expire(database, driver.scope)
         assert (await driver.advance(run)).state is RunState.NEEDS_ATTENTION
         for late in (
-            driver.services.steps.renew(driver.scope, lost.step_id),
-            driver.services.steps.cli_started(driver.scope, lost.step_id),
-            driver.services.outcomes.record(driver.scope, an_outcome(lost.step_id), outputs={}, plan=None),
+            driver.provisioning.steps.renew(driver.scope, lost.step_id),
+            driver.provisioning.steps.cli_started(driver.scope, lost.step_id),
+            driver.provisioning.outcomes.record(driver.scope, an_outcome(lost.step_id), outputs={}, plan=None),
         ):
             with pytest.raises(StepSuperseded):
                 await late
-        kept = await driver.services.step_states.store(driver.scope, lost.step_id, a_state(7))
+        kept = await driver.provisioning.step_states.store(driver.scope, lost.step_id, a_state(7))
         assert kept.quarantined
-        await driver.services.steps.store_log(driver.scope, lost.step_id, 0, b"late\n")
+        await driver.provisioning.steps.store_log(driver.scope, lost.step_id, 0, b"late\n")
         assert await count(database, driver.scope, "state_version") == 0
         assert await count(database, driver.scope, "state_quarantine") == 1
         assert await count(database, driver.scope, "log_chunk") == 1
@@ -158,15 +158,15 @@ class TestFence:
         lost = await driver.submit(deployment="one", auto_apply=True)
         await driver.plan(lost)
         step = await driver.admit(lost)
-        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
         await expire(database, driver.scope)
         await driver.advance(lost)
-        await driver.services.runs.acknowledge(driver.scope, lost.id)
+        await driver.provisioning.runs.acknowledge(driver.scope, lost.id)
         following = await driver.submit(deployment="one")
         assert (await driver.plan(following)).state is RunState.AWAITING_APPROVAL
-        await driver.services.step_states.store(driver.scope, step.step_id, a_state(7))
+        await driver.provisioning.step_states.store(driver.scope, step.step_id, a_state(7))
         with pytest.raises(NoDecisionAwaited):
-            await driver.services.runs.approve(driver.scope, following.id, None)
+            await driver.provisioning.runs.approve(driver.scope, following.id, None)
         assert (await driver.advance(following)).state is RunState.FAILED
         assert (await driver.look(following)).error_class is ErrorClass.PLAN_STALE
 
@@ -176,16 +176,16 @@ class TestFence:
         lost = await driver.submit(deployment="one", auto_apply=True)
         await driver.plan(lost)
         step = await driver.admit(lost)
-        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
         await expire(database, driver.scope)
         await driver.advance(lost)
-        await driver.services.runs.acknowledge(driver.scope, lost.id)
+        await driver.provisioning.runs.acknowledge(driver.scope, lost.id)
         following = await driver.submit(deployment="one", auto_apply=True)
         move = await driver.plan(following)
         assert move.step is not None
-        await driver.services.step_states.store(driver.scope, step.step_id, a_state(7))
+        await driver.provisioning.step_states.store(driver.scope, step.step_id, a_state(7))
         with pytest.raises(StepRefused, match="blocked"):
-            await driver.services.steps.admit(driver.scope, move.step, WORKER)
+            await driver.provisioning.steps.admit(driver.scope, move.step, WORKER)
         assert (await driver.advance(following)).state is RunState.FAILED
         assert (await driver.look(following)).error_class is ErrorClass.PLAN_STALE
 
@@ -193,8 +193,8 @@ class TestFence:
         self, driver: Driver, database: Database
     ) -> None:
         run = await driver.submit(operation=StepOperation.PLAN)
-        late, record = await driver.admit(run), driver.services.outcomes.record
-        await driver.services.steps.cli_started(driver.scope, late.step_id)
+        late, record = await driver.admit(run), driver.provisioning.outcomes.record
+        await driver.provisioning.steps.cli_started(driver.scope, late.step_id)
         await expire(database, driver.scope)
         newer = await driver.admit(run)
         other = replace(A_PLAN, sha256="cd" * 32)
@@ -211,16 +211,16 @@ class TestFence:
         step = await driver.admit(run)
         await expire(database, driver.scope)
         with pytest.raises(StepSuperseded):
-            await driver.services.steps.renew(driver.scope, step.step_id)
+            await driver.provisioning.steps.renew(driver.scope, step.step_id)
 
     async def test_an_outcome_after_the_lease_counts_while_nobody_took_over(
         self, driver: Driver, database: Database
     ) -> None:
         run = await driver.submit(auto_apply=True)
         step = await driver.admit(run)
-        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
         await expire(database, driver.scope)
-        await driver.services.outcomes.record(
+        await driver.provisioning.outcomes.record(
             driver.scope, an_outcome(step.step_id, ExitClass.NO_CHANGES), outputs={}, plan=None
         )
         assert (await driver.advance(run)).state is RunState.APPLYING
@@ -236,7 +236,7 @@ class TestFence:
             )
             await session.execute(text("UPDATE run_step SET lease_expires_at = now() - interval '1 second'"))
             taking_over = asyncio.create_task(
-                driver.services.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
+                driver.provisioning.steps.admit(driver.scope, order(driver, run, attempt=2), WORKER)
             )
             done, _ = await asyncio.wait({taking_over}, timeout=0.3)
             assert not done
@@ -248,7 +248,7 @@ class TestOutcome:
         run = await driver.submit()
         step = await driver.admit(run)
         for exit_class in (ExitClass.FAILED, ExitClass.SUCCEEDED):
-            await driver.services.outcomes.record(
+            await driver.provisioning.outcomes.record(
                 driver.scope, an_outcome(step.step_id, exit_class), outputs={}, plan=None
             )
         assert (await driver.advance(run)).state is RunState.FAILED
@@ -261,14 +261,14 @@ class TestOutcome:
         gone = an_outcome(step.step_id, ExitClass.INTERRUPTED).model_copy(
             update={"reason": InterruptReason.WORKER_GONE}
         )
-        await driver.services.outcomes.record(driver.scope, gone, outputs={}, plan=None)
+        await driver.provisioning.outcomes.record(driver.scope, gone, outputs={}, plan=None)
         assert await count(database, driver.scope, "outbox") == 1
 
     async def test_progress_is_shown_while_a_step_runs(self, driver: Driver) -> None:
         run = await driver.submit()
         await driver.admit(run)
         news = StepProgress(stage=StepStage.PLANNING, done=1, total=3, message="null_resource.a: creating")
-        await driver.services.steps.report_progress(driver.scope, run.id, news)
+        await driver.provisioning.steps.report_progress(driver.scope, run.id, news)
         seen = await driver.look(run)
         assert (seen.stage, seen.progress_done, seen.progress_total) == (StepStage.PLANNING, 1, 3)
 
@@ -278,17 +278,17 @@ class TestOneStepsWrites:
         run = await driver.submit(auto_apply=True)
         await driver.plan(run)
         step_id = (await driver.admit(run)).step_id
-        steps, scope = driver.services.steps, driver.scope
+        steps, scope = driver.provisioning.steps, driver.scope
         news = StepProgress(stage=StepStage.APPLYING, done=1, total=3, message="")
         for serial in range(1, 21):
             # A deadlock would be seen as an outage, one of them after a second.
             await asyncio.gather(
-                driver.services.step_states.store(scope, step_id, a_state(serial)),
+                driver.provisioning.step_states.store(scope, step_id, a_state(serial)),
                 steps.renew(scope, step_id),
                 steps.store_log(scope, step_id, serial, b"x"),
                 steps.report_progress(scope, run.id, news),
                 driver.advance(run),
-                driver.services.runs.get(scope, run.id),
+                driver.provisioning.runs.get(scope, run.id),
             )
 
 
@@ -297,16 +297,18 @@ class TestStates:
         run = await driver.submit(deployment="one", auto_apply=True)
         await driver.plan(run)
         step = await driver.admit(run)
-        await driver.services.steps.cli_started(driver.scope, step.step_id)
+        await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
         for serial in (1, 2, 2, 5):
-            kept = await driver.services.step_states.store(driver.scope, step.step_id, a_state(serial))
+            kept = await driver.provisioning.step_states.store(driver.scope, step.step_id, a_state(serial))
             assert (kept.serial, kept.quarantined) == (serial, False)
-        await driver.services.outcomes.record(driver.scope, an_outcome(step.step_id), outputs={}, plan=None)
+        await driver.provisioning.outcomes.record(driver.scope, an_outcome(step.step_id), outputs={}, plan=None)
         await driver.advance(run)
-        listed = await driver.services.states.page(driver.scope, run.deployment_id, after=None, limit=9)
+        listed = await driver.services.deployments.states.page(
+            driver.scope, run.deployment_id, after=None, limit=9
+        )
         assert [state.serial for state in listed] == [5, 2, 1]
         assignment = await driver.admit(await driver.submit(deployment="one"))
-        given = await driver.services.materials.fetch(driver.scope, assignment)
+        given = await driver.provisioning.materials.fetch(driver.scope, assignment)
         assert given.state == a_state(5)
 
     async def test_the_index_of_blobs_knows_what_they_and_plans_are_kept_in(
@@ -316,7 +318,7 @@ class TestStates:
         await driver.plan(run)
         step = await driver.admit(run)
         for serial in (2, 1):
-            await driver.services.step_states.store(driver.scope, step.step_id, a_state(serial))
+            await driver.provisioning.step_states.store(driver.scope, step.step_id, a_state(serial))
         async with database.transaction(driver.scope) as session:
             named = (
                 await session.scalars(
@@ -340,12 +342,12 @@ class TestStates:
         run = await driver.submit(auto_apply=True)
         await driver.plan(run)
         step = await driver.admit(run)
-        await driver.services.step_states.store(driver.scope, step.step_id, a_state(3))
-        kept = await driver.services.step_states.store(driver.scope, step.step_id, data)
+        await driver.provisioning.step_states.store(driver.scope, step.step_id, a_state(3))
+        kept = await driver.provisioning.step_states.store(driver.scope, step.step_id, data)
         assert kept.quarantined
         async with database.transaction(driver.scope) as session:
             assert await session.scalar(text("SELECT reason FROM state_quarantine")) == reason
-        deployment = await driver.services.deployments.get(driver.scope, run.deployment_id)
+        deployment = await driver.services.deployments.deployments.get(driver.scope, run.deployment_id)
         assert deployment.blocked_by_run_id == run.id
 
     @pytest.mark.parametrize("data", [b"", b"{", b"[]", b'{"serial": "1", "lineage": "a"}', b'{"serial": 1}'])
@@ -353,12 +355,12 @@ class TestStates:
         run = await driver.submit()
         step = await driver.admit(run)
         with pytest.raises(StateUnreadable):
-            await driver.services.step_states.store(driver.scope, step.step_id, data)
+            await driver.provisioning.step_states.store(driver.scope, step.step_id, data)
 
     async def test_a_run_that_only_plans_can_not_write_one(self, driver: Driver, database: Database) -> None:
         run = await driver.submit(operation=StepOperation.PLAN)
         step = await driver.admit(run)
-        assert (await driver.services.step_states.store(driver.scope, step.step_id, a_state(1))).quarantined
+        assert (await driver.provisioning.step_states.store(driver.scope, step.step_id, a_state(1))).quarantined
         assert await count(database, driver.scope, "state_version") == 0
 
 
@@ -374,7 +376,7 @@ class TestOutputs:
         run = await driver.submit(auto_apply=True)
         await driver.plan(run)
         await driver.apply(run, outputs={"secret": A_SECRET, "site": AN_OUTPUT, "nothing": NOTHING})
-        shown = await driver.services.outputs.of_run(driver.scope, run.id)
+        shown = await driver.provisioning.outputs.of_run(driver.scope, run.id)
         assert [(output.name, output.value) for output in shown] == [
             ("nothing", None),
             ("secret", None),
@@ -383,9 +385,9 @@ class TestOutputs:
         async with database.transaction(driver.scope) as session:
             rows = (await session.execute(text("SELECT to_jsonb(o)::text FROM run_output o"))).scalars().all()
         assert not any("hunter2-canary" in row for row in rows)
-        assert await driver.services.outputs.reveal(driver.scope, run.id) == {"secret": "hunter2-canary"}
+        assert await driver.provisioning.outputs.reveal(driver.scope, run.id) == {"secret": "hunter2-canary"}
         with pytest.raises(OutputsShown):
-            await driver.services.outputs.reveal(driver.scope, run.id)
+            await driver.provisioning.outputs.reveal(driver.scope, run.id)
 
     async def test_what_could_not_be_opened_does_not_count_as_shown(
         self, driver: Driver, owner: AsyncEngine
@@ -397,26 +399,26 @@ class TestOutputs:
         async with owner.begin() as connection:
             await connection.execute(turn_round, {"id": run.id})
         with pytest.raises(SealBroken):
-            await driver.services.outputs.reveal(driver.scope, run.id)
+            await driver.provisioning.outputs.reveal(driver.scope, run.id)
         async with owner.begin() as connection:
             await connection.execute(turn_round, {"id": run.id})
-        assert await driver.services.outputs.reveal(driver.scope, run.id) == {"secret": "hunter2-canary"}
+        assert await driver.provisioning.outputs.reveal(driver.scope, run.id) == {"secret": "hunter2-canary"}
 
     async def test_of_ten_who_ask_at_once_one_sees_them(self, driver: Driver) -> None:
         run = await driver.submit(auto_apply=True)
         await driver.plan(run)
         await driver.apply(run, outputs={"secret": A_SECRET})
         answers = await asyncio.gather(
-            *(driver.services.outputs.reveal(driver.scope, run.id) for _ in range(10)), return_exceptions=True
+            *(driver.provisioning.outputs.reveal(driver.scope, run.id) for _ in range(10)), return_exceptions=True
         )
         assert sum(isinstance(answer, dict) for answer in answers) == 1
 
     async def test_a_plan_is_shown_as_its_cli_shows_it(self, driver: Driver) -> None:
         run = await driver.submit()
         with pytest.raises(PlanNotReady):
-            await driver.services.outputs.plan(driver.scope, run.id)
+            await driver.provisioning.outputs.plan(driver.scope, run.id)
         await driver.plan(run)
-        shown = await driver.services.outputs.plan(driver.scope, run.id)
+        shown = await driver.provisioning.outputs.plan(driver.scope, run.id)
         assert (shown.sha256, shown.text) == (A_PLAN.sha256, "+ 1 to add")
 
 
@@ -425,18 +427,18 @@ class TestLogs:
         run = await driver.submit()
         step = await driver.admit(run)
         for offset, data in ((0, b"one\n"), (4, b"two\n"), (4, b"two\n"), (8, b"three\n")):
-            await driver.services.steps.store_log(driver.scope, step.step_id, offset, data)
-        pieces = await driver.services.run_logs.read(driver.scope, run.id, LogPosition(1, 6))
+            await driver.provisioning.steps.store_log(driver.scope, step.step_id, offset, data)
+        pieces = await driver.provisioning.logs.read(driver.scope, run.id, LogPosition(1, 6))
         assert [(piece.offset, piece.data) for piece in pieces] == [(6, b"o\n"), (8, b"three\n")]
 
     async def test_however_large_a_piece_is_any_byte_of_it_is_found(self, driver: Driver) -> None:
         run = await driver.submit()
         step = await driver.admit(run)
         whole = bytes(range(256)) * 10_000
-        await driver.services.steps.store_log(driver.scope, step.step_id, 0, whole)
-        await driver.services.steps.store_log(driver.scope, step.step_id, len(whole), b"end")
+        await driver.provisioning.steps.store_log(driver.scope, step.step_id, 0, whole)
+        await driver.provisioning.steps.store_log(driver.scope, step.step_id, len(whole), b"end")
         for start in (0, 1, 1024 * 1024, 2_000_000, len(whole) - 1, len(whole), len(whole) + 2):
-            pieces = await driver.services.run_logs.read(driver.scope, run.id, LogPosition(1, start))
+            pieces = await driver.provisioning.logs.read(driver.scope, run.id, LogPosition(1, start))
             assert b"".join(piece.data for piece in pieces) == (whole + b"end")[start:]
 
     async def test_followers_see_all_of_it_and_how_the_run_ended(self, driver: Driver) -> None:
@@ -444,9 +446,9 @@ class TestLogs:
         step = await driver.admit(run)
         positions = (LogPosition(), LogPosition(1, 4))
         followers = [asyncio.create_task(self.followed(driver, run, at)) for at in positions]
-        await driver.services.steps.store_log(driver.scope, step.step_id, 0, b"one\n")
-        await driver.services.steps.store_log(driver.scope, step.step_id, 4, b"two\n")
-        await driver.services.outcomes.record(
+        await driver.provisioning.steps.store_log(driver.scope, step.step_id, 0, b"one\n")
+        await driver.provisioning.steps.store_log(driver.scope, step.step_id, 4, b"two\n")
+        await driver.provisioning.outcomes.record(
             driver.scope, an_outcome(step.step_id, ExitClass.FAILED), outputs={}, plan=None
         )
         await driver.advance(run)
@@ -460,14 +462,14 @@ class TestLogs:
         driver, stranger = await make_driver(), await make_driver()
         run = await driver.submit()
         step = await driver.admit(run)
-        await driver.services.steps.store_log(driver.scope, step.step_id, 0, b"one\n")
+        await driver.provisioning.steps.store_log(driver.scope, step.step_id, 0, b"one\n")
         with pytest.raises(RunNotFound):
-            await anext(driver.services.run_logs.follow(stranger.scope, run.id, LogPosition()))
+            await anext(driver.provisioning.logs.follow(stranger.scope, run.id, LogPosition()))
 
     @staticmethod
     async def followed(driver: Driver, run: Run, after: LogPosition) -> tuple[bytes, RunState | None]:
         seen, end = b"", None
-        async for news in driver.services.run_logs.follow(driver.scope, run.id, after):
+        async for news in driver.provisioning.logs.follow(driver.scope, run.id, after):
             if isinstance(news, RunState):
                 end = news
             else:
@@ -480,14 +482,14 @@ class TestOtherOrganizations:
     async def test_can_not_write_to_a_step(self, make_driver: Callable[[], Awaitable[Driver]]) -> None:
         driver, stranger = await make_driver(), await make_driver()
         run = await driver.submit()
-        step, steps, theirs = await driver.admit(run), driver.services.steps, stranger.scope
+        step, steps, theirs = await driver.admit(run), driver.provisioning.steps, stranger.scope
         await steps.give_back(theirs, step.step_id, "a reason", excused=False)
         for attempt in (
             steps.cli_started(theirs, step.step_id),
             steps.renew(theirs, step.step_id),
             steps.store_log(theirs, step.step_id, 0, b"x"),
-            driver.services.outcomes.record(theirs, an_outcome(step.step_id), outputs={}, plan=None),
-            driver.services.step_states.store(theirs, step.step_id, a_state(1)),
+            driver.provisioning.outcomes.record(theirs, an_outcome(step.step_id), outputs={}, plan=None),
+            driver.provisioning.step_states.store(theirs, step.step_id, a_state(1)),
         ):
             with pytest.raises(StepSuperseded):
                 await attempt

@@ -26,12 +26,12 @@ async def nobody_works(database: Database) -> None:
 
 
 async def waiting(driver: Driver, run: Run) -> Waiting | None:
-    return (await driver.services.runs.detail(driver.scope, run.id)).waiting
+    return (await driver.provisioning.runs.detail(driver.scope, run.id)).waiting
 
 
 async def works(driver: Driver, *queues: str) -> UUID:
     worker = uuid4()
-    await driver.services.workers.beat(worker, "a-host", [*queues], 1)
+    await driver.provisioning.workers.beat(worker, "a-host", [*queues], 1)
     return worker
 
 
