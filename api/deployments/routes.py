@@ -3,7 +3,7 @@
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends
+from fastapi import APIRouter, Depends, Query
 
 from api.dependencies import DeploymentService, Requires, StateService
 from api.deployments.schemas import TagFilter
@@ -13,6 +13,7 @@ from domain.deployments.names import EnvironmentName
 from domain.deployments.states import StateVersion
 from domain.identity.permissions import Permission
 from domain.scope import Scope
+from domain.text import Text
 
 router = APIRouter(prefix="/api/v1/deployments", tags=["deployments"])
 
@@ -21,16 +22,18 @@ MayRead = Annotated[Scope, Depends(Requires(Permission.DEPLOYMENT_READ))]
 
 @router.get("", operation_id="list_deployments")
 async def list_deployments(
+    *,
     scope: MayRead,
     deployments: DeploymentService,
     paging: CallerPaging,
     tags: Annotated[TagFilter, Depends()],
+    name: Annotated[Text | None, Query(max_length=63, description="The one of exactly this name.")] = None,
     environment: EnvironmentName | None = None,
 ) -> Page[Deployment]:
     """List deployments, the newest first."""
     return await paging.of(
         lambda after, limit: deployments.page(
-            scope, environment=environment, tag=tags.wanted, after=after, limit=limit
+            scope, name=name, environment=environment, tag=tags.wanted, after=after, limit=limit
         )
     )
 

@@ -13,7 +13,8 @@ RUNS: Final = "/api/v1/runs"
 DEPLOYMENTS: Final = "/api/v1/deployments"
 API_KEYS: Final = "/api/v1/api-keys"
 NEWEST: Final = 1000
-"""Runs that are looked through; an older one is named by its whole id."""
+"""Runs or deployments that are looked through; an older one is named by its whole id."""
+LONGEST_NAME: Final = 63
 SHORTEST: Final = 4
 NAMED: Final = 3
 
@@ -43,12 +44,11 @@ def find_deployment(api: Api, words: str) -> str:
     """
     if (whole := _whole_id(words)) is not None:
         return whole
-    deployments = []
-    for deployment in api.items(DEPLOYMENTS):
+    for deployment in api.items(DEPLOYMENTS, limit=1, name=words[:LONGEST_NAME]):
         if deployment["name"] == words:
             return str(deployment["id"])
-        deployments.append(deployment)
-    searched = "the organization's deployments, and none of them has this name"
+    deployments = list(islice(api.items(DEPLOYMENTS), NEWEST))
+    searched = f"the newest {NEWEST} deployments, and none has this name"
     return _only(words, _ids(deployments), searched + meant(words, [known["name"] for known in deployments]))
 
 

@@ -29,6 +29,7 @@ class Deployments:
         self,
         scope: Scope,
         *,
+        name: str | None,
         environment: str | None,
         tag: dict[str, str] | None,
         after: UUID | None,
@@ -37,6 +38,12 @@ class Deployments:
         """List the organization's deployments, the newest first."""
         async with self._database.transaction(scope) as session:
             rows = await deployments.page(
-                session, scope.organization_id, environment=environment, tag=tag, after=after, limit=limit
+                session,
+                scope.organization_id,
+                name=name,
+                environment=environment,
+                tag=tag,
+                after=after,
+                limit=limit,
             )
             return [Deployment.model_validate(row) for row in rows]

@@ -54,6 +54,7 @@ async def page(
     session: AsyncSession,
     organization_id: UUID,
     *,
+    name: str | None,
     environment: str | None,
     tag: dict[str, str] | None,
     after: UUID | None,
@@ -61,6 +62,8 @@ async def page(
 ) -> list[DeploymentRow]:
     """List the newest first, beginning behind the given id."""
     query = select(DeploymentRow).where(DeploymentRow.organization_id == organization_id)
+    if name is not None:
+        query = query.where(DeploymentRow.name == name)
     if environment is not None:
         query = query.where(DeploymentRow.environment == environment)
     if tag is not None:

@@ -112,13 +112,13 @@ class TestList:
         other = await client.get(PATH, params=params | {"tag": "team=b"}, headers=caller.headers)
         assert (other.status_code, other.json()["code"]) == (422, "platform.cursor_invalid")
 
-    async def test_deployments_are_found_by_environment_and_tag(
+    async def test_deployments_are_found_by_name_environment_and_tag(
         self, client: httpx2.AsyncClient, caller: Caller, module: Published
     ) -> None:
         for name, environment in (("one", "staging"), ("two", "production")):
             body = {"deployment": name, "module": module.as_json(), "environment": environment}
             await client.post(PATH, json=body | {"tags": {"name": name}}, headers=caller.headers)
-        for query in ("environment=staging", "tag=name%3Done"):
+        for query in ("name=one", "environment=staging", "tag=name%3Done"):
             found = (await client.get(f"/api/v1/deployments?{query}", headers=caller.headers)).json()
             assert [item["name"] for item in found["items"]] == ["one"], query
 
