@@ -6,19 +6,12 @@ import structlog
 from temporalio import activity
 
 from activities.errors import maps_errors
-from domain.errors import ErrorKind, PlatformError
+from domain.errors import AreaUnknown
 from domain.long_work import AreaName, AreaNames, TickReport
 from services.areas import Area
 from services.upkeep import Upkeep
 
 log = structlog.get_logger(__name__)
-
-
-class AreaUnknown(PlatformError):
-    """This worker does not know the area; during an upgrade, another one does."""
-
-    kind = ErrorKind.UNAVAILABLE
-    code = "control.area_unknown"
 
 
 class TickActivities:

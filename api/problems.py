@@ -22,11 +22,19 @@ STATUS: Final = {
     ErrorKind.TOO_MANY: 429,
     ErrorKind.UNAVAILABLE: 503,
 }
-HTTP_CODES: Final = {
-    404: "request.no_such_path",
-    405: "request.method_not_allowed",
-    413: "request.body_too_large",
+INVALID: Final = "request.invalid"
+REFUSED: Final = "request.refused"
+INTERNAL: Final = "platform.internal"
+OF_THE_EDGE: Final = {
+    INVALID: (422, "Fields of the request are wrong; `errors` says which, and how each is written."),
+    "request.no_such_path": (404, "Nothing is at this path."),
+    "request.method_not_allowed": (405, "The path is there, and not for this method."),
+    "request.body_too_large": (413, "The body is longer than this path reads."),
+    REFUSED: (400, "The request is not one that can be read: no JSON, or of a type that is not taken."),
+    INTERNAL: (500, "Something went wrong here; the server's log has it under the request's id."),
 }
+"""Codes of what goes wrong before a use case is reached, or beside all of them."""
+CODES: Final = {status: code for code, (status, _) in OF_THE_EDGE.items()}
 SERVER_ERROR: Final = 500
 PROTOCOL_PREFIX: Final = "/v1/"
 OF_VALIDATORS: Final = "Value error, "
@@ -44,7 +52,7 @@ class FieldError(BaseModel):
 class Problem(BaseModel):
     """A problem document (RFC 9457)."""
 
-    type: str = Field(description="Address of the page that explains the code.")
+    type: str = Field(description="The code as a relative address.")
     title: str
     status: int
     code: str = Field(description="Stable name of the error: search for it, branch on it.")
@@ -99,7 +107,7 @@ def error_response(request: Request, error: PlatformError) -> JSONResponse:
 
 def http_error_response(request: Request, error: HTTPException) -> JSONResponse:
     """Answer with an error of the framework, or of a layer in front of it."""
-    code = HTTP_CODES.get(error.status_code, "request.refused")
+    code = CODES.get(error.status_code, REFUSED)
     return problem_response(request, error.status_code, code, str(error.detail))
 
 
@@ -117,9 +125,7 @@ def add_problem_handlers(app: FastAPI) -> None:
             FieldError(at="/".join(map(str, e["loc"])), detail=e["msg"].removeprefix(OF_VALIDATORS))
             for e in error.errors()
         ]
-        return problem_response(
-            request, 422, "request.invalid", "some of the request's fields are wrong", errors=errors
-        )
+        return problem_response(request, 422, INVALID, "some of the request's fields are wrong", errors=errors)
 
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
@@ -129,4 +135,4 @@ def add_problem_handlers(app: FastAPI) -> None:
     async def unexpected(request: Request, error: Exception) -> JSONResponse:
         log.error("request_failed", request_id=getattr(request.state, "request_id", None), exc_info=error)
         detail = "something went wrong here; the server's log has it under this request id"
-        return problem_response(request, 500, "platform.internal", detail)
+        return problem_response(request, 500, INTERNAL, detail)

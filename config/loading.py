@@ -12,7 +12,7 @@ from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
 from config.settings import CONFIG_FILE, PREFIX, Settings, is_secret
-from domain.errors import ErrorKind, PlatformError
+from domain.errors import SettingsInvalid
 
 OTHERS: Final = {
     CONFIG_FILE: "the TOML file of the settings",
@@ -22,13 +22,6 @@ OTHERS: Final = {
     f"{PREFIX}CA": "the CA (PEM) they trust",
 }
 """Variables with our prefix that are no settings."""
-
-
-class SettingsInvalid(PlatformError):
-    """A setting is missing, unknown or has a value that can't be: the detail names it and says what to write."""
-
-    kind = ErrorKind.INVALID
-    code = "settings.invalid"
 
 
 def load_settings() -> Settings:

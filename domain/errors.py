@@ -62,3 +62,55 @@ class CursorInvalid(PlatformError):
 
     kind = ErrorKind.INVALID
     code = "platform.cursor_invalid"
+
+
+class BlobTooLarge(PlatformError):
+    """The bytes are more than the caller set as their limit; nothing of them is kept."""
+
+    kind = ErrorKind.TOO_LARGE
+    code = "blobs.too_large"
+
+
+class BlobNotFound(PlatformError):
+    """The store has no such blob."""
+
+    kind = ErrorKind.NOT_FOUND
+    code = "blobs.not_found"
+
+
+class SealBroken(PlatformError):
+    """A sealed value does not open: it was changed, moved from elsewhere, or its key is another one.
+
+    The stored value is damaged or was tampered with; restore it from a backup.
+    """
+
+    kind = ErrorKind.CONFLICT
+    code = "secrets.seal_broken"
+
+
+class ToolMissing(PlatformError):
+    """A tool is neither on PATH in a version that works nor in the cache; the detail says what to do."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "tools.missing"
+
+
+class ServerFailed(PlatformError):
+    """A server that the embedded mode runs itself did not start; its own last words are in the detail."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "embedded.server_failed"
+
+
+class SettingsInvalid(PlatformError):
+    """A setting is missing, unknown or has a value that can't be: the detail names it and says what to write."""
+
+    kind = ErrorKind.INVALID
+    code = "settings.invalid"
+
+
+class AreaUnknown(PlatformError):
+    """This worker does not know the area; during an upgrade, another one does."""
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "control.area_unknown"

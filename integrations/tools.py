@@ -9,17 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from domain.errors import ErrorKind, PlatformError
+from domain.errors import ToolMissing
 
 VERSION: Final = re.compile(r"(\d+)\.(\d+)\.(\d+)")
 ASK_SECONDS: Final = 20
-
-
-class ToolMissing(PlatformError):
-    """A tool is neither on PATH in a version that works nor in the cache; the detail says what to do."""
-
-    kind = ErrorKind.UNAVAILABLE
-    code = "tools.missing"
 
 
 @dataclass(frozen=True, slots=True)

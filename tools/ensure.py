@@ -20,7 +20,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from integrations.tools import TOOLS, Tool, ToolMissing, cache_folder, find_tool
+from domain.errors import ToolMissing
+from integrations.tools import TOOLS, Tool, cache_folder, find_tool
 
 HERE: Final = Path(__file__).parent
 SYSTEM: Final = {"git": "git", "gpg": "gnupg"}

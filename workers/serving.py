@@ -16,10 +16,11 @@ from temporalio.client import Client
 from activities.provisioning.step_jobs import StepSettings, clear_leftovers
 from config.settings import RunnerSettings, Settings
 from domain.deployments.sources import EngineName
+from domain.errors import ToolMissing
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
 from domain.provisioning.steps import Sandbox, StepLimits
 from integrations.terraformrc import RegistryHost
-from integrations.tools import ToolMissing, find_tool
+from integrations.tools import find_tool
 from services.all import Services
 from workers.composition import open_database
 from workers.control import build_control_worker

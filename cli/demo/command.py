@@ -19,17 +19,10 @@ from cli.demo import registry_story, run_story
 from cli.demo.installation import Installation, processes_in, running_installation
 from cli.demo.member import Member
 from cli.demo.telling import Teller, check
-from domain.errors import ErrorKind, PlatformError
+from cli.errors import NoCheckout
 
 STEPS: Final = 9
 FILES: Final = Path("deploy", "demo")
-
-
-class NoCheckout(PlatformError):
-    """The demo needs files of the project that are not in its wheel."""
-
-    kind = ErrorKind.NOT_FOUND
-    code = "demo.no_checkout"
 
 
 def demo(

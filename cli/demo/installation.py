@@ -17,7 +17,8 @@ from typing import Final
 
 import psutil
 
-from cli.demo.telling import CheckFailed, Teller
+from cli.demo.telling import Teller
+from cli.errors import CheckFailed
 from domain.errors import PlatformError
 from integrations.embedded.process import dying_with_parent
 

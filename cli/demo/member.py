@@ -12,8 +12,10 @@ from pydantic import SecretStr
 from cli.client.api import Api
 from cli.client.profile import CA, KEY, URL, Profile
 from cli.demo.installation import Installation, clean_environment
-from cli.demo.telling import CheckFailed, Teller
-from integrations.tools import ToolMissing, find_tool
+from cli.demo.telling import Teller
+from cli.errors import CheckFailed
+from domain.errors import ToolMissing
+from integrations.tools import find_tool
 
 GROUNDWORK: Final = (sys.executable, "-P", "-m", "cli")
 EVERYTHING: Final = re.compile("")

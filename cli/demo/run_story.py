@@ -10,7 +10,8 @@ from cli.client.api import Document
 from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
 from cli.demo.member import Member
 from cli.demo.registry_story import SOURCE, VERSION
-from cli.demo.telling import CheckFailed, check
+from cli.demo.telling import check
+from cli.errors import CheckFailed
 
 RUNS: Final = "/api/v1/runs"
 MODULE: Final[dict[str, JsonValue]] = {"source": SOURCE, "version": VERSION}

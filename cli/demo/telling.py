@@ -6,17 +6,10 @@ from contextlib import contextmanager
 from typing import Final
 
 from cli.client.showing import without_controls
+from cli.errors import CheckFailed
 from cli.output import colours_wanted
-from domain.errors import ErrorKind, PlatformError
 
 INDENT: Final = "      "
-
-
-class CheckFailed(PlatformError):
-    """Something that the demo looked at was not as it has to be."""
-
-    kind = ErrorKind.CONFLICT
-    code = "demo.check_failed"
 
 
 class Teller:

@@ -4,17 +4,10 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from cli.errors import BootstrapDone
 from cli.output import PEOPLE, Output
 from config.loading import load_settings
-from domain.errors import ErrorKind, PlatformError
 from workers.composition import open_services
-
-
-class BootstrapDone(PlatformError):
-    """The installation has its operators; further administrators are made by them."""
-
-    kind = ErrorKind.CONFLICT
-    code = "bootstrap.done"
 
 
 async def bootstrap(

@@ -11,9 +11,9 @@ from typing import Final
 
 from config.secrets import Secrets
 from config.settings import Settings
+from domain.errors import SealBroken, ToolMissing
 from integrations.temporal_registration import missing_search_attributes
-from integrations.tools import TOOLS, ToolMissing, find_tool, version_of
-from services.secrets import SealBroken
+from integrations.tools import TOOLS, find_tool, version_of
 from storage import inspection
 from storage.migrations.upgrade import current, head
 from workers.composition import check_key

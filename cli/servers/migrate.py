@@ -9,9 +9,9 @@ from cyclopts import Parameter
 from sqlalchemy.exc import OperationalError
 
 from cli.output import PEOPLE, Output
-from config.loading import SettingsInvalid, load_settings
+from config.loading import load_settings
 from config.settings import DatabaseSettings, TemporalSettings
-from domain.errors import Unavailable
+from domain.errors import SettingsInvalid, Unavailable
 from integrations.temporal_registration import register
 from storage.inspection import make_audit_partitions
 from storage.migrations.upgrade import current, head, upgrade

@@ -9,11 +9,11 @@ import structlog
 from cyclopts import Parameter
 from temporalio.client import Client
 
+from cli.errors import QueueUnknown
 from cli.servers.ready import say_ready
 from config.loading import load_settings
 from config.logging import configure_logging
 from config.settings import TemporalSettings
-from domain.errors import ErrorKind, PlatformError
 from domain.outages import Outage
 from workers.composition import check_key, open_services
 from workers.serving import QUEUES, serving
@@ -21,13 +21,6 @@ from workers.temporal_client import connect
 
 RECONNECT_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
-
-
-class QueueUnknown(PlatformError):
-    """There is no such task queue; the detail names those there are."""
-
-    kind = ErrorKind.INVALID
-    code = "worker.queue_unknown"
 
 
 async def worker(

@@ -13,7 +13,7 @@ from typing import IO, Final
 from cli.output import Output
 from cli.supervisor.home import Home
 from cli.supervisor.log_file import LogFile
-from integrations.embedded.process import ServerFailed
+from domain.errors import ServerFailed
 
 LINES_SHOWN = 15
 LOOK_SECONDS: Final = 0.2

@@ -9,15 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from domain.errors import ErrorKind, PlatformError
+from cli.errors import HomeInUse
 from integrations.embedded.ports import Ports
-
-
-class HomeInUse(PlatformError):
-    """Another `groundwork dev` runs in this folder: stop it, or give this one another --home."""
-
-    kind = ErrorKind.CONFLICT
-    code = "dev.home_in_use"
 
 
 class Home:

@@ -3,19 +3,12 @@
 from pathlib import Path
 from typing import Final
 
+from cli.errors import KeyMissing
 from cli.supervisor.home import Home
 from config.secrets import make_key_file
 from config.settings import DEVELOPMENT_SECRETS
-from domain.errors import ErrorKind, PlatformError
 
 KEYS: Final = ("key_encryption_key", "pepper", "signing_key")
-
-
-class KeyMissing(PlatformError):
-    """A key is missing where data is: a new one would open nothing of it, so restore the file from a backup."""
-
-    kind = ErrorKind.PRECONDITION_FAILED
-    code = "dev.key_missing"
 
 
 def ensure_keys(home: Home) -> dict[str, Path]:

@@ -5,16 +5,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
 
-from domain.errors import ErrorKind, PlatformError
+from domain.provisioning.errors import LogPositionInvalid
 
 WRITTEN: Final = re.compile(r"(\d{1,9}):(\d{1,15})")
-
-
-class LogPositionInvalid(PlatformError):
-    """The Last-Event-ID is not one that a log gave out; leave it out to read from the beginning."""
-
-    kind = ErrorKind.INVALID
-    code = "provisioning.log_position_invalid"
 
 
 @dataclass(frozen=True, slots=True, order=True)

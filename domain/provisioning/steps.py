@@ -14,7 +14,6 @@ from uuid import UUID
 from pydantic import BaseModel, Field, JsonValue, model_validator
 
 from domain.deployments.sources import EngineName
-from domain.errors import ErrorKind, PlatformError
 from domain.provisioning.events import ChangeSummary
 from domain.provisioning.failures import ErrorClass
 from domain.provisioning.inputs import Inputs
@@ -69,13 +68,6 @@ class ExitClass(StrEnum):
     TIMED_OUT = "timed_out"
     LOST_LEASE = "lost_lease"
     KILLED = "killed"
-
-
-class RunnerDied(PlatformError):
-    """The runner of a step ended without an answer; what it recorded is in the step's row."""
-
-    kind = ErrorKind.UNAVAILABLE
-    code = "provisioning.runner_died"
 
 
 class StepLimits(BaseModel, frozen=True):

@@ -20,8 +20,9 @@ from typing import Final, Self
 
 import psycopg
 
+from domain.errors import ServerFailed
 from integrations.embedded.ports import LOOPBACK, free_port
-from integrations.embedded.process import ServerFailed, ServerProcess, end_leftovers
+from integrations.embedded.process import ServerProcess, end_leftovers
 
 DATABASE: Final = "groundwork"
 SUPERUSER: Final = "postgres"

@@ -13,18 +13,11 @@ from typing import IO, Final
 
 import psutil
 
-from domain.errors import ErrorKind, PlatformError
+from domain.errors import ServerFailed
 
 POLL_SECONDS: Final = 0.02
 STOP_SECONDS: Final = 20.0
 LINES_SHOWN: Final = 5
-
-
-class ServerFailed(PlatformError):
-    """A server that the embedded mode runs itself did not start; its own last words are in the detail."""
-
-    kind = ErrorKind.UNAVAILABLE
-    code = "embedded.server_failed"
 
 
 class ServerProcess:

@@ -8,17 +8,8 @@ from typing import Final, Protocol
 from pydantic import JsonValue
 
 from domain.deployments.sources import EngineName
-from domain.errors import ErrorKind, PlatformError
 from domain.provisioning.events import RunEvent
 from domain.provisioning.steps import StepOperation
-
-
-class EngineUnusable(PlatformError):
-    """The CLI that a run needs is not on this worker, or does not start."""
-
-    kind = ErrorKind.UNAVAILABLE
-    code = "provisioning.engine_unusable"
-
 
 LOCK_FILE: Final = ".terraform.lock.hcl"
 # A socket's path has at most 107 bytes, and a folder under somebody's home easily more.

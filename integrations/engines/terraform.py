@@ -10,10 +10,11 @@ from typing import Final
 from pydantic import JsonValue
 
 from domain.deployments.sources import EngineName
+from domain.provisioning.errors import EngineUnusable
 from domain.provisioning.events import RunEvent, parse_line
 from domain.provisioning.steps import StepOperation
 from integrations.engines.command_line import FLAG, CommandLine
-from integrations.engines.engine import EngineUnusable, StepFolder
+from integrations.engines.engine import StepFolder
 from integrations.engines.values import as_variable
 
 _SEARCH_PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"

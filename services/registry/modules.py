@@ -5,6 +5,7 @@ from collections.abc import AsyncIterable
 from dataclasses import dataclass
 from uuid import UUID
 
+from domain.errors import BlobTooLarge
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
@@ -18,7 +19,7 @@ from services.changes import Changes
 from services.registry.limits import RegistryLimits
 from storage import audit
 from storage.blobs import index
-from storage.blobs.store import BlobStore, BlobTooLarge
+from storage.blobs.store import BlobStore
 from storage.database import Database
 from storage.registry import modules, namespaces
 from storage.registry.tables import ModuleRow, ModuleVersionRow

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Final
 
+from domain.errors import BlobTooLarge
 from domain.registry.checksums import LARGEST as LARGEST_CHECKSUMS
 from domain.registry.checksums import parse_checksums
 from domain.registry.errors import (
@@ -27,7 +28,7 @@ from domain.registry.providers import (
 from integrations.archives.provider import check_provider
 from integrations.signatures import LARGEST_SIGNATURE, SignatureVerifier
 from services.registry.limits import RegistryLimits
-from storage.blobs.store import BlobStore, BlobTooLarge, Received
+from storage.blobs.store import BlobStore, Received
 
 ORDER: Final = "send SHA256SUMS, its signature, the manifest and then every zip that SHA256SUMS names"
 

@@ -13,8 +13,8 @@ from typing import BinaryIO, Final, ParamSpec, TypeVar
 
 import structlog
 
-from domain.errors import Unavailable
-from storage.blobs.store import BlobNotFound, BlobTooLarge, Received
+from domain.errors import BlobNotFound, BlobTooLarge, Unavailable
+from storage.blobs.store import Received
 
 PIECE: Final = 1024 * 1024
 STALE_SECONDS: Final = 60

@@ -6,22 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from domain.errors import ErrorKind, PlatformError
-
-
-class BlobTooLarge(PlatformError):
-    """The bytes are more than the caller set as their limit; nothing of them is kept."""
-
-    kind = ErrorKind.TOO_LARGE
-    code = "blobs.too_large"
-
-
-class BlobNotFound(PlatformError):
-    """The store has no such blob."""
-
-    kind = ErrorKind.NOT_FOUND
-    code = "blobs.not_found"
-
 
 @dataclass(frozen=True, slots=True)
 class Received:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from config.loading import SettingsInvalid, load_settings
+from config.loading import load_settings
 from config.settings import Settings
+from domain.errors import SettingsInvalid
 
 Given = Callable[..., None]
 REQUIRED = {

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from api.problems import OF_THE_EDGE
+from domain.errors import PlatformError
 from tools import generate
 
 
@@ -33,6 +35,29 @@ class TestGenerate:
         assert generate.main(["--check"]) == 1
         assert "docs/page.md is not current: `make generate`" in capsys.readouterr().out
         assert page.read_text() == "as somebody wrote\n"
+
+
+ERRORS = generate.all_errors()
+AREAS = {folder.name for folder in (generate.ROOT / "domain").iterdir() if (folder / "errors.py").is_file()}
+
+
+class TestErrors:
+    """Where an error's class stands follows from its code, so that nobody has to look for it."""
+
+    @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
+    def test_of_an_area_stand_with_the_area_and_others_in_one_place(self, error: type[PlatformError]) -> None:
+        area = error.code.partition(".")[0]
+        elsewhere = {"domain.errors", "cli.errors", "cli.client.errors"}
+        assert error.__module__ in ({f"domain.{area}.errors"} if area in AREAS else elsewhere)
+
+    def test_have_a_code_each(self) -> None:
+        codes = [error.code for error in ERRORS] + list(OF_THE_EDGE)
+        assert sorted(set(codes)) == sorted(codes)
+
+    @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
+    def test_say_what_they_mean(self, error: type[PlatformError]) -> None:
+        assert "__doc__" in vars(error)
+        assert error.__doc__
 
 
 class TestErrorCodes:

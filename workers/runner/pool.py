@@ -11,7 +11,8 @@ from uuid import UUID
 import structlog
 from pydantic import BaseModel
 
-from domain.provisioning.steps import InterruptReason, RunnerDied, StepJob, StepOutcome, StepProgress
+from domain.provisioning.errors import RunnerDied
+from domain.provisioning.steps import InterruptReason, StepJob, StepOutcome, StepProgress
 from workers.runner.job import ANSWER, Answer, Ended, Interrupt, Progress, Ready, Start
 
 _LONGEST_ANSWER: Final = 16 * 1024 * 1024

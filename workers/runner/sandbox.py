@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
-from domain.errors import ErrorKind, PlatformError
+from domain.provisioning.errors import SandboxMissing
 from domain.provisioning.steps import Sandbox
 
 NOT_YET: Final = (
@@ -11,13 +11,6 @@ NOT_YET: Final = (
     "set environment=development and runner.sandbox=none where every module is trusted"
 )
 """What runs are refused with, and what `doctor` says."""
-
-
-class SandboxMissing(PlatformError):
-    """The sandbox that runs must have is not there; nothing is run without it."""
-
-    kind = ErrorKind.UNAVAILABLE
-    code = "provisioning.sandbox_missing"
 
 
 def sandbox_arguments(sandbox: Sandbox) -> Sequence[str]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
-from domain.errors import ErrorKind, PlatformError
+from domain.provisioning.errors import ModuleRefused, PlanAltered
 from domain.provisioning.steps import StepJob, StepPhase
 from integrations.archives.members import ArchiveLimits, Member
 from integrations.archives.tarball import iterate_tarball
@@ -23,20 +23,6 @@ _CODE: Final = (".tf", ".tf.json", ".tofu", ".tofu.json")
 _VALUES: Final = (".auto.tfvars", ".auto.tfvars.json")
 _DEFAULT_VALUES: Final = frozenset({"terraform.tfvars", "terraform.tfvars.json"})
 _STATES: Final = ("terraform.tfstate", "errored.tfstate", ".terraform.tfstate")
-
-
-class ModuleRefused(PlatformError):
-    """The module has a file that would take the place of one of the platform's."""
-
-    kind = ErrorKind.INVALID
-    code = "provisioning.module_refused"
-
-
-class PlanAltered(PlatformError):
-    """The saved plan is not the one that was approved."""
-
-    kind = ErrorKind.CONFLICT
-    code = "provisioning.plan_altered"
 
 
 def make_folder(job: StepJob) -> StepFolder:

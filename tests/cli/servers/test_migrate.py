@@ -10,9 +10,8 @@ from pydantic import SecretStr
 from sqlalchemy.exc import OperationalError
 
 from cli.servers.migrate import migrate_database, patient
-from config.loading import SettingsInvalid
 from config.settings import DatabaseSettings
-from domain.errors import Unavailable
+from domain.errors import SettingsInvalid, Unavailable
 from integrations.embedded.postgresql import APP, OWNER, PLATFORM, PostgreSQL
 from storage.inspection import default_partition_bytes, role_facts
 from storage.migrations.upgrade import current, head

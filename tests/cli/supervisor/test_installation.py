@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cli.errors import KeyMissing
 from cli.supervisor.home import Home
-from cli.supervisor.keys import KEYS, KeyMissing, ensure_keys
+from cli.supervisor.keys import KEYS, ensure_keys
 
 
 @pytest.fixture

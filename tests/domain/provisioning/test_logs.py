@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.provisioning.logs import LineReader, LogPiece, LogPosition, LogPositionInvalid, pieces_after
+from domain.provisioning.errors import LogPositionInvalid
+from domain.provisioning.logs import LineReader, LogPiece, LogPosition, pieces_after
 
 logs = st.lists(st.binary(max_size=60), min_size=1, max_size=3)
 

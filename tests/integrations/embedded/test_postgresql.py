@@ -13,9 +13,9 @@ import psutil
 import psycopg
 import pytest
 
+from domain.errors import ServerFailed
 from integrations.embedded import postgresql as module
 from integrations.embedded.postgresql import PostgreSQL
-from integrations.embedded.process import ServerFailed
 
 pytestmark = pytest.mark.servers
 # Root runs it in a user namespace where the system allows that, and as nobody where not: both must work.

@@ -10,6 +10,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.deployments.errors import StateUnreadable
+from domain.errors import SealBroken
 from domain.long_work import Priority
 from domain.provisioning.errors import (
     NoDecisionAwaited,
@@ -33,7 +34,6 @@ from domain.provisioning.steps import (
     StepProgress,
     StepStage,
 )
-from services.secrets import SealBroken
 from storage.database import Database
 from tests.factories.runs import A_PLAN, WORKER, Driver, a_state, an_outcome
 from tests.services.provisioning.test_runs import count, expire, rest

@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from storage.blobs.store import BlobNotFound, BlobStore, BlobTooLarge
+from domain.errors import BlobNotFound, BlobTooLarge
+from storage.blobs.store import BlobStore
 
 NOWHERE = "0" * 64
 HOSTILE_NAMES = ["", ".", "..", "../" * 32, "/etc/passwd", "A" * 64, "a" * 63, "a" * 65, "\0" * 64, "\uff41" * 64]

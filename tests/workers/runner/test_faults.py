@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 
+from domain.provisioning.errors import RunnerDied
 from domain.provisioning.failures import ErrorClass
-from domain.provisioning.steps import ExitClass, InterruptReason, RunnerDied, StepJob, StepOutcome
+from domain.provisioning.steps import ExitClass, InterruptReason, StepJob, StepOutcome
 from integrations.engines.engine import StepFolder
 from tests.workers.runner.conftest import FACTORY, LIMITS, Steps
 from tests.workers.runner.waiting import is_running, parent_of, state_of, text_of, until

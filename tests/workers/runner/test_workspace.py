@@ -9,10 +9,11 @@ import pytest
 
 from domain.errors import PlatformError
 from domain.ids import new_id
+from domain.provisioning.errors import ModuleRefused
 from domain.provisioning.steps import StepJob
 from integrations.archives.members import ArchiveLimits
 from tests.fixtures.archives import a_tar_gz, a_tar_gz_with, a_zip
-from workers.runner.workspace import ModuleRefused, lay_out, make_folder, remove_folder
+from workers.runner.workspace import lay_out, make_folder, remove_folder
 
 Pack = Callable[[Mapping[str, str]], bytes]
 LIMITS = ArchiveLimits(members=100, unpacked_bytes=1024 * 1024)
