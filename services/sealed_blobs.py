@@ -5,7 +5,7 @@ from typing import Final
 from uuid import UUID
 
 from domain.scope import Scope
-from services.secrets import Envelope
+from services.secrets import Envelope, SealedKind
 from storage.blobs import index
 from storage.blobs.store import BlobStore
 from storage.database import Database
@@ -23,7 +23,7 @@ class SealedBlobs:
         self._blobs = blobs
         self._envelope = envelope
 
-    async def keep(self, scope: Scope, kind: str, thing: UUID, data: bytes) -> str:
+    async def keep(self, scope: Scope, kind: SealedKind, thing: UUID, data: bytes) -> str:
         """Seal, store and note bytes; the same kind and id open them again. Gives the blob's name."""
         sealed = await self._envelope.seal(scope, kind, thing, data)
         name, size = await self._blobs.put(_pieces(sealed), limit=LARGEST)
@@ -31,7 +31,7 @@ class SealedBlobs:
             await index.add(session, {name: size})
         return name
 
-    async def read(self, scope: Scope, kind: str, thing: UUID, blob: str) -> bytes:
+    async def read(self, scope: Scope, kind: SealedKind, thing: UUID, blob: str) -> bytes:
         """Read and open bytes.
 
         Raises:

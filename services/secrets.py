@@ -7,14 +7,18 @@ for the mode; the same construction seals the data key).
 """
 
 import asyncio
+import json
 import os
+from collections.abc import Mapping
+from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import JsonValue
 
-from domain.errors import SealBroken
+from domain.errors import ErrorKind, PlatformError
 from domain.ids import new_id
 from domain.scope import Scope
 from storage.database import Database
@@ -23,6 +27,28 @@ from storage.identity import data_keys
 FORMAT: Final = b"\x01"
 NONCE_BYTES: Final = 12
 HEADER_BYTES: Final = 1 + 16 + NONCE_BYTES
+
+
+class SealBroken(PlatformError):
+    """A sealed value does not open: it was changed, moved from elsewhere, or its key is another one.
+
+    The stored value is damaged or was tampered with; restore it from a backup.
+    """
+
+    kind = ErrorKind.CONFLICT
+    code = "secrets.seal_broken"
+
+
+class SealedKind(StrEnum):
+    """What may be sealed. The word is bound into the value, so one that is used never changes."""
+
+    DATA_KEY = "data_key"
+    STATE = "state"
+    PLAN = "plan"
+    PLAN_TEXT = "plan_text"
+    LOCK_FILE = "lock_file"
+    RUN_OUTPUT = "run_output"
+    RUN_SECRET_INPUT = "run_secret_input"  # noqa: S105  a kind of what is sealed, no secret
 
 
 class Envelope:
@@ -36,12 +62,12 @@ class Envelope:
         self._newest: dict[UUID, UUID] = {}
         self._making = asyncio.Lock()
 
-    async def seal(self, scope: Scope, kind: str, thing: UUID | str, plaintext: bytes) -> bytes:
+    async def seal(self, scope: Scope, kind: SealedKind, thing: UUID | str, plaintext: bytes) -> bytes:
         """Encrypt a value of the scope's organization.
 
         Args:
             scope: whose value it is.
-            kind: what it is, as in `state`; opening needs the same.
+            kind: what it is; opening needs the same.
             thing: the id of what it belongs to; opening needs the same.
             plaintext: the value.
         """
@@ -50,7 +76,7 @@ class Envelope:
         sealed = self._opened[key_id].encrypt(nonce, plaintext, _bound_to(scope.organization_id, kind, thing))
         return FORMAT + key_id.bytes + nonce + sealed
 
-    async def open(self, scope: Scope, kind: str, thing: UUID | str, sealed: bytes) -> bytes:
+    async def open(self, scope: Scope, kind: SealedKind, thing: UUID | str, sealed: bytes) -> bytes:
         """Decrypt a value.
 
         Raises:
@@ -64,6 +90,28 @@ class Envelope:
             return key.decrypt(nonce, sealed[HEADER_BYTES:], _bound_to(scope.organization_id, kind, thing))
         except InvalidTag as error:
             raise SealBroken("the sealed value does not open", kind=kind) from error
+
+    async def seal_values(
+        self, scope: Scope, kind: SealedKind, thing: UUID, values: Mapping[str, JsonValue]
+    ) -> dict[str, bytes]:
+        """Encrypt values of one thing, each bound to its name as well."""
+        return {
+            name: await self.seal(scope, kind, f"{thing}/{name}", json.dumps(value).encode())
+            for name, value in values.items()
+        }
+
+    async def open_values(
+        self, scope: Scope, kind: SealedKind, thing: UUID, sealed: Mapping[str, bytes]
+    ) -> dict[str, JsonValue]:
+        """Decrypt what `seal_values` gave.
+
+        Raises:
+            SealBroken: see `open`.
+        """
+        return {
+            name: json.loads(await self.open(scope, kind, f"{thing}/{name}", value))
+            for name, value in sealed.items()
+        }
 
     async def check_key(self) -> None:
         """See whether the key-encryption key is the one that the installation's data keys were wrapped with.
@@ -95,18 +143,18 @@ class Envelope:
         async with self._database.transaction(scope) as session:
             wrapped = await data_keys.find(session, scope.organization_id, key_id)
         if wrapped is None:
-            raise SealBroken("the sealed value does not open", kind="data_key")
+            raise SealBroken("the sealed value does not open", kind=SealedKind.DATA_KEY)
         self._opened[key_id] = self._unwrap(scope.organization_id, key_id, wrapped)
         return self._opened[key_id]
 
     def _wrap(self, organization_id: UUID, key_id: UUID, key: bytes) -> bytes:
         nonce = os.urandom(NONCE_BYTES)
-        return nonce + self._wrapping.encrypt(nonce, key, _bound_to(organization_id, "data_key", key_id))
+        return nonce + self._wrapping.encrypt(nonce, key, _bound_to(organization_id, SealedKind.DATA_KEY, key_id))
 
     def _unwrap(self, organization_id: UUID, key_id: UUID, wrapped: bytes) -> AESGCM:
         nonce, sealed = wrapped[:NONCE_BYTES], wrapped[NONCE_BYTES:]
         try:
-            key = self._wrapping.decrypt(nonce, sealed, _bound_to(organization_id, "data_key", key_id))
+            key = self._wrapping.decrypt(nonce, sealed, _bound_to(organization_id, SealedKind.DATA_KEY, key_id))
         except InvalidTag as error:
             raise SealBroken(
                 "the key-encryption key (secrets.key_encryption_key_file) is not the one that this installation's "
@@ -115,5 +163,5 @@ class Envelope:
         return AESGCM(key)
 
 
-def _bound_to(organization_id: UUID, kind: str, thing: UUID | str) -> bytes:
+def _bound_to(organization_id: UUID, kind: SealedKind, thing: UUID | str) -> bytes:
     return f"{organization_id}\n{kind}\n{thing}".encode()

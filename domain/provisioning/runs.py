@@ -14,14 +14,6 @@ from domain.provisioning.steps import ExitClass, StepOperation, StepPhase, StepS
 from domain.provisioning.waiting import Waiting
 
 
-class ModuleVersionReference(BaseModel, frozen=True):
-    """A published module version, with the digest that pins its bytes."""
-
-    source: str = Field(description="`<namespace>/<name>/<system>` in the registry.")
-    version: str
-    digest: str = Field(description="SHA-256 of the archive.")
-
-
 class Tier(BaseModel, frozen=True, from_attributes=True):
     """A named size: a module version and the inputs that make it that size."""
 

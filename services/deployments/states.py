@@ -6,19 +6,18 @@ transaction in which it calls `add` or `set_aside`.
 
 import hashlib
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 from uuid import UUID
 
 from domain.deployments.states import Misfit, StateHead, StateVersion
 from domain.ids import new_id
 from domain.scope import Actor, Scope
 from services.sealed_blobs import SealedBlobs
+from services.secrets import SealedKind
 from storage import audit
 from storage.database import Database, Session
 from storage.deployments import deployments, states
 from storage.deployments.tables import StateQuarantineRow, StateVersionRow
-
-STATE: Final = "state"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +69,7 @@ class States:
             StateUnreadable: it is no state.
         """
         head, state_id = StateHead.read(data), new_id()
-        blob = await self._blobs.keep(scope, STATE, state_id, data)
+        blob = await self._blobs.keep(scope, SealedKind.STATE, state_id, data)
         return KeptState(state_id, head, hashlib.sha256(data).hexdigest(), len(data), blob)
 
 

@@ -8,7 +8,6 @@ from services.identity.hashing import KeyHasher
 from services.provisioning.area import ProvisioningArea
 from services.provisioning.logs import RunLogs
 from services.provisioning.materials import Materials
-from services.provisioning.modules import ModuleVersions
 from services.provisioning.moves import RunMoves
 from services.provisioning.outcomes import Outcomes
 from services.provisioning.outputs import Outputs
@@ -51,10 +50,9 @@ def make_provisioning(
     lease: timedelta,
 ) -> ProvisioningServices:
     """Make the use cases; the lease is how long a step is its runner's without a word from it."""
-    modules = ModuleVersions(database)
     return ProvisioningServices(
-        tiers=Tiers(database, modules),
-        runs=Runs(database, modules, envelope),
+        tiers=Tiers(database),
+        runs=Runs(database, envelope),
         moves=RunMoves(database),
         area=ProvisioningArea(database),
         steps=Steps(database, lease=lease),

@@ -1,16 +1,12 @@
 """What a step works on, fetched and opened: the bytes behind an assignment."""
 
-import json
 from dataclasses import dataclass, field
 
 from domain.provisioning.inputs import Inputs
 from domain.scope import Scope
-from services.deployments.states import STATE
-from services.provisioning.outcomes import LOCK_FILE, PLAN
 from services.provisioning.steps import Assignment
-from services.provisioning.submission import SECRET_INPUT
 from services.sealed_blobs import SealedBlobs
-from services.secrets import Envelope
+from services.secrets import Envelope, SealedKind
 from storage.database import Database
 from storage.provisioning import runs
 
@@ -44,12 +40,12 @@ class Materials:
         state, plan = assignment.state, assignment.plan
         return StepMaterials(
             module_archive=await self._blobs.read_open(assignment.module_digest),
-            state=None if state is None else await self._blobs.read(scope, STATE, state.id, state.blob),
-            plan=None if plan is None else await self._blobs.read(scope, PLAN, plan.step_id, plan.blob),
+            state=None if state is None else await self._blobs.read(scope, SealedKind.STATE, state.id, state.blob),
+            plan=None if plan is None else await self._blobs.read(scope, SealedKind.PLAN, plan.step_id, plan.blob),
             lock_file=(
                 None
                 if plan is None or plan.lock_file_blob is None
-                else await self._blobs.read(scope, LOCK_FILE, plan.step_id, plan.lock_file_blob)
+                else await self._blobs.read(scope, SealedKind.LOCK_FILE, plan.step_id, plan.lock_file_blob)
             ),
             secret_inputs=await self._secret_inputs(scope, assignment),
         )
@@ -60,7 +56,5 @@ class Materials:
             return {}
         async with self._database.transaction(scope) as session:
             sealed = await runs.secret_inputs(session, scope.organization_id, run_id)
-        return {
-            name: json.loads(await self._envelope.open(scope, SECRET_INPUT, f"{run_id}/{name}", sealed[name]))
-            for name in assignment.secret_input_names
-        }
+        wanted = {name: sealed[name] for name in assignment.secret_input_names}
+        return await self._envelope.open_values(scope, SealedKind.RUN_SECRET_INPUT, run_id, wanted)

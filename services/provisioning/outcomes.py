@@ -1,5 +1,6 @@
 """Use cases on how steps ended: the outcome, the plan and the outputs, in one transaction under the fence."""
 
+import asyncio
 import hashlib
 import json
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from domain.scope import Scope
 from services.provisioning.fencing import hold_step
 from services.provisioning.wakes import wake_of
 from services.sealed_blobs import SealedBlobs
-from services.secrets import Envelope
+from services.secrets import Envelope, SealedKind
 from storage import audit, outbox
 from storage.database import Database, now
 from storage.deployments import states
@@ -20,10 +21,6 @@ from storage.deployments.tables import StateVersionRow
 from storage.provisioning import runs
 from storage.provisioning.tables import RunOutputRow, RunRow, RunStepRow
 
-OUTPUT: Final = "run_output"
-PLAN: Final = "plan"
-LOCK_FILE: Final = "lock_file"
-PLAN_TEXT: Final = "plan_text"
 _GOOD: Final = frozenset({ExitClass.SUCCEEDED, ExitClass.NO_CHANGES})
 
 
@@ -61,11 +58,8 @@ class Outcomes:
         """
         step_id = outcome.step_id
         blobs = {} if plan is None else await self._keep_plan(scope, step_id, plan)
-        sealed = {
-            name: await self._envelope.seal(scope, OUTPUT, f"{step_id}/{name}", json.dumps(output.value).encode())
-            for name, output in outputs.items()
-            if output.sensitive
-        }
+        sensitive = {name: output.value for name, output in outputs.items() if output.sensitive}
+        sealed = await self._envelope.seal_values(scope, SealedKind.RUN_OUTPUT, step_id, sensitive)
         async with self._database.transaction(scope) as session:
             step = await hold_step(session, scope, step_id, lease=False)
             if step.exit_class is not None:
@@ -74,8 +68,9 @@ class Outcomes:
             state = await states.newest(session, scope.organization_id, step.deployment_id)
             _write_outcome(step, outcome, moment=await now(session))
             if plan is not None:
-                step.plan_sha256, step.plan_blob = plan.sha256, blobs[PLAN]
-                step.lock_file_blob, step.plan_text_blob = blobs.get(LOCK_FILE), blobs.get(PLAN_TEXT)
+                step.plan_sha256, step.plan_blob = plan.sha256, blobs[SealedKind.PLAN]
+                step.lock_file_blob = blobs.get(SealedKind.LOCK_FILE)
+                step.plan_text_blob = blobs.get(SealedKind.PLAN_TEXT)
                 run.plan_step_id, run.plan_sha256 = step.id, plan.sha256
                 run.plan_fingerprint = fingerprint(run, state)
             if outcome.changes is not None:
@@ -112,13 +107,18 @@ class Outcomes:
                 worker=step.worker,
             )
 
-    async def _keep_plan(self, scope: Scope, step_id: UUID, plan: PlanFiles) -> dict[str, str]:
-        kept = {PLAN: await self._blobs.keep(scope, PLAN, step_id, plan.plan)}
-        if plan.lock_file is not None:
-            kept[LOCK_FILE] = await self._blobs.keep(scope, LOCK_FILE, step_id, plan.lock_file)
-        if plan.text is not None:
-            kept[PLAN_TEXT] = await self._blobs.keep(scope, PLAN_TEXT, step_id, plan.text.encode())
-        return kept
+    async def _keep_plan(self, scope: Scope, step_id: UUID, plan: PlanFiles) -> dict[SealedKind, str]:
+        files = {
+            SealedKind.PLAN: plan.plan,
+            SealedKind.LOCK_FILE: plan.lock_file,
+            SealedKind.PLAN_TEXT: None if plan.text is None else plan.text.encode(),
+        }
+        there = {kind: data for kind, data in files.items() if data is not None}
+        # Side by side: each waits for the disk, and then for the database.
+        names = await asyncio.gather(
+            *(self._blobs.keep(scope, kind, step_id, data) for kind, data in there.items())
+        )
+        return dict(zip(there, names, strict=True))
 
 
 def _write_outcome(step: RunStepRow, outcome: StepOutcome, *, moment: datetime) -> None:

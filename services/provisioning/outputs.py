@@ -1,6 +1,5 @@
 """Use cases on what runs came to: their plans as people read them, and their outputs."""
 
-import json
 from dataclasses import replace
 from typing import Final
 from uuid import UUID
@@ -12,9 +11,8 @@ from domain.ids import new_id
 from domain.provisioning.errors import OutputsShown, PlanNotReady
 from domain.provisioning.runs import Output, PlanText
 from domain.scope import Scope
-from services.provisioning.outcomes import OUTPUT, PLAN_TEXT
 from services.sealed_blobs import SealedBlobs
-from services.secrets import Envelope
+from services.secrets import Envelope, SealedKind
 from storage import audit, idempotency
 from storage.database import Database, now
 from storage.provisioning import runs, steps
@@ -46,7 +44,8 @@ class Outputs:
                 blob, sha256 = step.plan_text_blob, step.plan_sha256
         if step_id is None or blob is None or sha256 is None:
             raise PlanNotReady("there is no plan to show", state=run.state)
-        return PlanText(sha256=sha256, text=(await self._blobs.read(scope, PLAN_TEXT, step_id, blob)).decode())
+        text = await self._blobs.read(scope, SealedKind.PLAN_TEXT, step_id, blob)
+        return PlanText(sha256=sha256, text=text.decode())
 
     async def of_run(self, scope: Scope, run_id: UUID) -> list[Output]:
         """List a run's outputs, without the values of sensitive ones.
@@ -76,10 +75,9 @@ class Outputs:
             rows = [row for row in await runs.outputs(session, scope.organization_id, run_id) if row.sensitive]
             sealed = {row.name: (row.step_id, row.sealed or b"") for row in rows}
         # Opened before they count as shown: what can't be opened now was seen by nobody.
-        opened = {
-            name: json.loads(await self._envelope.open(scope, OUTPUT, f"{step_id}/{name}", value))
-            for name, (step_id, value) in sealed.items()
-        }
+        opened: dict[str, JsonValue] = {}
+        for name, (step_id, value) in sealed.items():
+            opened |= await self._envelope.open_values(scope, SealedKind.RUN_OUTPUT, step_id, {name: value})
         if opened:
             await self._note_shown(scope, run_id, claim, ", ".join(opened))
         return opened

@@ -4,7 +4,6 @@ Commands write what was asked into the row and wake the workflow; only services.
 run's state. So a command works while no worker and no Temporal is there.
 """
 
-import json
 from uuid import UUID
 
 from domain.idempotency import Claim
@@ -27,11 +26,10 @@ from domain.provisioning.runs import (
 )
 from domain.scope import Scope
 from services.provisioning.admission import admit_next
-from services.provisioning.modules import ModuleVersions
-from services.provisioning.submission import SECRET_INPUT, SubmitRun, deployment_of, find_module, new_run
+from services.provisioning.submission import SubmitRun, deployment_of, find_basis, module_of, new_run
 from services.provisioning.waiting import waiting_of
 from services.provisioning.wakes import wake_of
-from services.secrets import Envelope
+from services.secrets import Envelope, SealedKind
 from storage import audit, idempotency, outbox
 from storage.database import Database, now
 from storage.deployments import deployments
@@ -42,10 +40,9 @@ from storage.provisioning.tables import RunSecretInputRow
 class Runs:
     """Takes runs in and shows them, and takes people's decisions about them."""
 
-    def __init__(self, database: Database, modules: ModuleVersions, envelope: Envelope) -> None:
+    def __init__(self, database: Database, envelope: Envelope) -> None:
         """Take what the use cases need, made once at start-up."""
         self._database = database
-        self._modules = modules
         self._envelope = envelope
 
     async def submit(self, scope: Scope, request: SubmitRun, claim: Claim | None) -> Run:
@@ -61,21 +58,18 @@ class Runs:
         check_operation(request.operation)
         if twice := sorted(set(request.inputs or {}) & set(request.secret_inputs or {})):
             raise InputGivenTwice("give each variable once, secret or not", variables=twice)
-        module, basis_id = await find_module(self._database, self._modules, scope, request)
         run_id = new_id()
-        sealed = {
-            name: await self._envelope.seal(scope, SECRET_INPUT, f"{run_id}/{name}", json.dumps(value).encode())
-            for name, value in (request.secret_inputs or {}).items()
-        }
+        secret = request.secret_inputs or {}
+        sealed = await self._envelope.seal_values(scope, SealedKind.RUN_SECRET_INPUT, run_id, secret)
         async with self._database.transaction(scope) as session:
             claimed = await idempotency.claim(session, scope, claim, run_id)
             if claimed != run_id:
                 return Run.model_validate(await runs.get(session, scope.organization_id, claimed))
+            basis = await find_basis(session, scope, request)
+            module = await module_of(session, scope, request, basis)
             capacity = await queue.lock_permits(session, scope.organization_id)
             deployment = await deployment_of(session, scope, request, module)
-            run = await new_run(
-                session, scope, request, module, deployment=deployment, basis_id=basis_id, run_id=run_id
-            )
+            run = await new_run(session, scope, request, module, deployment=deployment, basis=basis, run_id=run_id)
             session.add(run)
             await session.flush()  # what hangs on it and the line below must see it
             session.add_all(

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from domain.deployments.names import DEVELOPMENT, Tags
@@ -13,17 +12,15 @@ from domain.ids import new_id
 from domain.provisioning.errors import DeploymentOfAnother, EnvironmentFixed, ModuleMissing, ModuleUnknown
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.run_states import RunPriority, RunState
-from domain.provisioning.runs import ModuleVersionReference
 from domain.provisioning.steps import StepOperation
+from domain.registry.names import ModuleAddress
 from domain.scope import Scope
-from services.provisioning.modules import ModuleVersions
-from storage.database import Database, Session, now
+from storage.database import Session, now
 from storage.deployments import deployments
 from storage.deployments.tables import DeploymentRow
 from storage.provisioning import runs
 from storage.provisioning.tables import RunRow
-
-SECRET_INPUT: Final = "run_secret_input"  # noqa: S105  the kind of what is sealed, no secret
+from storage.registry import modules
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,38 +42,53 @@ class SubmitRun:
     expires_at: datetime | None = None
 
 
-async def find_module(
-    database: Database, modules: ModuleVersions, scope: Scope, request: SubmitRun
-) -> tuple[ModuleVersionReference, UUID | None]:
-    """Find the module that the run uses: the one it names, or that of the run which it goes on from.
+@dataclass(frozen=True, slots=True)
+class ChosenModule:
+    """A published module version, with the digest that pins its bytes."""
 
-    Returns:
-        The module, and the id of that run, from which the rest is taken as well; None for a new deployment.
+    source: str
+    version: str
+    digest: str
+
+
+async def find_basis(session: Session, scope: Scope, request: SubmitRun) -> RunRow | None:
+    """Find the run that a new one goes on from; None for a new deployment."""
+    known = await deployments.find(session, scope.organization_id, request.deployment)
+    return None if known is None else await runs.basis(session, scope.organization_id, known.id)
+
+
+async def find_module(session: Session, scope: Scope, source: str, version: str) -> ChosenModule:
+    """Find a module of the organization's registry; `source` is `<namespace>/<name>/<system>`.
+
+    Raises:
+        ModuleUnknown.
+    """
+    address = ModuleAddress(*source.split("/"))
+    found = await modules.find_version_at(session, scope.organization_id, address, version)
+    if found is None:
+        raise ModuleUnknown(
+            "the registry has no such module version; publish it first", source=source, version=version
+        )
+    return ChosenModule(source, version, found.sha256)
+
+
+async def module_of(session: Session, scope: Scope, request: SubmitRun, basis: RunRow | None) -> ChosenModule:
+    """Find the module that the run uses: the one it names, or that of the run which it goes on from.
 
     Raises:
         ModuleMissing, ModuleUnknown.
     """
-    source, version, basis_id = request.module_source, request.module_version, None
-    async with database.transaction(scope) as session:
-        known = await deployments.find(session, scope.organization_id, request.deployment)
-        basis = None if known is None else await runs.basis(session, scope.organization_id, known.id)
-        if basis is not None:
-            basis_id = basis.id
-            if source is None or version is None:
-                source, version = basis.module_source, basis.module_version
+    source, version = request.module_source, request.module_version
+    if basis is not None and (source is None or version is None):
+        source, version = basis.module_source, basis.module_version
     if source is None or version is None:
         raise ModuleMissing(
             "there is no such deployment yet: name the module that it is made from", deployment=request.deployment
         )
-    module = await modules.find_version(scope, source, version)
-    if module is None:
-        raise ModuleUnknown("the registry has no such module version", source=source, version=version)
-    return module, basis_id
+    return await find_module(session, scope, source, version)
 
 
-async def deployment_of(
-    session: Session, scope: Scope, request: SubmitRun, module: ModuleVersionReference
-) -> DeploymentRow:
+async def deployment_of(session: Session, scope: Scope, request: SubmitRun, module: ChosenModule) -> DeploymentRow:
     """Read the deployment of a run, locked, or make it.
 
     Raises:
@@ -115,20 +127,19 @@ async def new_run(
     session: Session,
     scope: Scope,
     request: SubmitRun,
-    module: ModuleVersionReference,
+    module: ChosenModule,
     *,
     deployment: DeploymentRow,
-    basis_id: UUID | None,
+    basis: RunRow | None,
     run_id: UUID,
 ) -> RunRow:
     """Make the row of a run; what its request leaves out is as in the run which it goes on from."""
-    before = None if basis_id is None else await runs.get(session, scope.organization_id, basis_id)
     inputs, names, secrets_run_id = request.inputs, sorted(request.secret_inputs or {}), run_id
     if inputs is None:
-        inputs = before.inputs if before else {}
-    if request.secret_inputs is None and before is not None:
-        names = [name for name in before.secret_input_names if name not in inputs]
-        secrets_run_id = before.secrets_run_id or before.id
+        inputs = basis.inputs if basis else {}
+    if request.secret_inputs is None and basis is not None:
+        names = [name for name in basis.secret_input_names if name not in inputs]
+        secrets_run_id = basis.secrets_run_id or basis.id
     return RunRow(
         organization_id=scope.organization_id,
         id=run_id,
@@ -137,7 +148,7 @@ async def new_run(
         environment=deployment.environment,
         operation=request.operation,
         state=RunState.ACCEPTED,
-        engine=request.engine or (deployment if before is None else before).engine,
+        engine=request.engine or (deployment if basis is None else basis).engine,
         source_kind=SourceKind.MODULE,
         module_source=module.source,
         module_version=module.version,

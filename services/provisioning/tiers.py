@@ -7,12 +7,12 @@ from uuid import UUID
 from domain.deployments.sources import EngineName
 from domain.idempotency import Claim
 from domain.ids import new_id
-from domain.provisioning.errors import ModuleUnknown, TierNotFound
+from domain.provisioning.errors import TierNotFound
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.offers import check_engine
 from domain.provisioning.runs import Tier
 from domain.scope import Scope
-from services.provisioning.modules import ModuleVersions
+from services.provisioning.submission import find_module
 from storage import audit, idempotency
 from storage.database import Database
 from storage.provisioning import tiers
@@ -36,10 +36,9 @@ class CreateTier:
 class Tiers:
     """Creates tiers and shows them. A tier never changes: runs that name it keep meaning what they meant."""
 
-    def __init__(self, database: Database, modules: ModuleVersions) -> None:
+    def __init__(self, database: Database) -> None:
         """Take what the use cases need, made once at start-up."""
         self._database = database
-        self._modules = modules
 
     async def create(self, scope: Scope, request: CreateTier, claim: Claim | None) -> Tier:
         """Create a tier; the same claim again gives the one that the first made.
@@ -48,17 +47,12 @@ class Tiers:
             NotOffered, ModuleUnknown, TierExists, IdempotencyKeyReused.
         """
         check_engine(request.engine)
-        if await self._modules.find_version(scope, request.module_source, request.module_version) is None:
-            raise ModuleUnknown(
-                "the registry has no such module version; publish it first",
-                source=request.module_source,
-                version=request.module_version,
-            )
         tier_id = new_id()
         async with self._database.transaction(scope) as session:
             claimed = await idempotency.claim(session, scope, claim, tier_id)
             if claimed != tier_id:
                 return Tier.model_validate(await tiers.get(session, scope.organization_id, claimed))
+            await find_module(session, scope, request.module_source, request.module_version)
             row = TierRow(
                 organization_id=scope.organization_id,
                 id=tier_id,

@@ -22,17 +22,17 @@ from config.settings import (
     Settings,
     TemporalSettings,
 )
-from domain.errors import SealBroken, ToolMissing
-from domain.provisioning.errors import SandboxMissing
 from domain.provisioning.steps import Sandbox
 from domain.scope import PLATFORM as PLATFORM_ACTOR
 from domain.scope import Scope
 from integrations.embedded.ports import LOOPBACK, free_port
 from integrations.embedded.postgresql import APP, OWNER, PLATFORM, PostgreSQL
 from integrations.embedded.temporal import TemporalServer
+from integrations.tools import ToolMissing
+from services.secrets import SealBroken, SealedKind
 from storage.migrations.upgrade import upgrade
 from workers.composition import check_key, open_database, open_services
-from workers.runner.sandbox import sandbox_arguments
+from workers.runner.sandbox import SandboxMissing, sandbox_arguments
 
 pytestmark = pytest.mark.servers
 Given = Callable[..., Settings]
@@ -82,7 +82,9 @@ async def seal_something(settings: Settings) -> None:
         async with database.platform("find the operators") as session:
             organization_id = (await session.execute(text("SELECT id FROM organization"))).scalar_one()
         await database.close()
-        await services.envelope.seal(Scope(organization_id, PLATFORM_ACTOR), "a-kind", "a-thing", b"a secret")
+        await services.envelope.seal(
+            Scope(organization_id, PLATFORM_ACTOR), SealedKind.STATE, "a-thing", b"a secret"
+        )
 
 
 class TestRoles:
