@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+import structlog
+
 from domain.ids import new_id
 from domain.long_work import Priority
 from domain.provisioning.decisions import Facts, Next, StepFacts, decide
@@ -29,6 +31,7 @@ PHASE_OF: Final = {
 }
 PRIORITY_OF: Final = {StepPhase.PLAN: Priority.PLAN, StepPhase.APPLY: Priority.APPLY}
 SUCCESS: Final = frozenset({RunState.APPLIED, RunState.PLANNED})
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class RunMoves:
             RunNotFound.
         """
         scope = Scope(reference.organization_id, Actor(ActorKind.WORKFLOW, f"run:{reference.run_id}"))
+        moved: list[dict[str, str | None]] = []
         async with self._database.transaction(scope) as session:
             held = await _lock(session, reference)
             run = held.run
@@ -64,9 +68,18 @@ class RunMoves:
                 following = decide(await _facts(session, run))
                 if following.to is None:
                     run.due_at = await now(session) + following.wait
-                    return _move(run, following)
+                    break
+                left = str(run.state)
                 await self._enter(session, scope, held, following)
-            return _move(run, Next())
+                moved.append(
+                    {"from": left, "to": str(run.state), "error_class": run.error_class and str(run.error_class)}
+                )
+            else:
+                following = Next()
+            move = _move(run, following)
+        for each in moved:  # not before it is committed
+            log.info("run_moved", run_id=str(run.id), organization_id=str(run.organization_id), **each)
+        return move
 
     async def _enter(self, session: Session, scope: Scope, held: _Locked, following: Next) -> None:
         """Write a move, and what belongs to it, in the session's transaction."""

@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from domain.provisioning.steps import ExitClass, InterruptReason, StepOutcome, StepOutput, StepPhase
 from domain.scope import Scope
 from services.provisioning.fencing import hold_step
@@ -22,6 +24,7 @@ from storage.provisioning import runs
 from storage.provisioning.tables import RunOutputRow, RunRow, RunStepRow
 
 _GOOD: Final = frozenset({ExitClass.SUCCEEDED, ExitClass.NO_CHANGES})
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +109,16 @@ class Outcomes:
                 step=step.id,
                 worker=step.worker,
             )
+        log.info(
+            "step_ended",
+            run_id=str(run.id),
+            organization_id=str(run.organization_id),
+            step_id=str(step.id),
+            phase=str(step.phase),
+            attempt=step.attempt,
+            exit_class=str(outcome.exit_class),
+            error_class=None if outcome.failure is None else str(outcome.failure.error_class),
+        )
 
     async def _keep_plan(self, scope: Scope, step_id: UUID, plan: PlanFiles) -> dict[SealedKind, str]:
         files = {

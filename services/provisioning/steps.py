@@ -10,6 +10,8 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+import structlog
+
 from domain.deployments.sources import EngineName
 from domain.ids import new_id
 from domain.provisioning.decisions import has_outcome, pause_after
@@ -26,6 +28,7 @@ from storage.provisioning import logs, runs, steps
 from storage.provisioning.tables import RunRow, RunStepRow
 
 STATE_OF: Final = {StepPhase.PLAN: RunState.PLANNING, StepPhase.APPLY: RunState.APPLYING}
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,10 +155,21 @@ class Steps:
                 step = await steps.get(session, scope.organization_id, step_id, lock=True)
             except StepSuperseded:
                 return
-            if step.cli_started_at is None and step.finished_at is None:
-                step.lease_expires_at = await now(session)
-                step.retry_at = step.lease_expires_at + pause_after(step.attempt)
-                step.error_message, step.excused = reason, excused
+            if step.cli_started_at is not None or step.finished_at is not None:
+                return
+            step.lease_expires_at = await now(session)
+            step.retry_at = step.lease_expires_at + pause_after(step.attempt)
+            step.error_message, step.excused = reason, excused
+        log.info(
+            "step_given_back",
+            run_id=str(step.run_id),
+            organization_id=str(step.organization_id),
+            step_id=str(step_id),
+            phase=str(step.phase),
+            attempt=step.attempt,
+            reason=reason,
+            excused=excused,
+        )
 
     async def cli_started(self, scope: Scope, step_id: UUID) -> None:
         """Note that the CLI is about to start: from here on, a step that is lost is looked into, not repeated.
