@@ -18,7 +18,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from pydantic import JsonValue
 
-from domain.errors import ErrorKind, PlatformError
+from domain.errors import SealBroken
 from domain.ids import new_id
 from domain.scope import Scope
 from storage.database import Database
@@ -27,16 +27,6 @@ from storage.identity import data_keys
 FORMAT: Final = b"\x01"
 NONCE_BYTES: Final = 12
 HEADER_BYTES: Final = 1 + 16 + NONCE_BYTES
-
-
-class SealBroken(PlatformError):
-    """A sealed value does not open: it was changed, moved from elsewhere, or its key is another one.
-
-    The stored value is damaged or was tampered with; restore it from a backup.
-    """
-
-    kind = ErrorKind.CONFLICT
-    code = "secrets.seal_broken"
 
 
 class SealedKind(StrEnum):

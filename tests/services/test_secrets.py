@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from config.secrets import Secrets
+from domain.errors import SealBroken
 from domain.ids import new_id
-from services.secrets import Envelope, SealBroken, SealedKind
+from services.secrets import Envelope, SealedKind
 from storage.database import Database
 from tests.factories.organizations import Caller
 
