@@ -3,6 +3,7 @@
 People get it from `groundwork terraformrc`, and runners write the same for the CLIs they run.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +12,7 @@ from urllib.parse import urljoin
 
 from integrations.engines.values import as_expression
 
+_TOKEN: Final = re.compile(r'^  token = "([^"]+)"$', re.MULTILINE)
 _SERVICES: Final = {"modules.v1": "v1/modules/", "providers.v1": "v1/providers/"}
 
 
@@ -68,6 +70,11 @@ def render_terraformrc(registry: RegistryHost | None = None, sources: Sequence[P
         inner = "".join(f"  {line}\n" for source in sources for line in _source(source))
         blocks.append(f"provider_installation {{\n{inner}}}\n")
     return "\n".join(blocks)
+
+
+def tokens_in(configuration: str) -> list[str]:
+    """Find the keys in a configuration that was written here."""
+    return _TOKEN.findall(configuration)
 
 
 def _block(kind: str, label: str, **attributes: str) -> str:

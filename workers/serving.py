@@ -4,7 +4,6 @@ import asyncio
 import os
 import socket
 import stat
-import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Final
 import structlog
 from temporalio.client import Client
 
-from activities.provisioning.step_jobs import StepSettings, clear_leftovers
+from activities.provisioning.step_jobs import StepSettings
 from config.settings import RunnerSettings, Settings
 from domain.deployments.sources import EngineName
 from domain.errors import ToolMissing
@@ -25,6 +24,7 @@ from services.all import Services
 from workers.composition import open_database
 from workers.control import build_control_worker
 from workers.dispatcher import Dispatcher
+from workers.leftovers import Leftovers
 from workers.presence import Presence
 from workers.runner.pool import RunnerPool
 from workers.terraform import build_terraform_worker, stop_time
@@ -68,7 +68,9 @@ async def serving(
             await stack.enter_async_context(build_control_worker(client, services))
         if TERRAFORM_QUEUE in queues:
             pool = await stack.enter_async_context(RunnerPool(RECORDERS, slots))
-            worker = build_terraform_worker(client, services, pool, step_settings(settings), slots=slots)
+            given = step_settings(settings)
+            await stack.enter_async_context(_beside(Leftovers(given.work_path, services.provisioning).run))
+            worker = build_terraform_worker(client, services, pool, given, slots=slots)
             await stack.enter_async_context(worker)
             stack.callback(_tell_stop, pool, settings)
         yield
@@ -89,7 +91,6 @@ def step_settings(settings: Settings) -> StepSettings:
     """Give what this host gives to every step; makes the runs' folder, for nobody else to look into."""
     runner = settings.runner
     runner.work_path.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
-    clear_leftovers(runner.work_path, now=time.time())
     return StepSettings(
         worker=f"{socket.gethostname()}/{os.getpid()}",
         work_path=runner.work_path,

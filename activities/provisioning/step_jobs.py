@@ -1,14 +1,14 @@
 """What a runner is given: an assignment, its materials as files, and what a worker's host gives to every step."""
 
-import shutil
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 from domain.deployments.sources import EngineName
 from domain.provisioning.inputs import Inputs
-from domain.provisioning.steps import Sandbox, StepJob, StepLimits
+from domain.provisioning.steps import Sandbox, StepJob, StepLimits, StepManifest
 from domain.scope import Scope
+from integrations.engines.engine import StepFolder
 from integrations.terraformrc import ProviderSource, RegistryHost, render_terraformrc
 from services.provisioning.materials import StepMaterials
 from services.provisioning.run_keys import RunKey
@@ -16,8 +16,6 @@ from services.provisioning.steps import Assignment
 
 GIVEN: Final = ".given"
 """How the names of folders with materials end; the rest is the step's id."""
-UNUSED: Final = 3600.0
-"""Seconds after which materials are nobody's any more."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +44,20 @@ class Given:
     secret_inputs: Inputs
 
 
-def clear_leftovers(work_path: Path, *, now: float) -> int:
-    """Take away materials that a killed worker left; return how many folders.
+def write_materials(folder: StepFolder, whose: StepManifest, materials: StepMaterials) -> Given:
+    """Make a folder that nobody else may look into, with a note whose it is, and write materials into it."""
+    folder.root.mkdir(mode=0o700, parents=True)
+    folder.manifest.write_text(whose.model_dump_json())
 
-    Runners read them at the start of a step, so after UNUSED nobody does, whoever else works in this folder.
-    """
-    left = [folder for folder in work_path.glob(f"*{GIVEN}") if folder.stat().st_mtime < now - UNUSED]
-    for folder in left:
-        shutil.rmtree(folder, ignore_errors=True)
-    return len(left)
+    def written(name: str, data: bytes) -> Path:
+        (folder.root / name).write_bytes(data)
+        return folder.root / name
 
-
-def write_materials(folder: Path, materials: StepMaterials) -> Given:
-    """Write materials into a folder that nobody else may look into."""
-
-    def written(name: str, data: bytes | None) -> Path | None:
-        if data is None:
-            return None
-        (folder / name).write_bytes(data)
-        return folder / name
-
-    (folder / "module").write_bytes(materials.module_archive)
     return Given(
-        module_archive=folder / "module",
-        state=written("state", materials.state),
-        plan=written("plan", materials.plan),
-        lock_file=written("lock", materials.lock_file),
+        module_archive=written("archive", materials.module_archive),
+        state=None if materials.state is None else written("state", materials.state),
+        plan=None if materials.plan is None else written("plan", materials.plan),
+        lock_file=None if materials.lock_file is None else written("lock", materials.lock_file),
         secret_inputs=materials.secret_inputs,
     )
 

@@ -5,7 +5,6 @@ import contextlib
 import shutil
 import time
 from collections.abc import AsyncIterator, Callable
-from pathlib import Path
 from typing import Protocol, Self
 from uuid import UUID
 
@@ -20,13 +19,15 @@ from domain.provisioning.messages import RunMove, RunReference, StepOrder, StepR
 from domain.provisioning.steps import (
     InterruptReason,
     StepJob,
+    StepManifest,
     StepOutcome,
     StepProgress,
 )
 from domain.scope import Actor, ActorKind, Scope
+from integrations.engines.engine import StepFolder
 from services.provisioning.materials import Materials
 from services.provisioning.moves import RunMoves
-from services.provisioning.run_keys import RunKey, RunKeys
+from services.provisioning.run_keys import DrawnKey, RunKey, RunKeys
 from services.provisioning.steps import Assignment, Steps
 
 BEAT_SECONDS = 0.25
@@ -77,12 +78,15 @@ class StepActivities:
         scope = Scope(order.organization_id, Actor(ActorKind.RUN, str(order.run_id)))
         lease_started = time.clock_gettime(time.CLOCK_BOOTTIME)
         try:
-            assignment = await self._steps.admit(scope, order, self._settings.worker)
+            # Nobody waits for the drawing: it is done while the database answers.
+            assignment, drawn = await asyncio.gather(
+                self._steps.admit(scope, order, self._settings.worker), self._keys.draw()
+            )
         except StepRefused as refusal:
             return StepReport(refused=refusal.detail)
         async with contextlib.AsyncExitStack() as stack:
             try:
-                job = await self._prepare(stack, scope, assignment, lease_started)
+                job = await self._prepare(stack, scope, assignment, drawn, lease_started)
             except BaseException as error:
                 # Nothing has begun, so nobody needs to wait for the lease to end.
                 await asyncio.shield(self._give_back(scope, assignment.step_id, error))
@@ -100,7 +104,12 @@ class StepActivities:
         await self._steps.give_back(scope, step_id, reason, excused=excused)
 
     async def _prepare(
-        self, stack: contextlib.AsyncExitStack, scope: Scope, assignment: Assignment, lease_started: float
+        self,
+        stack: contextlib.AsyncExitStack,
+        scope: Scope,
+        assignment: Assignment,
+        drawn: DrawnKey,
+        lease_started: float,
     ) -> StepJob:
         """Gather what the runner needs; the stack takes it away again."""
         if assignment.engine not in self._settings.engines:
@@ -108,11 +117,18 @@ class StepActivities:
         folder = await stack.enter_async_context(self._folder(assignment.step_id))
         fetching = asyncio.create_task(self._materials.fetch(scope, assignment))
         try:
-            key = await stack.enter_async_context(self._key(scope, assignment))
+            key = await stack.enter_async_context(self._key(scope, assignment, drawn))
             materials = await fetching
         finally:
             fetching.cancel()
-        given = await asyncio.to_thread(write_materials, folder, materials)
+        whose = StepManifest(
+            organization_id=scope.organization_id,
+            run_id=assignment.run_id,
+            step_id=assignment.step_id,
+            phase=assignment.phase,
+            key_id=None if key is None else key.id,
+        )
+        given = await asyncio.to_thread(write_materials, folder, whose, materials)
         return make_job(self._settings, scope, assignment, given, key=key, lease_started=lease_started)
 
     async def _run(self, scope: Scope, job: StepJob) -> StepOutcome:
@@ -156,24 +172,23 @@ class StepActivities:
             return None
 
     @contextlib.asynccontextmanager
-    async def _folder(self, step_id: UUID) -> AsyncIterator[Path]:
-        """Make a folder for what the runner reads; nobody else may look into it."""
-        folder = self._settings.work_path / f"{step_id}{GIVEN}"
-        folder.mkdir(mode=0o700, parents=True)
+    async def _folder(self, step_id: UUID) -> AsyncIterator[StepFolder]:
+        """Name a folder for what the runner reads, and take it away again; see workers.leftovers for the rest."""
+        folder = StepFolder(self._settings.work_path / f"{step_id}{GIVEN}")
         try:
             yield folder
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+            await asyncio.to_thread(shutil.rmtree, folder.root, ignore_errors=True)
 
     @contextlib.asynccontextmanager
-    async def _key(self, scope: Scope, assignment: Assignment) -> AsyncIterator[RunKey | None]:
+    async def _key(self, scope: Scope, assignment: Assignment, drawn: DrawnKey) -> AsyncIterator[RunKey | None]:
         """Make a key for the registry that ends with the step."""
         owner_id, settings = assignment.submitter_id, self._settings
         if settings.registry is None or owner_id is None:
             yield None
             return
         lifetime = settings.limits.timeout + 2 * settings.limits.grace
-        key = await self._keys.make(scope, owner_id, run_id=assignment.run_id, lifetime=lifetime)
+        key = await self._keys.make(scope, owner_id, drawn, run_id=assignment.run_id, lifetime=lifetime)
         try:
             yield key
         finally:

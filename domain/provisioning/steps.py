@@ -117,6 +117,16 @@ class StepJob(BaseModel, frozen=True):
         return self
 
 
+class StepManifest(BaseModel, frozen=True):
+    """Whose a folder on a worker's disk is, for whoever finds it after a crash."""
+
+    organization_id: UUID
+    run_id: UUID
+    step_id: UUID
+    phase: StepPhase
+    key_id: UUID | None = Field(default=None, description="The run's key for the registry, which is to be ended.")
+
+
 class StepFailure(BaseModel, frozen=True):
     """What went wrong, redacted: a class to act on and a sentence for people."""
 
@@ -146,7 +156,8 @@ class StepOutcome(BaseModel, frozen=True):
 class StepOutput(BaseModel, frozen=True):
     """One output value of the root module, kept as it is, with a NUL in a text too.
 
-    Only half a surrogate pair, which no CLI writes and which is no text, is U+FFFD instead.
+    Only half a surrogate pair, which no CLI writes and which is no text, is U+FFFD instead, and a whole number of
+    more than 4300 digits is the text of them.
     """
 
     value: JsonValue = Field(repr=False)

@@ -53,6 +53,16 @@ class StepFolder:
         return self.root / "terraform.tfstate"
 
     @property
+    def state_before(self) -> Path:
+        """The state as the step found it; there once the local backend has written another."""
+        return self.root / "terraform.tfstate.backup"
+
+    @property
+    def errored_state(self) -> Path:
+        """The state that the CLI could not write where it belongs, as on a full disk."""
+        return self.module / "errored.tfstate"
+
+    @property
     def plan(self) -> Path:
         """The saved plan."""
         return self.root / "tfplan"

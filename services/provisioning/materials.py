@@ -1,6 +1,8 @@
 """What a step works on, fetched and opened: the bytes behind an assignment."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from uuid import UUID
 
 from domain.provisioning.inputs import Inputs
 from domain.scope import Scope
@@ -47,14 +49,25 @@ class Materials:
                 if plan is None or plan.lock_file_blob is None
                 else await self._blobs.read(scope, SealedKind.LOCK_FILE, plan.step_id, plan.lock_file_blob)
             ),
-            secret_inputs=await self._secret_inputs(scope, assignment),
+            secret_inputs=await self._open_inputs(scope, assignment.secrets_run_id, assignment.secret_input_names),
         )
 
-    async def _secret_inputs(self, scope: Scope, assignment: Assignment) -> Inputs:
-        run_id = assignment.secrets_run_id
+    async def secret_inputs(self, scope: Scope, run_id: UUID) -> Inputs:
+        """Open the secret inputs of a run, for whoever has to keep them out of its log.
+
+        Raises:
+            RunNotFound.
+            SealBroken: something stored was changed.
+        """
+        async with self._database.transaction(scope) as session:
+            run = await runs.get(session, scope.organization_id, run_id)
+            given_to, names = run.secrets_run_id, tuple(run.secret_input_names)
+        return await self._open_inputs(scope, given_to, names)
+
+    async def _open_inputs(self, scope: Scope, run_id: UUID | None, names: Sequence[str]) -> Inputs:
         if run_id is None:
             return {}
         async with self._database.transaction(scope) as session:
             sealed = await runs.secret_inputs(session, scope.organization_id, run_id)
-        wanted = {name: sealed[name] for name in assignment.secret_input_names}
+        wanted = {name: sealed[name] for name in names}
         return await self._envelope.open_values(scope, SealedKind.RUN_SECRET_INPUT, run_id, wanted)

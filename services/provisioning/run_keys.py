@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from domain.identity.keys import KeyKind, new_token
+from domain.identity.keys import KeyKind, Token, new_token
 from domain.identity.permissions import Permission
 from domain.scope import Scope
 from services.identity.api_keys import CreateKey, key_row
@@ -24,6 +24,14 @@ class RunKey:
     token: str = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class DrawnKey:
+    """A key that is good for nothing until it is made."""
+
+    token: Token
+    hashed: str = field(repr=False)
+
+
 class RunKeys:
     """Makes a key for a step and ends it with the step. Its rights are at most those of who submitted the run."""
 
@@ -32,13 +40,19 @@ class RunKeys:
         self._database = database
         self._hasher = hasher
 
-    async def make(self, scope: Scope, owner_id: UUID, *, run_id: UUID, lifetime: timedelta) -> RunKey:
-        """Make a key that ends by itself should nobody end it."""
+    async def draw(self) -> DrawnKey:
+        """Draw a key that is nobody's yet: the slow part, for which nothing has to be known."""
         token = new_token(KeyKind.RUN)
-        hashed = await self._hasher.hash(token.text)
+        return DrawnKey(token, await self._hasher.hash(token.text))
+
+    async def make(
+        self, scope: Scope, owner_id: UUID, drawn: DrawnKey, *, run_id: UUID, lifetime: timedelta
+    ) -> RunKey:
+        """Make a drawn key good; it ends by itself should nobody end it."""
+        token = drawn.token
         async with self._database.transaction(scope) as session:
             request = CreateKey(f"run {run_id}", KeyKind.RUN, SCOPES, await now(session) + lifetime)
-            row = key_row(scope.organization_id, owner_id, token, hashed, request, scopes=SCOPES)
+            row = key_row(scope.organization_id, owner_id, token, drawn.hashed, request, scopes=SCOPES)
             session.add(row)
             return RunKey(row.id, token.text)
 

@@ -72,6 +72,16 @@ class Assignment:
     """The person whose rights bound those of the run."""
 
 
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """What whoever finds a step's folder has to know of it."""
+
+    is_over: bool
+    """It has an outcome, or its lease has ended."""
+    log_end: int
+    """How many bytes of its redacted log are stored."""
+
+
 class Steps:
     """Admits steps, and keeps their leases, progress and logs."""
 
@@ -195,6 +205,19 @@ class Steps:
             if run.finished_at is None:
                 run.due_at = step.lease_expires_at
             return run.cancel_requested_at is not None
+
+    async def look_at(self, scope: Scope, step_id: UUID) -> StepView:
+        """Tell whether anybody may still be working on a step, and how much of its log is stored.
+
+        Raises:
+            StepSuperseded: no step ever had this token.
+        """
+        async with self._database.transaction(scope) as session:
+            step = await steps.get(session, scope.organization_id, step_id)
+            return StepView(
+                is_over=step.finished_at is not None or step.lease_expires_at <= await now(session),
+                log_end=await logs.end_of_step(session, scope.organization_id, step.run_id, step.number),
+            )
 
     async def report_progress(self, scope: Scope, run_id: UUID, progress: StepProgress) -> None:
         """Show where a run is. Nothing is decided by it, and it gives way to whoever decides."""

@@ -41,6 +41,16 @@ async def add(
         await insert_unless_there(session, chunk)
 
 
+async def end_of_step(session: AsyncSession, organization_id: UUID, run_id: UUID, step_number: int) -> int:
+    """Tell how many bytes of a step's log are stored; pieces come in their order."""
+    query = select(func.coalesce(func.max(LogChunkRow.offset + func.length(LogChunkRow.data)), 0)).where(
+        LogChunkRow.organization_id == organization_id,
+        LogChunkRow.run_id == run_id,
+        LogChunkRow.step_number == step_number,
+    )
+    return (await session.execute(query)).scalar_one()
+
+
 async def after(session: AsyncSession, watched: Iterable[Watched]) -> list[LogChunkRow]:
     """Read what came behind each of some positions, by run, step and offset: one query for all of them."""
     wanted = values(

@@ -2,11 +2,13 @@
 
 import asyncio
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from uuid import UUID
 
 import httpx2
 import psutil
@@ -16,6 +18,7 @@ from temporalio.client import Client
 
 from config.settings import CONFIG_FILE
 from domain.ids import new_id
+from domain.provisioning.messages import RunReference
 from integrations.embedded.ports import free_port
 from integrations.embedded.temporal import TemporalServer
 from services.all import Services
@@ -218,6 +221,26 @@ class TestTemporalWiped:
                 await people.run(next_in_line["id"], "awaiting_approval")
 
 
+# It says a secret all the time, in a way that no CLI masks.
+A_LOUD_MODULE = {
+    "main.tf": """
+variable "password" {
+  type      = string
+  sensitive = true
+}
+resource "terraform_data" "first" {
+  input = "made at once"
+}
+resource "terraform_data" "loud" {
+  depends_on = [terraform_data.first]
+  provisioner "local-exec" {
+    command = "for i in $(seq 3000); do echo it says $i ${nonsensitive(var.password)}; sleep 0.05; done"
+  }
+}
+"""
+}
+
+
 class TestWorkerKilled:
     @pytest.mark.parametrize("engine", ["terraform", "opentofu"])
     async def test_during_an_apply_its_runner_keeps_what_was_made_and_the_lock_is_free(
@@ -253,3 +276,73 @@ class TestWorkerKilled:
             destroy = {"deployment": "one", "operation": "destroy", "auto_apply": True}
             following = await people.post("/api/v1/runs", destroy)
             assert (await people.run(following["id"], "applied"))["changes_remove"] >= 1
+
+    # tofu writes its state at the end, and every 20 seconds before; so it is left its guard, which ends it well.
+    @pytest.mark.parametrize(("engine", "killed_too"), [("terraform", {"guard", "cli"}), ("opentofu", set())])
+    async def test_with_its_runner_the_next_one_stores_all_that_lies_there_and_deletes_it(
+        self,
+        make_installation: Callable[[], Installation],
+        temporal: TemporalServer,
+        temporal_client: Client,
+        services: Services,
+        database: Database,
+        people: People,
+        engine: str,
+        killed_too: set[str],
+    ) -> None:
+        module = await publish_module(services, people.caller, A_LOUD_MODULE)
+        installation = make_installation()
+        settings_file = installation.settings_file(temporal.address)
+        shorter = {'"20s"': '"9s"', '"10s"': '"6s"'}  # lease and deadline: both are waited for
+        for longer, short in shorter.items():
+            settings_file.write_text(settings_file.read_text().replace(longer, short))
+        async with command(settings_file, "worker") as worker:
+            request = {"deployment": "one", "module": module.as_json(), "engine": engine, "auto_apply": True}
+            inputs = {"secret_inputs": {"password": "a-password-in-the-log"}}
+            submitted = await people.post("/api/v1/runs", request | inputs)
+            await people.log_with(submitted["id"], "it says 3")
+            family = psutil.Process(worker.pid).children(recursive=True)
+            [runner] = [process for process in family if "workers.runner" in process.cmdline()]
+            runner.suspend()
+            [log] = (installation.folder / "runs").glob("*/log")
+            said = log.read_text().count("it says")
+            async with asyncio.timeout(LONGEST):
+                while log.read_text().count("it says") < said + 20:  # noqa: ASYNC110  the CLI tells nobody
+                    await asyncio.sleep(0.05)
+            [guard] = runner.children()
+            others = {"guard": guard, "cli": guard.children()[0]}
+            worker.kill()
+            for process in (runner, *(others[name] for name in killed_too)):
+                process.kill()
+            await worker.wait()
+        _, alive = await asyncio.to_thread(psutil.wait_procs, family, LONGEST)
+        assert alive == []
+        raw = log.read_text()
+        before = await people.log(submitted["id"])
+        assert len(list((installation.folder / "runs").iterdir())) == 2
+        async with working(settings_file, temporal_client):
+            async with asyncio.timeout(LONGEST):
+                while list((installation.folder / "runs").iterdir()):  # noqa: ASYNC110  another task deletes
+                    await asyncio.sleep(0.05)
+            # Temporal would say so when the activity's heartbeat has been missed for long enough.
+            await services.provisioning.moves.advance(
+                RunReference(organization_id=people.caller.scope.organization_id, run_id=UUID(submitted["id"]))
+            )
+            await people.run(submitted["id"], "needs_attention")
+        after = await people.log(submitted["id"])
+        numbers = [int(number) for number in re.findall(r"\(local-exec\): it says (\d+)", after)]
+        assert numbers == list(range(1, numbers[-1] + 1))
+        assert f"it says {numbers[-1]} " in raw
+        assert f"it says {numbers[-1] + 1} " not in raw
+        assert f"it says {numbers[-1]} " not in before
+        assert "a-password-in-the-log" in raw
+        assert "a-password-in-the-log" not in after
+        path = f"/api/v1/deployments/{submitted['deployment_id']}"
+        [state] = (await people.get(f"{path}/states"))["items"]
+        async with database.transaction(people.caller.scope) as session:
+            quarantined = await session.scalar(text("SELECT count(*) FROM state_quarantine"))
+            live_keys = await session.scalar(
+                text("SELECT count(*) FROM api_key WHERE kind = 'run' AND revoked_at IS NULL")
+            )
+        assert (quarantined, live_keys) == (0, 0)
+        assert state["serial"] > 0

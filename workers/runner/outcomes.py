@@ -4,6 +4,7 @@ import errno
 import hashlib
 import json
 import signal
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from domain.errors import ErrorKind, PlatformError
 from domain.provisioning.events import RunTally
 from domain.provisioning.failures import ErrorClass, classify
+from domain.provisioning.inputs import Inputs
 from domain.provisioning.steps import (
     ExitClass,
     InterruptReason,
@@ -21,11 +23,13 @@ from domain.provisioning.steps import (
     StepPhase,
     StepResult,
 )
+from domain.redaction import secret_texts
 from integrations.engines.engine import LOCK_FILE, StepFolder
 from workers.runner.files import read_regular
 from workers.runner.guarded import CliExit
 from workers.runner.keeping import Refused
 
+_LONGEST_INTEGER: Final = 4300  # digits; sys.get_int_max_str_digits() of every process that reads it again
 _CHANGES_PLANNED: Final = 2  # -detailed-exitcode
 _UNDECLARED: Final = ("Value for undeclared variable", "Values for undeclared variables")
 _STOPPED: Final = {
@@ -116,7 +120,7 @@ def failure_of(error: Exception) -> StepFailure:
 def outputs_of(said: bytes) -> dict[str, StepOutput] | None:
     """Read outputs from what `output -json` says; None if that is no answer."""
     try:
-        return _OUTPUTS.validate_python(_whole(json.loads(said)))
+        return _OUTPUTS.validate_python(_whole(said))
     except (ValueError, RecursionError):
         return None
 
@@ -124,7 +128,7 @@ def outputs_of(said: bytes) -> dict[str, StepOutput] | None:
 def outputs_in(state: Path) -> dict[str, StepOutput] | None:
     """Read outputs from a state file; None if there is none, or it is not to be read (tofu can encrypt it)."""
     try:
-        found = _whole(json.loads(read_regular(state.parent, state.name))["outputs"])
+        found = _whole(read_regular(state.parent, state.name))["outputs"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
     try:
@@ -133,8 +137,29 @@ def outputs_in(state: Path) -> dict[str, StepOutput] | None:
         return None
 
 
-def _whole(value: Any) -> Any:  # noqa: ANN401  any JSON
-    """Put U+FFFD for each half of a surrogate pair in what JSON's escapes have made: it is no text by itself."""
+def secrets_of_log(tokens: Iterable[str], secret_inputs: Inputs, state_before: Path) -> list[str]:
+    """Tell what no log of a step may show.
+
+    Args:
+        tokens: the keys that the CLI was given.
+        secret_inputs: by name.
+        state_before: as it was when the step began; its sensitive outputs are secrets.
+    """
+    known = outputs_in(state_before) or {}
+    return [
+        *tokens,
+        *secret_texts(dict(secret_inputs)),
+        *secret_texts([output.value for output in known.values() if output.sensitive]),
+    ]
+
+
+def _whole(said: bytes) -> Any:  # noqa: ANN401  any JSON
+    """Read JSON into what can be written again.
+
+    U+FFFD is put for each half of a surrogate pair that escapes have made: it is no text by itself. A whole number
+    that is longer than Python reads or writes is kept as text.
+    """
+    value = json.loads(said, parse_int=lambda digits: int(digits) if len(digits) <= _LONGEST_INTEGER else digits)
     text = json.dumps(value, ensure_ascii=False).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     return json.loads(text)
 

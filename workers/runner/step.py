@@ -1,6 +1,7 @@
 """One step from job to outcome: lay out, init, plan or apply, keep, record, clean."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
@@ -19,7 +20,7 @@ from domain.provisioning.steps import (
     StepResult,
     StepStage,
 )
-from domain.redaction import Redactor, secret_texts
+from domain.redaction import Redactor
 from integrations.archives.members import ArchiveLimits
 from integrations.engines.engine import Engine, StepFolder
 from workers.runner import outcomes, workspace
@@ -60,7 +61,7 @@ class Step:
         self._reason: InterruptReason | None = None
         self._cli: GuardedCli | None = None
         self._engine: Engine | None = None
-        self._has_folder = False
+        self._claim: int | None = None
         self._is_kept = True
         self._is_state_kept = True
         self._serial: int | None = None
@@ -90,12 +91,13 @@ class Step:
             timeout.cancel()
             done.set()
             await beside
+            if self._claim is not None:
+                os.close(self._claim)
 
     async def _do(self) -> StepResult:
         try:
             self._engine = engine = await self._open_engine(self._job)
-            workspace.make_folder(self._job)
-            self._has_folder = True
+            self._claim = workspace.make_folder(self._job)
             return await self._supervise(engine, await self._prepare(engine))
         except (LeaseLost, NotKept):
             self.interrupt(InterruptReason.LEASE_LOST)
@@ -155,12 +157,7 @@ class Step:
 
     async def _supervise(self, engine: Engine, cli: GuardedCli) -> StepResult:
         """Run the commands while their log and state are followed; then collect what they made."""
-        known = outcomes.outputs_in(self._folder.state) or {}
-        secrets = [
-            *self._job.secrets,
-            *secret_texts(dict(self._job.secret_inputs)),
-            *secret_texts([output.value for output in known.values() if output.sensitive]),
-        ]
+        secrets = outcomes.secrets_of_log(self._job.secrets, self._job.secret_inputs, self._folder.state)
         self._redactor = await asyncio.to_thread(Redactor, secrets)
         tail = LogTail(
             self._folder.log,
@@ -250,7 +247,7 @@ class Step:
             self._is_kept = False
         except LeaseLost:
             log.warning("outcome_refused", step_id=str(self._job.step_id))
-        if self._is_kept and self._has_folder:  # one that was there before is another attempt's
+        if self._is_kept and self._claim is not None:  # one that was there before is another attempt's
             await asyncio.to_thread(workspace.remove_folder, self._folder)
         return result.model_copy(update={"stored": self._is_kept}).outcome()
 
@@ -293,7 +290,7 @@ class Step:
 
     async def _keep_errored_state(self) -> None:
         """Keep the state that the CLI could not write where it belongs, as it does on a full disk."""
-        errored = outcomes.left_in_module(self._folder, "errored.tfstate")
+        errored = outcomes.left_in_module(self._folder, self._folder.errored_state.name)
         if errored is not None:
             await self._keep_state(errored)
 

@@ -2,11 +2,12 @@
 
 import asyncio
 import hashlib
-import json
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Final
 
+from domain.deployments.errors import StateUnreadable
+from domain.deployments.states import StateHead
 from domain.redaction import Redactor
 from workers.runner.files import read_regular
 from workers.runner.keeping import wait_within
@@ -80,7 +81,8 @@ class LogTail:
 class StateTail:
     """Looks at a state file and has every new version of it kept.
 
-    The CLI writes the file in place, so what is no whole JSON yet is looked at again.
+    The CLI writes the file in place, so what is no whole state yet is looked at again. What is none at the end is
+    given to be kept all the same: whoever keeps it says what is wrong, and it is not lost in silence.
     """
 
     def __init__(self, path: Path, keep: Callable[[bytes], Awaitable[None]]) -> None:
@@ -98,33 +100,39 @@ class StateTail:
     async def follow(self, ended: asyncio.Event) -> None:
         """Follow the file until it has ended, and look once more."""
         while not ended.is_set():
-            await self.look()
+            await self._look(is_last=False)
             await wait_within(ended, _LOOK_EVERY)
         self._seen = None  # two writes within one tick of the file system's clock look like one
-        await self.look()
+        await self._look(is_last=True)
 
-    async def look(self) -> None:
-        """Have the file kept if it is whole and new."""
+    async def _look(self, *, is_last: bool) -> None:
+        """Have the file kept if it is new, and whole unless it is looked at for the last time."""
         if _stamp(self._path) in {None, self._seen}:
             return
         found = await asyncio.to_thread(self._read)
         if found is None:
             return
         seen, content, serial = found
+        if serial is None and not (is_last and content):
+            return
         digest = hashlib.sha256(content).digest()
         if digest != self._digest:
-            self.serial = serial
+            self.serial = self.serial if serial is None else serial
             await self._keep(content)
         self._seen, self._digest = seen, digest
 
-    def _read(self) -> tuple[tuple[int, int], bytes, int] | None:
+    def _read(self) -> tuple[tuple[int, int], bytes, int | None] | None:
+        """Read the file: as of when, what, and which serial it has if it is a whole state."""
         stamp = _stamp(self._path)
         try:
             content = read_regular(self._path.parent, self._path.name)
-            serial = json.loads(content)["serial"]
-        except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        except OSError:
             return None
-        return (stamp, content, serial) if stamp is not None and type(serial) is int else None
+        try:
+            serial = StateHead.read(content).serial
+        except StateUnreadable:
+            serial = None
+        return None if stamp is None else (stamp, content, serial)
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

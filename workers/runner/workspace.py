@@ -1,14 +1,16 @@
 """Lays out a step's folder: the module as root module, and beside it what the CLI has to find."""
 
+import fcntl
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 from domain.provisioning.errors import ModuleRefused, PlanAltered
-from domain.provisioning.steps import StepJob, StepPhase
+from domain.provisioning.steps import StepJob, StepManifest, StepPhase
 from integrations.archives.members import ArchiveLimits, Member
 from integrations.archives.tarball import iterate_tarball
 from integrations.archives.zipball import iterate_zipball
@@ -25,19 +27,46 @@ _DEFAULT_VALUES: Final = frozenset({"terraform.tfvars", "terraform.tfvars.json"}
 _STATES: Final = ("terraform.tfstate", "errored.tfstate", ".terraform.tfstate")
 
 
-def make_folder(job: StepJob) -> StepFolder:
+def make_folder(job: StepJob) -> int:
     """Make the step's folder, readable to nobody else, with a note whose it is.
+
+    Returns:
+        The claim on it, see `claim`.
 
     Raises:
         FileExistsError: a step has one folder, and this one has been begun before.
+        OSError: it can't be made.
     """
     folder = StepFolder(job.folder)
     folder.root.parent.mkdir(parents=True, exist_ok=True)
     folder.root.mkdir(mode=0o700)
+    claimed = claim(folder.root, wait=True)  # whoever looks for leftovers lets a new folder go at once
     folder.temporary.mkdir(mode=0o700)
-    whose = job.model_dump(mode="json", include={"organization_id", "run_id", "deployment_id", "step_id", "phase"})
-    folder.manifest.write_text(json.dumps(whose))
-    return folder
+    whose = StepManifest(
+        organization_id=job.organization_id, run_id=job.run_id, step_id=job.step_id, phase=job.phase
+    )
+    folder.manifest.write_text(whose.model_dump_json())
+    return claimed
+
+
+def claim(root: Path, *, wait: bool = False) -> int:
+    """Say that somebody works in a folder, for as long as the handle is open: a process that is killed closes it.
+
+    Args:
+        root: the folder.
+        wait: until nobody else does.
+
+    Raises:
+        BlockingIOError: somebody else does.
+        OSError: it is gone, or is no folder.
+    """
+    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
 
 
 def remove_folder(folder: StepFolder) -> None:

@@ -13,10 +13,14 @@ class TestRead:
         data = json.dumps({"version": 4, "serial": 7, "lineage": "a", "resources": []}).encode()
         assert StateHead.read(data) == StateHead(7, "a")
 
-    @pytest.mark.parametrize("serial", [-1, HIGHEST_SERIAL + 1, "1", 1.5, None])
+    @pytest.mark.parametrize("serial", [-1, HIGHEST_SERIAL + 1, 10**4000, "1", 1.5, True, None])
     def test_refuses_a_serial_that_no_column_holds(self, serial: object) -> None:
         with pytest.raises(StateUnreadable):
             StateHead.read(json.dumps({"serial": serial, "lineage": "a"}).encode())
+
+    def test_takes_a_state_with_a_number_of_any_length_in_it(self) -> None:
+        data = b'{"serial": 7, "lineage": "a", "outputs": {"long": {"value": 1%s}}}' % (b"0" * 5000)
+        assert StateHead.read(data) == StateHead(7, "a")
 
     @pytest.mark.parametrize("data", [b"", b"[]", b'"text"', b"\xff", b'{"serial": 1}'])
     def test_refuses_what_is_no_state(self, data: bytes) -> None:

@@ -333,6 +333,14 @@ class TestWhatCanNotBeStored:
         assert (await steps.run(apply)).exit_class is ExitClass.SUCCEEDED
         assert steps.result(apply).outputs["o"].value == {"a\0b": "c\0d"}
 
+    async def test_an_output_of_more_digits_than_python_reads_is_kept_as_text(self, steps: Steps) -> None:
+        plan = steps.job({"main.tf": 'output "o" {\n  value = 1e5000\n}\n'})
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        assert (await steps.run(apply)).exit_class is ExitClass.SUCCEEDED
+        assert steps.result(apply).outputs["o"].value == "1" + 5000 * "0"
+        assert len(steps.record(apply).states) == 1
+
     async def test_of_an_apply_its_outputs_leaves_an_apply_that_succeeded_and_says_why_it_has_none(
         self, steps: Steps
     ) -> None:

@@ -38,7 +38,7 @@ class Kept:
 
 
 def a_state(serial: int, filler: str = "") -> bytes:
-    return json.dumps({"version": 4, "serial": serial, "filler": filler}).encode()
+    return json.dumps({"version": 4, "serial": serial, "lineage": "a", "filler": filler}).encode()
 
 
 async def ended() -> asyncio.Event:
@@ -90,7 +90,7 @@ class TestStateTail:
             path.write_bytes(whole[:10])
             path.write_bytes(whole)
             await until(partial(kept.has_states, serial + 1))
-        path.write_bytes(b"")
+        path.write_bytes(b"")  # as at the beginning of another write
         event.set()
         await following
         assert kept.states == [a_state(0), a_state(1), a_state(2)]
@@ -114,10 +114,23 @@ class TestStateTail:
         await tail.follow(await ended())
         assert kept.states == [a_state(1, "b")]
 
-    @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b'{"serial":"x"}', b'{"serial":true}', b"\xff"])
-    async def test_keeps_nothing_that_is_no_state(self, tmp_path: Path, content: bytes) -> None:
+    @pytest.mark.parametrize("content", [b"{", b"[]", b"7", b'{"serial":"x"}', b'{"serial":true}', b"\xff"])
+    async def test_gives_what_is_no_state_at_the_end_alone(self, tmp_path: Path, content: bytes) -> None:
+        path, kept, event = tmp_path / "state", Kept(), asyncio.Event()
+        tail = StateTail(path, kept.keep_state)
+        following = asyncio.create_task(tail.follow(event))
+        for whole, states in ((a_state(1), 1), (content, 1), (a_state(2), 2)):
+            path.write_bytes(whole)
+            await until(partial(kept.has_states, states))
+        path.write_bytes(content)
+        event.set()
+        await following
+        assert kept.states == [a_state(1), a_state(2), content]
+        assert tail.serial == 2
+
+    async def test_gives_nothing_of_a_file_that_was_never_filled(self, tmp_path: Path) -> None:
         path, kept = tmp_path / "state", Kept()
         tail = StateTail(path, kept.keep_state)
-        path.write_bytes(content)
+        path.touch()
         await tail.follow(await ended())
         assert (kept.states, tail.serial) == ([], None)

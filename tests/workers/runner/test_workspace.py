@@ -1,8 +1,10 @@
 """Step folders: what a module may bring, and what it may not."""
 
 import json
+import os
 import tarfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -12,8 +14,9 @@ from domain.ids import new_id
 from domain.provisioning.errors import ModuleRefused
 from domain.provisioning.steps import StepJob
 from integrations.archives.members import ArchiveLimits
+from integrations.engines.engine import StepFolder
 from tests.fixtures.archives import a_tar_gz, a_tar_gz_with, a_zip
-from workers.runner.workspace import lay_out, make_folder, remove_folder
+from workers.runner.workspace import claim, lay_out, make_folder, remove_folder
 
 Pack = Callable[[Mapping[str, str]], bytes]
 LIMITS = ArchiveLimits(members=100, unpacked_bytes=1024 * 1024)
@@ -35,16 +38,24 @@ def a_job(folder: Path, archive: bytes, **fields: object) -> StepJob:
     return StepJob.model_validate(made | fields)
 
 
+@contextmanager
+def made(job: StepJob) -> Iterator[StepFolder]:
+    """Make a job's folder, claimed, and remove it."""
+    claimed, folder = make_folder(job), StepFolder(job.folder)
+    try:
+        yield folder
+    finally:
+        os.close(claimed)
+        remove_folder(folder)
+
+
 def laid_out(tmp_path: Path, archive: bytes, **fields: object) -> dict[str, str]:
     """Lay out a module; give the files of the root module."""
     job = a_job(tmp_path, archive, **fields)
-    folder = make_folder(job)
-    try:
+    with made(job) as folder:
         lay_out(job, folder, LIMITS)
         files = sorted(path for path in folder.module.rglob("*") if path.is_file())
         return {str(path.relative_to(folder.module)): path.read_text() for path in files}
-    finally:
-        remove_folder(folder)
 
 
 def a_link(kind: bytes, target: str) -> tarfile.TarInfo:
@@ -127,28 +138,32 @@ class TestLayOut:
         info = tarfile.TarInfo("run.sh")
         info.mode = 0o755
         job = a_job(tmp_path, a_tar_gz_with(info))
-        folder = make_folder(job)
-        lay_out(job, folder, LIMITS)
-        modes = {name: (folder.module / name).stat().st_mode & 0o111 for name in ("run.sh", "main.tf")}
-        remove_folder(folder)
+        with made(job) as folder:
+            lay_out(job, folder, LIMITS)
+            modes = {name: (folder.module / name).stat().st_mode & 0o111 for name in ("run.sh", "main.tf")}
         assert modes == {"run.sh": 0o111, "main.tf": 0}
 
 
 class TestMakeFolder:
     def test_is_nobody_elses_and_says_whose_it_is(self, tmp_path: Path) -> None:
         job = a_job(tmp_path, a_tar_gz(), secret_inputs={"password": "not in the note"})
-        folder = make_folder(job)
-        assert folder.root.stat().st_mode & 0o777 == 0o700
-        assert folder.temporary.stat().st_mode & 0o777 == 0o700
-        note = json.loads(folder.manifest.read_text())
-        assert note["step_id"] == str(job.step_id)
-        assert "not in the note" not in folder.manifest.read_text()
-        remove_folder(folder)
+        with made(job) as folder:
+            assert folder.root.stat().st_mode & 0o777 == 0o700
+            assert folder.temporary.stat().st_mode & 0o777 == 0o700
+            note = json.loads(folder.manifest.read_text())
+            assert note["step_id"] == str(job.step_id)
+            assert "not in the note" not in folder.manifest.read_text()
         assert not folder.temporary.exists()
 
     def test_is_made_once(self, tmp_path: Path) -> None:
         job = a_job(tmp_path, a_tar_gz())
-        folder = make_folder(job)
-        with pytest.raises(FileExistsError):
+        with made(job), pytest.raises(FileExistsError):
             make_folder(job)
-        remove_folder(folder)
+
+    def test_is_claimed_by_one_until_that_one_is_gone(self, tmp_path: Path) -> None:
+        job = a_job(tmp_path, a_tar_gz())
+        with made(job) as folder:
+            with pytest.raises(BlockingIOError):
+                claim(folder.root)
+            folder.root.rename(folder.root.with_suffix(".kept"))
+        os.close(claim(folder.root.with_suffix(".kept")))

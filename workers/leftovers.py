@@ -1,0 +1,135 @@
+"""Looks after the folders of runs that nobody works in any more: what they hold is stored, then they are deleted.
+
+A runner deletes its step's folder by itself. It can't when it was killed, or when the database was away for
+longer than it may wait; then whichever worker looks into the host's folder next does. A folder is left alone as
+long as a runner claims it, and is not deleted before the step's lease has ended: until then its CLI may still be
+saving what it made.
+"""
+
+import asyncio
+import contextlib
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from domain.errors import PlatformError
+from domain.provisioning.steps import StepManifest, StepPhase
+from domain.redaction import Redactor
+from domain.scope import Actor, ActorKind, Scope
+from integrations.engines.engine import StepFolder
+from integrations.terraformrc import tokens_in
+from services.provisioning.all import ProvisioningServices
+from workers.runner.files import read_regular
+from workers.runner.outcomes import left_in_module, secrets_of_log
+from workers.runner.tailer import LogTail
+from workers.runner.workspace import claim, remove_folder
+
+EVERY: Final = 5.0
+_JUST_MADE: Final = 60.0  # seconds in which whoever makes a folder writes whose it is
+log = structlog.get_logger(__name__)
+
+
+class Leftovers:
+    """Looks into the folder of a host's runs; several workers may look into the same one."""
+
+    def __init__(self, work_path: Path, provisioning: ProvisioningServices) -> None:
+        """Take the folder and the use cases."""
+        self._work_path = work_path
+        self._provisioning = provisioning
+        self._told: dict[str, str] = {}
+
+    async def run(self) -> None:
+        """Look now and every few seconds, until cancelled."""
+        while True:
+            await self.look()
+            await asyncio.sleep(EVERY)
+
+    async def look(self) -> None:
+        """Look at each folder once. One that can't be looked after now is left as it is, and told once."""
+        for root in await asyncio.to_thread(_folders, self._work_path):
+            try:
+                with _claimed(root) as is_mine:
+                    if is_mine:
+                        await self._look_after(StepFolder(root))
+            except PlatformError as error:
+                self._tell(root, f"{error.detail} ({error.code})")
+            except Exception as error:
+                self._tell(root, type(error).__name__)
+
+    async def _look_after(self, folder: StepFolder) -> None:
+        if not folder.manifest.exists():
+            _remove_if_empty(folder.root)
+            return
+        whose = StepManifest.model_validate_json(read_regular(folder.root, folder.manifest.name))
+        scope = Scope(whose.organization_id, Actor(ActorKind.RUN, str(whose.run_id)))
+        step = await self._provisioning.steps.look_at(scope, whose.step_id)
+        if step.is_over and whose.key_id is not None:
+            await self._provisioning.run_keys.end(scope, whose.key_id)
+        if whose.phase is StepPhase.APPLY:
+            # At once: as long as the lease is live, what was made belongs to the newest state.
+            errored = left_in_module(folder, folder.errored_state.name)
+            for content in (_content(folder, folder.state), errored):
+                if content:
+                    await self._provisioning.step_states.store(scope, whose.step_id, content)
+        if not step.is_over:
+            return
+        if folder.log.exists():
+            await self._store_log(scope, whose, folder, step.log_end)
+        await asyncio.to_thread(remove_folder, folder)
+        log.warning("leftover_stored_and_deleted", folder=str(folder.root), run_id=str(whose.run_id))
+
+    async def _store_log(self, scope: Scope, whose: StepManifest, folder: StepFolder, stored: int) -> None:
+        """Store what comes behind the part of the log that is stored, redacted as the runner would have."""
+
+        async def keep(offset: int, data: bytes) -> None:
+            if offset + len(data) > stored:
+                new = max(offset, stored)
+                await self._provisioning.steps.store_log(scope, whose.step_id, new, data[new - offset :])
+
+        secret_inputs = await self._provisioning.materials.secret_inputs(scope, whose.run_id)
+        before = folder.state_before if folder.state_before.exists() else folder.state
+        tokens = tokens_in(_content(folder, folder.configuration).decode())
+        secrets = await asyncio.to_thread(secrets_of_log, tokens, secret_inputs, before)
+        ended = asyncio.Event()
+        ended.set()
+        await LogTail(folder.log, await asyncio.to_thread(Redactor, secrets), keep, lambda _: None).follow(ended)
+
+    def _tell(self, root: Path, reason: str) -> None:
+        if self._told.get(root.name) != reason:
+            log.warning("leftover_kept", folder=str(root), reason=reason)
+        self._told[root.name] = reason
+
+
+def _folders(work_path: Path) -> list[Path]:
+    return sorted(path for path in work_path.iterdir() if path.is_dir() and not path.is_symlink())
+
+
+@contextlib.contextmanager
+def _claimed(root: Path) -> Iterator[bool]:
+    """Claim a folder; tell whether it could be: a runner may work in it, and it may be gone by now."""
+    try:
+        handle = claim(root)
+    except (BlockingIOError, FileNotFoundError):
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        os.close(handle)
+
+
+def _content(folder: StepFolder, file: Path) -> bytes:
+    """Read one of the step's files; empty if it is not there."""
+    try:
+        return read_regular(folder.root, str(file.relative_to(folder.root)))
+    except FileNotFoundError:
+        return b""
+
+
+def _remove_if_empty(root: Path) -> None:
+    if root.stat().st_mtime < time.time() - _JUST_MADE:
+        root.rmdir()
