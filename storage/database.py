@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import psycopg
-from sqlalchemy import DateTime, MetaData, Select, func, inspect, literal_column, select, text
+from sqlalchemy import DateTime, MetaData, Select, inspect, literal_column, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -20,6 +20,8 @@ from domain.scope import Scope
 LONGEST_TRANSACTION: Final = 8  # seconds; below the shortest timeout of whoever waits for one
 APP_ROLE: Final = "groundwork_app"
 PLATFORM_ROLE: Final = "groundwork_platform"
+
+_NOW: Final = "now"
 
 Locked = TypeVar("Locked", bound=Select[*tuple[Any, ...]])
 Session = AsyncSession
@@ -59,10 +61,7 @@ class Database:
         """
         async with _transaction(self._app) as session:
             # Local to the transaction: behind a pooler a session-wide setting would leak into others' work.
-            await session.execute(
-                text("SELECT set_config('app.organization_id', :id, true)"),
-                {"id": str(scope.organization_id)},
-            )
+            await _begin(session, "app.organization_id", str(scope.organization_id))
             yield session
 
     @asynccontextmanager
@@ -73,7 +72,7 @@ class Database:
             Unavailable: the database does not answer.
         """
         async with _transaction(self._platform) as session:
-            await session.execute(text("SELECT set_config('application_name', :reason, true)"), {"reason": reason})
+            await _begin(session, "application_name", reason)
             yield session
 
     async def close(self) -> None:
@@ -83,8 +82,18 @@ class Database:
 
 
 async def now(session: AsyncSession) -> datetime:
-    """Return the database's time: clocks of workers differ, and this one decides what is due."""
-    return (await session.execute(select(func.now()))).scalar_one()
+    """Return the database's time of the transaction's beginning, as SQL does; it was asked for there.
+
+    Clocks of workers differ, and this one decides what is due.
+    """
+    moment: datetime = session.info[_NOW]
+    return moment
+
+
+async def _begin(session: AsyncSession, name: str, value: str) -> None:
+    """Set what the transaction is for, and learn when it began: one question for both."""
+    statement = text("SELECT now() FROM set_config(:name, :value, true)")
+    session.info[_NOW] = (await session.execute(statement, {"name": name, "value": value})).scalar_one()
 
 
 async def insert_unless_there(session: AsyncSession, row: Base, *, by: Sequence[str] = ()) -> bool:
