@@ -63,15 +63,20 @@ class LocalBlobStore:
 
     async def open(self, sha256: str, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """See BlobStore."""
+        path = self._path(sha256)
         try:
-            file = await asyncio.to_thread(self._path(sha256).open, "rb")
-        except FileNotFoundError:
+            file = await asyncio.to_thread(path.open, "rb")
+        except FileNotFoundError as error:
+            if not self._kept.exists():
+                raise _is_away(error) from error
             raise BlobNotFound("the store has no such blob", sha256=sha256) from None
+        except OSError as error:
+            raise _is_away(error) from error
         with file:
             file.seek(start)
             left = stop - start if stop is not None else None
             while left is None or left > 0:
-                piece = await asyncio.to_thread(file.read, PIECE if left is None else min(PIECE, left))
+                piece = await _on_disk(file.read, PIECE if left is None else min(PIECE, left))
                 if not piece:
                     return
                 if left is not None:
@@ -117,8 +122,16 @@ async def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T
     try:
         return await asyncio.to_thread(work, *args, **kwargs)
     except OSError as error:
-        log.exception("blob_not_written")
-        raise Unavailable("the blob store takes no bytes now; try again later") from error
+        raise _is_away(error) from error
+
+
+def _is_away(error: OSError) -> Unavailable:
+    """Say what is wrong with the disk: whoever looks after it has to know, and where it is the log says."""
+    log.warning("blob_store_away", file=error.filename, error=error.strerror)
+    return Unavailable(
+        f"the blob store does not work now ({error.strerror}); it goes on by itself once an operator has made "
+        "room on its disk or brought its folder back (setting blobs.path)"
+    )
 
 
 def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:

@@ -46,9 +46,21 @@ class TestLocalBlobStore(BlobStoreContract):
 
         owner: object = os if call == "fsync" else Path
         monkeypatch.setattr(owner, call, full)
-        with pytest.raises(Unavailable):
+        with pytest.raises(Unavailable, match=r"No space left on device.*made room"):
             await store.put(pieces(b"x"), limit=1)
         assert files_in(tmp_path) == []
+
+    async def test_a_folder_that_is_gone_is_unavailable_until_it_is_back(
+        self, store: BlobStore, tmp_path: Path
+    ) -> None:
+        name, _ = await store.put(pieces(b"x"), limit=1)
+        (tmp_path / "blobs").rename(tmp_path / "unmounted")
+        with pytest.raises(Unavailable, match=r"No such file or directory.*blobs\.path"):
+            await store.put(pieces(b"y"), limit=1)
+        with pytest.raises(Unavailable):
+            await anext(store.open(name))
+        (tmp_path / "unmounted").rename(tmp_path / "blobs")
+        assert await anext(store.open(name)) == b"x"
 
 
 class TestStartBesideWriters:
