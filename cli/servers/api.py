@@ -17,9 +17,8 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from api.app import create_app
 from cli.servers.ready import say_ready
-from config.loading import load_settings
-from config.logging import configure_logging
 from config.secrets import Secrets
+from config.start import begin_process
 from workers.composition import (
     check_key,
     compose,
@@ -38,8 +37,7 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
 
     It needs the database with its migrations run, and no Temporal. TLS by api.tls_certificate, or by a proxy.
     """
-    settings = load_settings()
-    configure_logging(settings.logging)
+    settings = begin_process()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
     config = uvicorn.Config(
@@ -76,8 +74,7 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
 
 def application() -> FastAPI:
     """Make the application of one process, from the settings it finds."""
-    settings = load_settings()
-    configure_logging(settings.logging)
+    settings = begin_process()
     database = open_database(settings)
     services = compose(
         database,

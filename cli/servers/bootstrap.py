@@ -6,7 +6,7 @@ from cyclopts import Parameter
 
 from cli.errors import BootstrapDone
 from cli.output import PEOPLE, Output
-from config.loading import load_settings
+from config.start import begin_process
 from workers.composition import open_services
 
 
@@ -19,7 +19,7 @@ async def bootstrap(
 
     It works once, after `groundwork migrate`. The key is stored nowhere: what is printed is the only copy.
     """
-    async with open_services(load_settings()) as services:
+    async with open_services(begin_process()) as services:
         key = await services.tenants.organizations.bootstrap(email)
     if key is None:
         raise BootstrapDone("this installation has its operators already; one of them can make further keys")

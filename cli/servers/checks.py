@@ -5,40 +5,32 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from temporalio.service import RPCError, RPCStatusCode
+
+from cli.servers import running
+from cli.servers.findings import Finding
 from config.secrets import Secrets
 from config.settings import Settings
-from domain.errors import SealBroken, ToolMissing
+from domain.errors import SealBroken, ToolMissing, Unavailable
 from integrations.temporal_registration import missing_search_attributes
 from integrations.tools import TOOLS, find_tool, version_of
 from storage import inspection
 from storage.migrations.upgrade import current, head
-from workers.composition import check_key
+from workers.composition import open_services
 from workers.runner.sandbox import NOT_YET
 from workers.temporal_client import connect
 
 OLDEST_POSTGRESQL: Final = 150000
 MOST_SECONDS_APART: Final = 2.0
 TEMPORAL_SECONDS: Final = 10.0
+GIBIBYTE: Final = 1024**3
+LEAST_FREE: Final = 2 * GIBIBYTE
+"""A full disk stops every run and every upload; some hours of both fit into this."""
 MOUNTED: Final = Path("/run/secrets")
 """Where container engines mount secrets; they decide who can read them there, and often not by mode."""
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing looked at: how it is, and what to do, which says that it is not good."""
-
-    name: str
-    state: str
-    advice: str = ""
-    ok: bool = field(init=False)
-
-    def __post_init__(self) -> None:
-        """Follow from the advice."""
-        object.__setattr__(self, "ok", not self.advice)
 
 
 def tools(settings: Settings) -> list[Finding]:
@@ -136,6 +128,11 @@ def temporal(settings: Settings) -> list[Finding]:
     except (RuntimeError, TimeoutError) as error:
         reason = str(error) or f"no answer in {TEMPORAL_SECONDS:.0f} s"
         return [Finding("Temporal", f"{address}: {reason}", "look at temporal.address and at the server")]
+    except RPCError as error:
+        if error.status is not RPCStatusCode.NOT_FOUND:
+            raise
+        missing_one = f"{address} has no namespace {settings.temporal.namespace}"
+        return [Finding("Temporal", missing_one, "`groundwork migrate` registers it")]
     if missing:
         return [Finding("Temporal", f"lacks {', '.join(missing)}", "`groundwork migrate` registers them")]
     web = settings.temporal.web_url
@@ -150,21 +147,23 @@ async def _missing(settings: Settings) -> list[str]:
 
 def blobs(settings: Settings) -> list[Finding]:
     """Look whether the blob store takes bytes."""
-    return [_writable("blobs", settings.blobs.path)]
+    return [_room("blobs", settings.blobs.path)]
 
 
-def work(settings: Settings) -> list[Finding]:
+def runs(settings: Settings) -> list[Finding]:
     """Look whether runs have a place to work."""
-    return [_writable("runs", settings.runner.work_path)]
+    return [_room("runs", settings.runner.work_path)]
 
 
-def _writable(name: str, path: Path) -> Finding:
+def _room(name: str, path: Path) -> Finding:
     there = next(folder for folder in (path, *path.parents) if folder.exists())  # the first use makes the rest
     try:
         with tempfile.NamedTemporaryFile(dir=there):
-            return Finding(name, f"{path} is writable")
+            free = shutil.disk_usage(there).free
     except OSError as error:
         return Finding(name, f"{path}: {error.strerror}", f"let the servers' user write to {there}")
+    state = f"{path} is writable, {free / GIBIBYTE:.1f} GiB are free"
+    return Finding(name, state, "" if free >= LEAST_FREE else "make room on that disk, or move the folder")
 
 
 def secrets(settings: Settings) -> list[Finding]:
@@ -186,10 +185,17 @@ def secrets(settings: Settings) -> list[Finding]:
 
 def _key(settings: Settings) -> Finding:
     try:
-        asyncio.run(check_key(settings))
+        asyncio.run(_open_a_data_key(settings))
     except SealBroken as broken:
         return Finding("key-encryption key", "it opens no data key", broken.detail)
+    except Unavailable:
+        return Finding("key-encryption key", "unknown while the database is away", "see the findings above")
     return Finding("key-encryption key", "it opens what is stored")
+
+
+async def _open_a_data_key(settings: Settings) -> None:
+    async with open_services(settings) as services:
+        await services.envelope.check_key()
 
 
 def sandbox(settings: Settings) -> list[Finding]:
@@ -205,7 +211,9 @@ CHECKS: Final[tuple[tuple[str, Callable[[Settings], list[Finding]]], ...]] = (
     ("database", database),
     ("Temporal", temporal),
     ("blobs", blobs),
-    ("runs", work),
+    ("runs", runs),
     ("secrets", secrets),
     ("sandbox", sandbox),
+    ("API", running.api),
+    ("workers", running.work),
 )

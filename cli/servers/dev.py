@@ -1,15 +1,13 @@
 """`groundwork dev`: everything on this machine."""
 
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated
 
 from cyclopts import Parameter
 
 from cli.output import PEOPLE, Output
 from cli.supervisor.detached import start_detached, stop_detached
-from cli.supervisor.home import Home
-
-DEFAULT_HOME: Final = Path("~/.local/share/groundwork")
+from cli.supervisor.home import DEFAULT_HOME, Home
 
 
 async def dev(

@@ -9,8 +9,8 @@ from cyclopts import Parameter
 from sqlalchemy.exc import OperationalError
 
 from cli.output import PEOPLE, Output
-from config.loading import load_settings
 from config.settings import DatabaseSettings, TemporalSettings
+from config.start import begin_process
 from domain.errors import SettingsInvalid, Unavailable
 from integrations.temporal_registration import register
 from storage.inspection import make_audit_partitions
@@ -35,7 +35,7 @@ async def migrate(
       groundwork migrate
       GROUNDWORK_CONFIG_FILE=/etc/groundwork.toml groundwork migrate --wait 300 --json
     """
-    settings = load_settings()
+    settings = begin_process()
     deadline = time.monotonic() + wait
     output.progress("migrating the database")
     before = await asyncio.to_thread(patient, lambda: migrate_database(settings.database), "PostgreSQL", deadline)

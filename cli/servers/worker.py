@@ -11,9 +11,8 @@ from temporalio.client import Client
 
 from cli.errors import QueueUnknown
 from cli.servers.ready import say_ready
-from config.loading import load_settings
-from config.logging import configure_logging
 from config.settings import TemporalSettings
+from config.start import begin_process
 from domain.outages import Outage
 from workers.composition import check_key, open_services
 from workers.serving import QUEUES, serving
@@ -41,8 +40,7 @@ async def worker(
     unknown = sorted(set(queues) - set(QUEUES))
     if unknown:
         raise QueueUnknown(f"there is no queue {', '.join(unknown)}: choose from {', '.join(QUEUES)}")
-    settings = load_settings()
-    configure_logging(settings.logging)
+    settings = begin_process()
     await check_key(settings)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):

@@ -8,9 +8,12 @@ import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Final
 
 from cli.errors import HomeInUse
 from integrations.embedded.ports import Ports
+
+DEFAULT_HOME: Final = Path("~/.local/share/groundwork")
 
 
 class Home:
@@ -83,6 +86,11 @@ class Home:
             "settings": str(self.settings_file),
         }
 
+    def _named(self) -> str:
+        """Say where the settings are to commands that would not look there by themselves."""
+        is_default = self.path == DEFAULT_HOME.expanduser().resolve()
+        return "" if is_default else f"GROUNDWORK_CONFIG_FILE={shlex.quote(str(self.settings_file))} "
+
     def in_words(self) -> str:
         """Write the facts for people, with what to try first."""
         facts = self.facts()
@@ -98,6 +106,6 @@ class Home:
                 "  groundwork namespaces claim NAMESPACE",
                 "  groundwork publish module DIR --namespace NAMESPACE --name NAME --system aws --version 1.0.0",
                 "  groundwork run submit NAMESPACE/NAME/aws 1.0.0 --name first --follow",
-                f"  GROUNDWORK_CONFIG_FILE={shlex.quote(str(self.settings_file))} groundwork doctor",
+                f"  {self._named()}groundwork doctor",
             ]
         )

@@ -9,8 +9,8 @@ from cli.private_files import write_private
 from cli.servers.migrate import migrate_database
 from cli.supervisor.home import Home
 from cli.supervisor.keys import ensure_keys
-from config.loading import load_settings
 from config.settings import CONFIG_FILE, Settings
+from config.start import begin_process
 from integrations.embedded.certificates import ensure_certificates
 from integrations.embedded.ports import LOOPBACK
 from integrations.embedded.postgresql import PostgreSQL
@@ -66,7 +66,7 @@ def bring_to_life(home: Home) -> None:
     The key is in the home's file before its row is committed; where a crash came between, the next start makes
     another one, so that none is ever lost.
     """
-    settings = load_settings()
+    settings = begin_process()
     migrate_database(settings.database)
     asyncio.run(_bootstrap(settings, home))
 

@@ -1,13 +1,17 @@
 """The settings tree: where values come from, and what is refused with which sentence."""
 
-from collections.abc import Callable
+import ast
+import logging
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
+import structlog
 
 from config.loading import load_settings
 from config.settings import Settings
+from config.start import begin_process
 from domain.errors import SettingsInvalid
 
 Given = Callable[..., None]
@@ -181,3 +185,31 @@ class TestDevelopmentValues:
         assert reason in refusal()
         given(**change, GROUNDWORK_ENVIRONMENT="development")
         assert load_settings().environment == "development"
+
+
+class TestBeginProcess:
+    @pytest.fixture
+    def own_logging(self) -> Iterator[None]:
+        """Give the test run its logging back."""
+        root = logging.getLogger()
+        handlers, level, config = root.handlers, root.level, structlog.get_config()
+        yield
+        root.handlers = handlers
+        root.setLevel(level)
+        structlog.configure(**config)
+
+    @pytest.mark.usefixtures("own_logging")
+    def test_logs_as_the_settings_say(self, given: Given) -> None:
+        given(GROUNDWORK_LOGGING__LEVEL="error")
+        assert begin_process().logging.level == "error"
+        assert logging.getLogger().level == logging.ERROR
+
+    def test_is_how_entry_points_read_their_settings(self, repository: Path) -> None:
+        readers = {
+            str(file.relative_to(repository))
+            for package in ("cli", "workers")
+            for file in (repository / package).rglob("*.py")
+            for node in ast.walk(ast.parse(file.read_text()))
+            if isinstance(node, ast.Name) and node.id == "load_settings"
+        }
+        assert readers == {"cli/servers/settings.py"}  # which only prints them

@@ -59,7 +59,7 @@ class Reads(ast.NodeVisitor):
         match node:
             case ast.Name(id=name):
                 return self._names.get(name)
-            case ast.Call(func=ast.Name(id="load_settings" | "enter")):
+            case ast.Call(func=ast.Name(id="load_settings" | "begin_process")):
                 return ()
             case ast.Attribute(value=value, attr=name):
                 above = self._path(value)

@@ -9,8 +9,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from config.loading import load_settings
-from config.logging import configure_logging
+from config.start import begin_process
 from domain.provisioning.errors import StepSuperseded
 from domain.provisioning.steps import StepJob, StepResult
 from domain.scope import Actor, ActorKind, Scope
@@ -85,8 +84,7 @@ class ServiceRecorders:
 @asynccontextmanager
 async def open_recorders() -> AsyncIterator[ServiceRecorders]:
     """Open them as long as the runner lives, by the settings of this process's environment."""
-    settings = load_settings()
-    configure_logging(settings.logging)
+    settings = begin_process()
     async with open_services(settings) as services:
         yield ServiceRecorders(services)
 

@@ -2,7 +2,10 @@
 
 import asyncio
 import base64
-from collections.abc import Callable
+import shutil
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import psycopg
@@ -10,8 +13,8 @@ import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
 
-from cli.servers import checks
-from cli.servers.checks import Finding
+from cli.servers import checks, running
+from cli.servers.findings import Finding
 from config.secrets import Secrets, make_key_file
 from config.settings import (
     BlobSettings,
@@ -23,6 +26,7 @@ from config.settings import (
     TemporalSettings,
 )
 from domain.errors import SealBroken, ToolMissing
+from domain.ids import new_id
 from domain.provisioning.errors import SandboxMissing
 from domain.provisioning.steps import Sandbox
 from domain.scope import PLATFORM as PLATFORM_ACTOR
@@ -30,7 +34,9 @@ from domain.scope import Scope
 from integrations.embedded.ports import LOOPBACK, free_port
 from integrations.embedded.postgresql import APP, OWNER, PLATFORM, PostgreSQL
 from integrations.embedded.temporal import TemporalServer
+from services.all import Services
 from services.secrets import SealedKind
+from storage.database import Database
 from storage.migrations.upgrade import upgrade
 from workers.composition import check_key, open_database, open_services
 from workers.runner.sandbox import sandbox_arguments
@@ -70,6 +76,29 @@ def given(postgresql: PostgreSQL, secrets: Secrets, tmp_path: Path) -> Given:
         return settings.model_copy(update=changes)
 
     return _given
+
+
+@pytest.fixture
+def ready_api() -> Iterator[str]:
+    """Answer as an API that is ready does; give its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            body = b'{"status": "ok", "database": "connected"}'
+            self.send_response(200 if self.path == "/readyz" else 404)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer((LOOPBACK, 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://{LOOPBACK}:{server.server_port}"
+        server.shutdown()
+        thread.join()
 
 
 def by_name(findings: list[Finding]) -> dict[str, Finding]:
@@ -132,6 +161,18 @@ class TestTemporal:
         (finding,) = checks.temporal(given(temporal=TemporalSettings(address=temporal.address)))
         assert finding.ok
 
+    def test_a_namespace_that_is_not_there_is_told_the_command(
+        self, given: Given, temporal: TemporalServer
+    ) -> None:
+        there = TemporalSettings(address=temporal.address, namespace="unheard-of")
+        (finding,) = checks.temporal(given(temporal=there))
+        assert (finding.ok, finding.advice) == (False, "`groundwork migrate` registers it")
+
+    def test_says_where_its_web_ui_is(self, given: Given, temporal: TemporalServer) -> None:
+        there = TemporalSettings(address=temporal.address, web_url="https://temporal.acme.example")
+        (finding,) = checks.temporal(given(temporal=there))
+        assert "Web UI at https://temporal.acme.example" in finding.state
+
     def test_one_that_does_not_answer_is_said_with_its_address(self, given: Given) -> None:
         address = f"{LOOPBACK}:{free_port()}"
         (finding,) = checks.temporal(given(temporal=TemporalSettings(address=address)))
@@ -141,7 +182,12 @@ class TestTemporal:
 
 class TestFiles:
     def test_folders_that_can_be_made_are_fine(self, given: Given) -> None:
-        assert all(finding.ok for finding in (*checks.blobs(given()), *checks.work(given())))
+        assert all(finding.ok for finding in (*checks.blobs(given()), *checks.runs(given())))
+
+    def test_a_disk_that_is_nearly_full_is_found(self, given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(checks, "LEAST_FREE", shutil.disk_usage(Path("/")).total + 1)
+        (finding,) = checks.runs(given())
+        assert (finding.ok, finding.advice) == (False, "make room on that disk, or move the folder")
 
     def test_a_folder_that_can_not_be_written_is_found(self, given: Given, tmp_path: Path) -> None:
         (tmp_path / "file").touch()
@@ -173,6 +219,12 @@ class TestSecrets:
         assert "restore that file from a backup" in finding.advice
         with pytest.raises(SealBroken, match="key_encryption_key_file"):
             asyncio.run(check_key(settings))
+
+    def test_what_a_key_opens_is_unknown_while_the_database_is_away(self, given: Given) -> None:
+        nowhere = SecretStr("postgresql+psycopg://nobody@127.0.0.1:1/none")
+        away = given(database=DatabaseSettings(app_url=nowhere, platform_url=nowhere))
+        finding = by_name(checks.secrets(away))["key-encryption key"]
+        assert (finding.ok, finding.state) == (False, "unknown while the database is away")
 
     def test_a_file_that_holds_no_key_is_found(self, given: Given, tmp_path: Path) -> None:
         (tmp_path / "pepper").write_text("changeme")
@@ -207,3 +259,34 @@ class TestTools:
         monkeypatch.setattr(checks, "find_tool", nothing)
         advice = by_name(checks.tools(given()))["tofu"].advice
         assert "`make tools NAMES=tofu`" in advice
+
+
+class TestApi:
+    def test_one_that_is_ready_is_fine(self, given: Given, ready_api: str) -> None:
+        (finding,) = running.api(at(given(), ready_api))
+        assert (finding.ok, finding.state) == (True, f"{ready_api} answers: database connected")
+
+    def test_one_that_does_not_answer_is_told_with_what_to_do(self, given: Given) -> None:
+        (finding,) = running.api(at(given(), f"http://{LOOPBACK}:{free_port()}"))
+        assert not finding.ok
+        assert finding.advice.startswith("start `groundwork api`")
+
+
+class TestWork:
+    async def test_a_queue_that_nobody_works_on_is_told_with_the_command(
+        self, given: Given, services: Services, database: Database
+    ) -> None:
+        async with database.platform("forget others' workers and wakes") as session:
+            await session.execute(text("DELETE FROM worker"))
+            await session.execute(text("DELETE FROM outbox"))
+        await services.provisioning.workers.beat(new_id(), "a-host", ["terraform"], 5)
+        findings = by_name(await asyncio.to_thread(running.work, given()))
+        assert findings["queue terraform"].ok
+        assert findings["queue terraform"].state.startswith("1 worker with 5 slots, ")
+        assert findings["queue control"].advice.startswith("start `groundwork worker --queue control`")
+        assert findings["delivery"].state == "no wake waits"
+
+
+def at(settings: Settings, url: str) -> Settings:
+    """Change where the API is reached."""
+    return settings.model_copy(update={"registry": settings.registry.model_copy(update={"public_url": url})})

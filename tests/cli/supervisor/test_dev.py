@@ -1,6 +1,7 @@
 """`groundwork dev`, killed and interrupted in every way that happens to it."""
 
 import asyncio
+import json
 import signal
 import stat
 import subprocess
@@ -11,6 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from integrations.tools import cache_folder
 from tests.cli.supervisor.running import Dev, at_work_in, dev, nothing_works_in
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(180)]
@@ -102,6 +104,27 @@ class TestStart:
         assert status == 0, said
         assert "FAIL" not in said
 
+    async def test_doctor_without_settings_looks_at_the_default_home_and_says_so(
+        self, running: Dev, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("GROUNDWORK_CACHE", str(cache_folder()))
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.setenv("DATABASE_URL", "postgresql://another:program@127.0.0.1:1/its")
+        (tmp_path / ".local" / "share").mkdir(parents=True)
+        (tmp_path / ".local" / "share" / "groundwork").symlink_to(running.home)
+        status, said = await groundwork("doctor", "--quiet", "--json")
+        findings = {finding["name"]: finding for finding in json.loads(said)}
+        assert (status, findings["settings"]["state"]) == (0, f"from {running.home / 'groundwork.toml'}")
+        assert {"API", "queue control", "queue terraform", "delivery", "key-encryption key"} <= set(findings)
+
+    async def test_doctor_without_any_settings_says_how_to_get_some(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        status, said = await groundwork("doctor")
+        assert status == 1
+        assert said.startswith("groundwork: there are no settings: name their file by GROUNDWORK_CONFIG_FILE")
+
     async def test_a_server_that_dies_is_started_again(self, running: Dev) -> None:
         for name in ("postgresql", "temporal", "api", "worker"):
             await kill(running.server(name))
@@ -115,6 +138,7 @@ class TestDetached:
         status, said = await groundwork("dev", "--home", str(home), "--detach")
         assert (status, "documentation" in said) == (0, True), said
         assert len(at_work_in(home)) > 3
+        assert rights(home / "groundwork.log") == [0o600]
         status, again = await groundwork("dev", "--home", str(home), "--detach")
         assert (status, "already running" in again, said[said.index("  api") :] in again) == (0, True, True), again
         assert await groundwork("dev", "--home", str(home), "--stop") == (
