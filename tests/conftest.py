@@ -20,7 +20,7 @@ from storage.database import Database
 from storage.migrations.upgrade import upgrade
 from storage.roles import ensure_roles
 from tests.factories import organizations
-from tests.factories.organizations import Caller
+from tests.factories.organizations import OPERATOR, Caller
 from workers.composition import compose
 
 # How long an example takes says nothing on a machine that others share.
@@ -124,9 +124,9 @@ async def make_caller(services: Services) -> Callable[[], Awaitable[Caller]]:
 @pytest.fixture(scope="session")
 async def operator(services: Services) -> dict[str, str]:
     """Give the headers of the installation's operator, whose key is made once."""
-    key = await services.tenants.organizations.bootstrap("operator@example.com")
+    key = await services.tenants.organizations.bootstrap(OPERATOR)
     assert key is not None
-    assert await services.tenants.organizations.bootstrap("operator@example.com") is None
+    assert await services.tenants.organizations.bootstrap(OPERATOR) is None
     return {"Authorization": f"Bearer {key}"}
 
 

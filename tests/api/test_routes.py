@@ -81,10 +81,13 @@ READING = [
 
 @pytest.fixture(scope="module")
 async def make_one(
-    client: httpx2.AsyncClient, services: Services, make_caller: Callable[[], Awaitable[Caller]]
+    client: httpx2.AsyncClient,
+    services: Services,
+    owner: AsyncEngine,
+    make_caller: Callable[[], Awaitable[Caller]],
 ) -> Callable[[], Awaitable[World]]:
     async def make() -> World:
-        return await make_world(client, services, await make_caller(), PARTS, READING)
+        return await make_world(client, services, owner, await make_caller(), PARTS, READING)
 
     return make
 

@@ -12,6 +12,7 @@ from typing import Final
 import httpx2
 from fastapi.dependencies.utils import get_flat_params
 from fastapi.routing import APIRoute
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.all import Services
 from tests.factories.organizations import Caller
@@ -45,6 +46,7 @@ class World:
 
     client: httpx2.AsyncClient
     services: Services
+    database_owner: AsyncEngine
     owner: Caller
     parameters: dict[str, str] = field(default_factory=dict)
     bodies: dict[str, Body] = field(default_factory=dict)
@@ -86,12 +88,13 @@ Part = Callable[[World], Awaitable[None]]
 async def make_world(
     client: httpx2.AsyncClient,
     services: Services,
+    database_owner: AsyncEngine,
     owner: Caller,
     parts: tuple[Part, ...],
     reading: list[APIRoute],
 ) -> World:
     """Make one of everything, and let the owner look at all of it, which also warms what keeps answers."""
-    world = World(client, services, owner)
+    world = World(client, services, database_owner, owner)
     for part in parts:
         await part(world)
     for route in reading:

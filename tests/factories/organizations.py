@@ -9,6 +9,9 @@ from domain.tenants.organizations import Organization
 from services.all import Services
 from services.tenants.organizations import CreateOrganization
 
+OPERATOR = "operator@example.com"
+"""Who operates the installation in tests."""
+
 
 @dataclass(frozen=True, slots=True)
 class Caller:

@@ -1,5 +1,7 @@
 """What there is of provisioning in the world of tests.api.world."""
 
+from sqlalchemy import text
+
 from domain.provisioning.steps import StepOutput
 from tests.api.world import Body, World
 from tests.factories.modules import Published
@@ -12,7 +14,7 @@ OUTPUTS = {
 
 
 async def add_things(world: World) -> None:
-    """Make a tier, and a deployment by a run that was approved and has left a state, outputs and a log."""
+    """Make a tier, a deployment by a run that has left all that a run can leave, and runs that wait in line."""
     source = f"{world.parameters['namespace']}/module-of-the-owner/aws"
     module = Published(source, world.parameters["version"])
     tier = {"name": "tier-of-the-owner", "module": module.as_json()}
@@ -23,6 +25,7 @@ async def add_things(world: World) -> None:
     await driver.plan(run)
     await driver.approve(run)
     await driver.apply(run, outputs=OUTPUTS, state=a_state(1), log=b"a-line-of-the-owner\n")
+    await _fill_the_line(world, driver)
     world.parameters |= {
         "run_id": str(run.id),
         "job_id": str(run.id),
@@ -45,3 +48,19 @@ async def add_things(world: World) -> None:
             names_a_thing=True,
         ),
     }
+
+
+async def _fill_the_line(world: World, driver: Driver) -> None:
+    """Let one run take up all that the organization may do at once, and others wait for it or for its room."""
+    async with world.database_owner.begin() as connection:
+        await connection.execute(
+            text(
+                "INSERT INTO permit (organization_id, environment, capacity) VALUES (:id, '', 1) "
+                "ON CONFLICT (organization_id, environment) DO UPDATE SET capacity = 1"
+            ),
+            {"id": driver.scope.organization_id},
+        )
+    for _ in range(2):  # they go on from the run before, of whose module they are
+        await driver.submit(deployment="deployment-of-the-owner", module_source=None, module_version=None)
+    waiting = await driver.submit(deployment="another-of-the-owner")
+    assert (await driver.look(waiting)).admitted_at is None

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from domain.ids import new_id
-from tests.factories.organizations import Caller
+from tests.factories.organizations import OPERATOR, Caller
 
 pytestmark = pytest.mark.servers
 PATH = "/api/v1/organizations"
@@ -45,6 +45,16 @@ class TestCreateOrganization:
         assert answer.json()["facts"] == {"id": made["id"]}
         other = await client.post(PATH, json=an_organization(), headers=headers)
         assert (other.status_code, other.json()["code"]) == (422, "platform.idempotency_key_reused")
+
+    @pytest.mark.usefixtures("walls")
+    async def test_an_operator_who_administers_another_one_has_no_right_over_the_installation_there(
+        self, client: httpx2.AsyncClient, operator: dict[str, str]
+    ) -> None:
+        body = an_organization() | {"administrator_email": OPERATOR}
+        made = (await client.post(PATH, json=body, headers=operator)).json()
+        headers = {"Authorization": f"Bearer {made['administrator_key']}"}
+        assert (await client.post(PATH, json=an_organization(), headers=headers)).status_code == 403
+        assert (await client.post(PATH, json=an_organization(), headers=operator)).status_code == 201
 
     @pytest.mark.parametrize("slug", ["-a", "a-", "A", "a.b", "a" * 64, "admin", "ä", ""])
     async def test_refuses_what_is_no_slug(
