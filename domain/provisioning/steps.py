@@ -104,7 +104,6 @@ class StepJob(BaseModel, frozen=True):
     lock_file: Path | None = Field(default=None, description="Beside the plan; None where it had none.")
     terraformrc: str = Field(default="", repr=False)
     ca_certificate: Path | None = None
-    plugin_cache: Path | None = None
     show_plan: bool = Field(default=False, description="A person will decide: keep the plan as text too.")
     lease_started: float = Field(description="CLOCK_BOOTTIME when the request that gave the lease was sent.")
     limits: StepLimits = StepLimits()

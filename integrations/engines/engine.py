@@ -132,7 +132,6 @@ class Engine(Protocol):
         variables: Mapping[str, JsonValue],
         *,
         ca_certificate: Path | None,
-        plugin_cache: Path | None,
     ) -> dict[str, str]:
         """Give the CLI's whole environment; nothing is inherited from the caller's."""
         ...

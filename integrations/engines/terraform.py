@@ -72,7 +72,6 @@ class TerraformEngine:
         variables: Mapping[str, JsonValue],
         *,
         ca_certificate: Path | None,
-        plugin_cache: Path | None,
     ) -> dict[str, str]:
         """See Engine."""
         environment = {
@@ -89,8 +88,6 @@ class TerraformEngine:
         if ca_certificate is not None:
             # Go reads the system's folder of certificates beside this file, so public servers stay trusted.
             environment["SSL_CERT_FILE"] = str(ca_certificate)
-        if plugin_cache is not None:
-            environment["TF_PLUGIN_CACHE_DIR"] = str(plugin_cache)
         return environment | {f"TF_VAR_{name}": as_variable(value) for name, value in variables.items()}
 
     def parse(self, line: bytes) -> RunEvent:

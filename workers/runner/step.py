@@ -137,7 +137,6 @@ class Step:
             self._folder,
             self._job.secret_inputs,
             ca_certificate=self._job.ca_certificate,
-            plugin_cache=self._job.plugin_cache,
         )
         return await GuardedCli.start(
             self._folder,

@@ -92,7 +92,6 @@ class TestEnvironment:
             FOLDER,
             {"password": "p", "sizes": [1]},
             ca_certificate=Path("/ca.pem"),
-            plugin_cache=Path("/plugins"),
         )
         assert environment == {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
@@ -105,7 +104,6 @@ class TestEnvironment:
             "TF_INPUT": "0",
             "CHECKPOINT_DISABLE": "1",
             "SSL_CERT_FILE": "/ca.pem",
-            "TF_PLUGIN_CACHE_DIR": "/plugins",
             "TF_VAR_password": "p",
             "TF_VAR_sizes": "[1]",
         }
