@@ -8,6 +8,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
+from uuid import UUID
 
 import httpx2
 from fastapi.dependencies.utils import get_flat_params
@@ -30,13 +31,13 @@ class Body:
     """What a request sends."""
 
     content: object = None
-    """JSON, a form, or a function that makes one that is good once only."""
+    """JSON, a form, or a function of the asker's organization that makes one."""
     names_a_thing: bool = False
     """Whether it names something of the owner's, so that a stranger's answer is a 404."""
 
-    def request(self) -> tuple[dict[str, object], str]:
+    def request(self, asker: UUID) -> tuple[dict[str, object], str]:
         """Give what an HTTP client takes beside the path, and what it says as text."""
-        content = self.content() if callable(self.content) else self.content
+        content = self.content(asker) if callable(self.content) else self.content
         return (content.request if isinstance(content, Form) else {"json": content}), str(content)
 
 
@@ -65,7 +66,9 @@ class World:
         body = self.bodies.get(str(route.operation_id))
         return "{" in route.path or (body is not None and body.names_a_thing)
 
-    async def ask(self, route: APIRoute, headers: dict[str, str]) -> tuple[httpx2.Response, str]:
+    async def ask(
+        self, route: APIRoute, asker: Caller, headers: dict[str, str] | None = None
+    ) -> tuple[httpx2.Response, str]:
         """Ask a route, with the owner's things wherever it takes one; give the answer, and what was said.
 
         An unknown parameter or body is a gap in the things of its area.
@@ -76,8 +79,12 @@ class World:
             PARAMETER.findall(route.path)
         )
         query = {name: self.parameters[name] for name in sorted(taken & self.parameters.keys())}
-        request, said = self.bodies[str(route.operation_id)].request() if method in WITH_BODY else ({}, "")
-        answer = await self.client.request(method, path, params=query, headers=headers, **request)  # type: ignore[arg-type]
+        request, said = (
+            self.bodies[str(route.operation_id)].request(asker.organization.id)
+            if method in WITH_BODY
+            else ({}, "")
+        )
+        answer = await self.client.request(method, path, params=query, headers=headers or asker.headers, **request)  # type: ignore[arg-type]
         return answer, f"{path} {query} {said}"
 
 
@@ -98,6 +105,6 @@ async def make_world(
     for part in parts:
         await part(world)
     for route in reading:
-        answer, _ = await world.ask(route, owner.headers)
+        answer, _ = await world.ask(route, owner)
         world.ids.update(ID.findall(answer.text))
     return world

@@ -40,8 +40,8 @@ async def add_things(world: World) -> None:
         "cancel_run": Body(),
         "reveal_run_outputs": Body(),
         "provision": Body(
-            {
-                "tenant_id": str(world.owner.organization.id),
+            lambda asker: {
+                "tenant_id": str(asker),
                 "tenant_slug": "a-customer",
                 "poc_config": {"poc_tier": tier["name"]},
             },

@@ -40,8 +40,8 @@ async def add_things(world: World) -> None:
         "arch": LINUX.arch,
     }
     world.bodies |= {
-        "claim_namespace": Body(lambda: {"name": new_namespace()}),
-        "add_gpg_key": Body(lambda: {"ascii_armor": Signer().public}),
+        "claim_namespace": Body(lambda _: {"name": new_namespace()}),
+        "add_gpg_key": Body(lambda _: {"ascii_armor": Signer().public}),
         "publish_module": Body(module, names_a_thing=True),
         "publish_provider": Body(provider, names_a_thing=True),
     }

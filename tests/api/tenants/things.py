@@ -7,7 +7,7 @@ from tests.api.world import Body, World
 async def add_things(world: World) -> None:
     """Say what a request for another organization looks like."""
     world.bodies["create_organization"] = Body(
-        lambda: {
+        lambda _: {
             "slug": f"intruder-{new_id().hex}",
             "display_name": "Intruder",
             "administrator_email": "in@truder.example",
