@@ -8,11 +8,13 @@ from uuid import UUID
 
 import structlog
 
-from domain.errors import PlatformError
+from domain.errors import PlatformError, Unavailable
 from domain.long_work import TickReport
 
 LONGEST: Final = 12.0
 """Seconds after which no further organization is begun: the tick does not wait for one area for ever."""
+MOST_UNAVAILABLE: Final = 3
+"""Organizations one after the other in which a server did not answer: then it is away for all."""
 log = structlog.get_logger(__name__)
 
 
@@ -43,10 +45,13 @@ async def each_organization(
         area: whose name stands in the log.
         organizations: give them in another order each time, so that whoever is left was not left last time.
         look_after: does it for one, in transactions of its own, and counts what it did.
+
+    Raises:
+        Unavailable: a server is away, so that the others would fail as well.
     """
     began = time.monotonic()
     done: Counter[str] = Counter()
-    failed = left = 0
+    failed = left = unavailable = 0
     for organization_id in organizations:
         if time.monotonic() - began > LONGEST:
             left += 1
@@ -55,6 +60,9 @@ async def each_organization(
             done += await look_after(organization_id)
         except Exception as error:
             failed += 1
+            unavailable = unavailable + 1 if isinstance(error, Unavailable) else 0
+            if unavailable == MOST_UNAVAILABLE:
+                raise
             log.warning(
                 "organization_not_looked_after",
                 area=area,
@@ -62,4 +70,6 @@ async def each_organization(
                 error=error.code if isinstance(error, PlatformError) else type(error).__name__,
                 exc_info=not isinstance(error, PlatformError),
             )
+        else:
+            unavailable = 0
     return TickReport(done=dict(done), failed=failed, left=left)

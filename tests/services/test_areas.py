@@ -46,3 +46,26 @@ class TestEachOrganization:
         report = await each_organization("area", organizations, look_after)
         assert began == organizations[:1]
         assert report.left == 2
+
+    async def test_gives_up_when_a_server_is_away_for_all(self) -> None:
+        began: list[UUID] = []
+
+        async def look_after(organization_id: UUID) -> Counter[str]:
+            began.append(organization_id)
+            raise Unavailable("the database does not answer")
+
+        with pytest.raises(Unavailable):
+            await each_organization("area", [new_id() for _ in range(10)], look_after)
+        assert len(began) == areas.MOST_UNAVAILABLE
+
+    async def test_goes_on_when_some_have_to_wait_for_a_server_and_others_do_not(self) -> None:
+        bad = [new_id() for _ in range(4)]
+        mixed = [organization_id for each in bad for organization_id in (each, new_id())]
+
+        async def look_after(organization_id: UUID) -> Counter[str]:
+            if organization_id in bad:
+                raise Unavailable("somebody holds a lock")
+            return Counter(woken=1)
+
+        report = await each_organization("area", mixed, look_after)
+        assert (report.done, report.failed) == ({"woken": 4}, 4)
