@@ -79,7 +79,6 @@ def make_job(
     return StepJob(
         organization_id=scope.organization_id,
         run_id=assignment.run_id,
-        deployment_id=assignment.deployment_id,
         step_id=assignment.step_id,
         phase=assignment.phase,
         operation=assignment.operation,

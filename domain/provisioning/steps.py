@@ -84,7 +84,6 @@ class StepJob(BaseModel, frozen=True):
 
     organization_id: UUID
     run_id: UUID
-    deployment_id: UUID
     step_id: UUID = Field(description="The fencing token: every write of the step names it.")
     phase: StepPhase
     operation: StepOperation

@@ -25,14 +25,6 @@ class Renewal:
     cancel_requested: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StoredState:
-    """A state was stored: as the deployment's newest, or aside because it did not fit."""
-
-    serial: int
-    quarantined: bool
-
-
 class StepRecorder(Protocol):
     """Keeps one step's rows. The runner calls it from one task at a time per method."""
 
@@ -56,8 +48,8 @@ class StepRecorder(Protocol):
         """Store redacted log; the same offset comes again only with the same bytes."""
         ...
 
-    async def store_state(self, data: bytes) -> StoredState:
-        """Store a state file, byte for byte; a serial and content already stored is no news."""
+    async def store_state(self, data: bytes) -> None:
+        """Store a state file, byte for byte, aside if it does not fit; what is stored already is no news."""
         ...
 
     async def record_outcome(self, result: StepResult) -> None:

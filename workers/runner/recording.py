@@ -18,7 +18,7 @@ from services.provisioning.outcomes import Outcomes, PlanFiles
 from services.provisioning.step_states import StepStates
 from services.provisioning.steps import Steps
 from workers.composition import open_services
-from workers.runner.recorder import LeaseLost, Renewal, StoredState
+from workers.runner.recorder import LeaseLost, Renewal
 
 
 class ServiceRecorder:
@@ -50,10 +50,9 @@ class ServiceRecorder:
         """Store redacted log."""
         await self._steps.store_log(self._scope, self._step_id, offset, data)
 
-    async def store_state(self, data: bytes) -> StoredState:
+    async def store_state(self, data: bytes) -> None:
         """Store a state file."""
-        kept = await self._states.store(self._scope, self._step_id, data)
-        return StoredState(serial=kept.serial, quarantined=kept.quarantined)
+        await self._states.store(self._scope, self._step_id, data)
 
     async def record_outcome(self, result: StepResult) -> None:
         """Record how the step ended."""

@@ -1,17 +1,22 @@
 """The activity of a step, over real use cases and a runner that does what the test says."""
 
 import asyncio
+import shutil
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
+from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
 from activities.provisioning.step_jobs import StepSettings
 from activities.provisioning.steps import StepActivities
 from domain.deployments.sources import EngineName
+from domain.provisioning.messages import StepOrder
 from domain.provisioning.steps import (
     ExitClass,
     InterruptReason,
@@ -22,11 +27,17 @@ from domain.provisioning.steps import (
     StepProgress,
 )
 from services.all import Services
+from storage.database import Database
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import Driver, an_outcome
 
 pytestmark = pytest.mark.servers
+
+
+def names_in(folder: Path) -> list[str]:
+    """List a folder."""
+    return [path.name for path in folder.iterdir()]
 
 
 class PatientRunners:
@@ -47,37 +58,68 @@ class PatientRunners:
         self._interrupted.set()
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A step that is due, and the activity that does it."""
+
+    driver: Driver
+    order: StepOrder
+    runners: PatientRunners
+    activities: StepActivities
+
+
+@pytest.fixture
+async def due(services: Services, caller: Caller, tmp_path: Path) -> Due:
+    driver = Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
+    move = await driver.advance(await driver.submit())
+    assert move.step is not None
+    runners = PatientRunners()
+    activities = StepActivities(
+        services.provisioning.moves,
+        services.provisioning.steps,
+        services.provisioning.materials,
+        services.provisioning.run_keys,
+        runners=runners,
+        settings=StepSettings(
+            worker="test/1",
+            work_path=tmp_path,
+            engines={EngineName.TERRAFORM: Path("terraform"), EngineName.OPENTOFU: Path("tofu")},
+            # A grace that no test waits for: it is the CLI's after the interrupt, and none before it.
+            limits=StepLimits(grace=timedelta(hours=1)),
+            sandbox=Sandbox.NONE,
+            registry=None,
+            sources=(),
+            ca_certificate=None,
+        ),
+    )
+    return Due(driver, move.step, runners, activities)
+
+
 class TestRunStep:
-    async def test_a_shutdown_interrupts_the_cli_at_once_and_once(
-        self, services: Services, caller: Caller, tmp_path: Path
-    ) -> None:
-        driver = Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
-        move = await driver.advance(await driver.submit())
-        assert move.step is not None
-        runners = PatientRunners()
-        steps = StepActivities(
-            services.provisioning.moves,
-            services.provisioning.steps,
-            services.provisioning.materials,
-            services.provisioning.run_keys,
-            runners=runners,
-            settings=StepSettings(
-                worker="test/1",
-                work_path=tmp_path,
-                engines={EngineName.TERRAFORM: Path("terraform"), EngineName.OPENTOFU: Path("tofu")},
-                # A grace that no test waits for: it is the CLI's after the interrupt, and none before it.
-                limits=StepLimits(grace=timedelta(hours=1)),
-                sandbox=Sandbox.NONE,
-                registry=None,
-                sources=(),
-                ca_certificate=None,
-            ),
-        )
+    async def test_a_shutdown_interrupts_the_cli_at_once_and_once(self, due: Due, tmp_path: Path) -> None:
         environment = ActivityEnvironment()
-        step = asyncio.ensure_future(environment.run(steps.run_step, move.step))
-        await asyncio.wait((step, asyncio.create_task(runners.running.wait())), return_when="FIRST_COMPLETED")
+        step = asyncio.ensure_future(environment.run(due.activities.run_step, due.order))
+        await asyncio.wait((step, asyncio.create_task(due.runners.running.wait())), return_when="FIRST_COMPLETED")
         environment.worker_shutdown()
         async with asyncio.timeout(30):
             report = await step
-        assert runners.interrupts == [InterruptReason.SHUTDOWN]
+        assert due.runners.interrupts == [InterruptReason.SHUTDOWN]
         assert report.exit_class is ExitClass.INTERRUPTED
+        assert names_in(tmp_path) == []
+
+    async def test_a_blob_store_that_is_away_is_no_failure_of_the_step(
+        self, due: Due, blob_folder: Path, database: Database
+    ) -> None:
+        away = blob_folder.with_name("unmounted")
+        shutil.move(blob_folder, away)
+        try:
+            with pytest.raises(ApplicationError) as raised:
+                await ActivityEnvironment().run(due.activities.run_step, due.order)
+        finally:
+            shutil.move(away, blob_folder)
+        assert (raised.value.type, raised.value.non_retryable) == ("platform.unavailable", False)
+        async with database.transaction(due.driver.scope) as session:
+            query = text("SELECT excused, lease_expires_at <= now(), error_message FROM run_step")
+            [(excused, is_given_back, message)] = await session.execute(query)
+        assert (excused, is_given_back) == (True, True)
+        assert "brought its folder back" in message

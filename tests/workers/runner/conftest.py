@@ -47,7 +47,6 @@ class Steps:
         made = {
             "organization_id": new_id(),
             "run_id": new_id(),
-            "deployment_id": new_id(),
             "step_id": step_id,
             "phase": StepPhase.PLAN,
             "operation": "apply",

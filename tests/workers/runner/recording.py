@@ -17,7 +17,7 @@ from uuid import UUID
 
 from domain.errors import Unavailable
 from domain.provisioning.steps import StepJob, StepResult
-from workers.runner.recorder import LeaseLost, Recorders, Renewal, StepRecorder, StoredState
+from workers.runner.recorder import LeaseLost, Recorders, Renewal, StepRecorder
 
 FOLDER_VARIABLE = "TEST_RECORDING_FOLDER"
 
@@ -75,12 +75,11 @@ class FileRecorder:
                 raise AssertionError(f"a log chunk at {offset}, and {file.tell()} bytes are there")
             file.write(data)
 
-    async def store_state(self, data: bytes) -> StoredState:
+    async def store_state(self, data: bytes) -> None:
         self._obey()
         self._refuse("no-state")
         count = len(list(self._folder.glob("state-*")))
         (self._folder / f"state-{count:04}").write_bytes(data)
-        return StoredState(serial=count, quarantined=False)
 
     async def record_outcome(self, result: StepResult) -> None:
         self._obey()

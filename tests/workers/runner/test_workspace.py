@@ -26,7 +26,7 @@ def a_job(folder: Path, archive: bytes, **fields: object) -> StepJob:
     step_id = new_id()
     (folder / "archive").write_bytes(archive)
     made = {
-        **dict.fromkeys(("organization_id", "run_id", "deployment_id", "step_id"), step_id),
+        **dict.fromkeys(("organization_id", "run_id", "step_id"), step_id),
         "phase": "plan",
         "operation": "apply",
         "engine": "terraform",
