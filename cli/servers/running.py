@@ -38,7 +38,7 @@ def work(settings: Settings) -> list[Finding]:
     health = asyncio.run(_health(settings))
     if not health.database:
         return [Finding("workers", "unknown while the database is away", "see the findings above")]
-    return [*_queues(health), _delivery(health)]
+    return [*_queues(health), _delivery(health), _tick(health)]
 
 
 async def _health(settings: Settings) -> Health:
@@ -69,6 +69,12 @@ def _delivery(health: Health) -> Finding:
         f"the oldest wake waits for {_seconds(age)}" if age else "no wake waits",
         "" if health.delivering else advice,
     )
+
+
+def _tick(health: Health) -> Finding:
+    advice = "look at the log of a worker of the queue control, and at control.tick in the Temporal Web UI"
+    ages = ", ".join(f"{tick.area} {_seconds(tick.age)} ago" for tick in health.ticks)
+    return Finding("tick", f"looked after {ages or 'nothing yet'}", "" if health.ticking else advice)
 
 
 def _seconds(time: timedelta) -> str:

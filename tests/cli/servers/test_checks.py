@@ -286,6 +286,12 @@ class TestWork:
         assert findings["queue control"].advice.startswith("start `groundwork worker --queue control`")
         assert findings["delivery"].state == "no wake waits"
 
+    async def test_a_tick_that_did_not_come_is_told(self, given: Given, database: Database) -> None:
+        async with database.platform("forget the ticks") as session:
+            await session.execute(text("DELETE FROM tick"))
+        finding = by_name(await asyncio.to_thread(running.work, given()))["tick"]
+        assert (finding.ok, finding.state) == (False, "looked after nothing yet")
+
 
 def at(settings: Settings, url: str) -> Settings:
     """Change where the API is reached."""
