@@ -12,6 +12,10 @@ from domain.provisioning.failures import ErrorClass
 from domain.provisioning.run_states import Decision, RunState
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 
+STATE_OF: Final = {StepPhase.PLAN: RunState.PLANNING, StepPhase.APPLY: RunState.APPLYING}
+"""Where a run is while a step of a phase may begin."""
+PHASE_OF: Final = {state: phase for phase, state in STATE_OF.items()} | {RunState.RECOVERING: StepPhase.APPLY}
+"""Whose steps tell what became of a run that is in a state."""
 MOST_ATTEMPTS: Final = 5
 """Attempts of a phase that were admitted and came to nothing, before the run is given up.
 

@@ -1,6 +1,7 @@
 """What workflows and activities of provisioning say to each other: ids, states and times, never a value."""
 
 from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -9,12 +10,19 @@ from domain.long_work import Priority
 from domain.provisioning.run_states import FINAL, RunState
 from domain.provisioning.steps import ExitClass, StepPhase
 
+RUN_WORKFLOW: Final = "provisioning.run"
+
 
 class RunReference(BaseModel, frozen=True):
     """Input of the workflow of a run."""
 
     organization_id: UUID
     run_id: UUID
+
+    @property
+    def workflow_id(self) -> str:
+        """What the workflow is called: a run has one, however often it is started."""
+        return f"run:{self.run_id}"
 
 
 class StepOrder(BaseModel, frozen=True):

@@ -128,14 +128,3 @@ class Output(BaseModel, frozen=True, from_attributes=True):
     value: JsonValue | None
     type: JsonValue
     sensitive: bool
-
-
-class WorkerPresence(BaseModel, frozen=True, from_attributes=True):
-    """A worker process, by its last sign of life."""
-
-    id: UUID
-    host: str
-    queues: list[str]
-    slots: int
-    started_at: datetime
-    seen_at: datetime

@@ -8,7 +8,7 @@ import structlog
 
 from domain.ids import new_id
 from domain.long_work import Priority
-from domain.provisioning.decisions import Facts, Next, StepFacts, decide
+from domain.provisioning.decisions import PHASE_OF, Facts, Next, StepFacts, decide
 from domain.provisioning.failures import ErrorClass
 from domain.provisioning.messages import RunMove, RunReference, StepOrder
 from domain.provisioning.run_states import FINAL, Decision, RunState, check_move
@@ -24,11 +24,6 @@ from storage.provisioning import queue, runs, steps
 from storage.provisioning.tables import RunRow, RunStepRow
 
 APPROVAL_TIMEOUT: Final = timedelta(days=7)
-PHASE_OF: Final = {
-    RunState.PLANNING: StepPhase.PLAN,
-    RunState.APPLYING: StepPhase.APPLY,
-    RunState.RECOVERING: StepPhase.APPLY,
-}
 PRIORITY_OF: Final = {StepPhase.PLAN: Priority.PLAN, StepPhase.APPLY: Priority.APPLY}
 SUCCESS: Final = frozenset({RunState.APPLIED, RunState.PLANNED})
 log = structlog.get_logger(__name__)
@@ -59,7 +54,7 @@ class RunMoves:
         Raises:
             RunNotFound.
         """
-        scope = Scope(reference.organization_id, Actor(ActorKind.WORKFLOW, f"run:{reference.run_id}"))
+        scope = Scope(reference.organization_id, Actor(ActorKind.WORKFLOW, reference.workflow_id))
         moved: list[dict[str, str | None]] = []
         async with self._database.transaction(scope) as session:
             held = await _lock(session, reference)

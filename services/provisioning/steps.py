@@ -7,18 +7,16 @@ token is the deployment's. Logs are taken from any step that ever had a lease.
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
 from uuid import UUID
 
 import structlog
 
 from domain.deployments.sources import EngineName
 from domain.ids import new_id
-from domain.provisioning.decisions import has_outcome, pause_after
+from domain.provisioning.decisions import STATE_OF, has_outcome, pause_after
 from domain.provisioning.errors import StepRefused, StepSuperseded
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.messages import StepOrder
-from domain.provisioning.run_states import RunState
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase, StepProgress, StepStage
 from domain.scope import Scope
 from services.provisioning.fencing import hold_step
@@ -27,7 +25,6 @@ from storage.deployments import deployments, locks, states
 from storage.provisioning import logs, runs, steps
 from storage.provisioning.tables import RunRow, RunStepRow
 
-STATE_OF: Final = {StepPhase.PLAN: RunState.PLANNING, StepPhase.APPLY: RunState.APPLYING}
 log = structlog.get_logger(__name__)
 
 

@@ -3,7 +3,7 @@
 from typing import Final
 
 from domain.long_work import CONTROL_QUEUE, Priority, Wake
-from domain.provisioning.messages import RunReference
+from domain.provisioning.messages import RUN_WORKFLOW, RunReference
 from storage.provisioning.tables import RunRow
 
 AREA: Final = "provisioning"
@@ -14,11 +14,12 @@ LONGEST_SUMMARY: Final = 398
 
 def wake_of(run: RunRow, priority: Priority = Priority.PLAN) -> Wake:
     """Make the wake; operators see what it says, so it holds no name of anybody."""
+    reference = RunReference(organization_id=run.organization_id, run_id=run.id)
     return Wake(
-        workflow="provisioning.run",
-        workflow_id=f"run:{run.id}",
+        workflow=RUN_WORKFLOW,
+        workflow_id=reference.workflow_id,
         task_queue=CONTROL_QUEUE,
-        input=RunReference(organization_id=run.organization_id, run_id=run.id),
+        input=reference,
         area=AREA,
         resource_id=str(run.id),
         summary=f"{run.operation} of {run.module_source} {run.module_version} in {run.environment}"[

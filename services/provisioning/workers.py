@@ -1,14 +1,12 @@
-"""Use cases on worker processes: which are alive."""
+"""Use cases on worker processes: which give signs of life."""
 
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
-from domain.provisioning.runs import WorkerPresence
 from storage.database import Database
 from storage.provisioning import workers
 
-ALIVE: Final = timedelta(seconds=30)
 FORGOTTEN: Final = timedelta(days=1)
 
 
@@ -29,8 +27,3 @@ class Workers:
         """Note that a worker has stopped."""
         async with self._database.platform("worker leaves") as session:
             await workers.remove(session, worker_id)
-
-    async def alive(self) -> list[WorkerPresence]:
-        """List the workers heard of in the last ALIVE."""
-        async with self._database.platform("list workers") as session:
-            return [WorkerPresence.model_validate(row) for row in await workers.seen_within(session, ALIVE)]

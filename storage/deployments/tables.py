@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index,
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.deployments.locks import LockHolder
 from domain.deployments.sources import EngineName, SourceKind
 from domain.deployments.states import Misfit
 from storage.database import Base, one_of
@@ -63,7 +64,7 @@ class DeploymentLockRow(Base):
             ["organization_id", "deployment_id"], ["deployment.organization_id", "deployment.id"]
         ),
         ForeignKeyConstraint(["organization_id", "run_id"], ["run.organization_id", "run.id"]),
-        CheckConstraint("holder_kind IN ('run', 'state_client', 'person')", name="holder_kind"),
+        CheckConstraint(one_of("holder_kind", LockHolder), name="holder_kind"),
         CheckConstraint("(holder_kind = 'run') = (run_id IS NOT NULL)", name="run"),
         Index("ix_deployment_lock_run", "organization_id", "run_id"),
     )

@@ -11,6 +11,7 @@ from sqlalchemy import delete, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
+from domain.deployments.locks import LockHolder
 from domain.provisioning.run_states import WORKING
 from domain.provisioning.steps import StepOperation
 from storage.database import insert_unless_there, locked
@@ -112,7 +113,7 @@ async def take_lock(session: AsyncSession, run: RunRow) -> bool:
     lock = DeploymentLockRow(
         organization_id=run.organization_id,
         deployment_id=run.deployment_id,
-        holder_kind="run",
+        holder_kind=LockHolder.RUN,
         run_id=run.id,
         holder=run.requested_by,
     )

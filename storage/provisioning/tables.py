@@ -260,7 +260,7 @@ class RunSecretInputRow(Base):
 
 
 class WorkerRow(Base):
-    """See domain.provisioning.runs.WorkerPresence. The installation's own: it belongs to no organization."""
+    """A worker process, by its last sign of life. The installation's own: it belongs to no organization."""
 
     __tablename__ = "worker"
     __table_args__ = (Index("ix_worker_seen", "seen_at"),)

@@ -2,12 +2,13 @@
 
 import pytest
 from alembic import command
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from integrations.embedded.postgresql import PostgreSQL
 from storage.database import APP_ROLE, PLATFORM_ROLE, Database
+from storage.migrations.metadata import METADATA
 from storage.migrations.upgrade import configuration, current, head
 from tests.factories.organizations import Caller
 
@@ -27,6 +28,21 @@ def empty_url(postgresql: PostgreSQL) -> str:
     return postgresql.url("groundwork_owner", "round_trip")
 
 
+def definitions(connection: Connection) -> dict[tuple[str, str], str]:
+    """Read the constraints and indexes of the first schema in the path, as PostgreSQL writes them."""
+    constraints = text("""
+        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(pg_constraint.oid)
+        FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
+        WHERE connamespace = current_schema()::regnamespace AND contype <> 'n' AND NOT relispartition
+    """)
+    indexes = text("""
+        SELECT tablename, indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes
+        WHERE schemaname = current_schema() AND tablename NOT LIKE 'audit_event_%'
+    """)
+    found = [*connection.execute(constraints), *connection.execute(indexes)]
+    return {(table, name): definition for table, name, definition in found if table != "alembic_version"}
+
+
 class TestUpgrade:
     def test_goes_up_down_and_up_again_and_matches_the_models(self, empty_url: str) -> None:
         configured = configuration(empty_url)
@@ -35,6 +51,19 @@ class TestUpgrade:
         command.downgrade(configured, "base")
         command.upgrade(configured, "head")
         assert current(empty_url) == head()
+
+    def test_what_tables_refuse_is_what_the_models_say(self, empty_url: str) -> None:
+        command.upgrade(configuration(empty_url), "head")
+        engine = create_engine(empty_url)
+        with engine.begin() as connection:
+            of_migrations = definitions(connection)
+            connection.execute(text("CREATE SCHEMA made"))
+            connection.execute(text("SET search_path TO made"))
+            METADATA.create_all(connection)
+            of_models = definitions(connection)
+        engine.dispose()
+        assert len(of_models) > 100
+        assert of_migrations == of_models
 
 
 class TestRights:

@@ -10,13 +10,13 @@ with workflow.unsafe.imports_passed_through():
     from activities.provisioning.runs import RunActivities
     from activities.provisioning.steps import StepActivities
     from domain.long_work import TERRAFORM_QUEUE
-    from domain.provisioning.messages import RunMove, RunReference, StepOrder, StepReport
+    from domain.provisioning.messages import RUN_WORKFLOW, RunMove, RunReference, StepOrder, StepReport
     from domain.provisioning.run_states import RunState
     from workflows import options
     from workflows.search_attributes import RUN_STATE
 
 
-@workflow.defn(name="provisioning.run")
+@workflow.defn(name=RUN_WORKFLOW)
 class ProvisionRun:
     """Asks what is to be done for a run, has it done, and asks again, until the run has ended.
 

@@ -224,7 +224,7 @@ def upgrade() -> None:
         sa.Column("acquired_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.CheckConstraint("(holder_kind = 'run') = (run_id IS NOT NULL)", name=op.f("ck_deployment_lock_run")),
         sa.CheckConstraint(
-            "holder_kind IN ('run', 'state_client', 'person')", name=op.f("ck_deployment_lock_holder_kind")
+            "holder_kind IN ('person', 'run', 'state_client')", name=op.f("ck_deployment_lock_holder_kind")
         ),
         sa.ForeignKeyConstraint(
             ["organization_id", "deployment_id"],
