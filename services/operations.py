@@ -11,7 +11,7 @@ from domain.operations import ALIVE, NEEDED, Health, Measures, QueueHealth, queu
 from services.registry.limits import RegistryLimits
 from storage import operations, ticks
 from storage.database import Database, Session
-from storage.migrations.upgrade import head
+from storage.migrations.upgrade import suits
 from storage.provisioning import runs, workers
 from storage.provisioning.tables import WorkerRow
 
@@ -36,7 +36,7 @@ class Operations:
                 alive = await workers.seen_within(session, ALIVE)
                 return Health(
                     database=True,
-                    migrated=await operations.schema_revision(session) == head(),
+                    migrated=suits(await operations.schema_revision(session)),
                     workers=len(alive),
                     queued=await operations.waiting_runs(session),
                     outbox_age=age,

@@ -18,7 +18,7 @@ from domain.errors import SealBroken, ToolMissing, Unavailable
 from integrations.temporal_registration import missing_search_attributes
 from integrations.tools import TOOLS, find_tool, version_of
 from storage import inspection
-from storage.migrations.upgrade import current, head
+from storage.migrations.upgrade import current, head, suits
 from workers.composition import open_services
 from workers.runner.sandbox import NOT_YET
 from workers.temporal_client import connect
@@ -89,10 +89,10 @@ def database(settings: Settings) -> list[Finding]:
         Finding(
             "migrations",
             f"at {revision or 'nothing'}",
-            "" if revision == newest else f"`groundwork migrate` brings it to {newest}",
+            "" if suits(revision) else f"`groundwork migrate` brings it to {newest}",
         )
     ]
-    if revision == newest:
+    if suits(revision):
         stray = inspection.default_partition_bytes(url) > 0
         findings.append(
             Finding(

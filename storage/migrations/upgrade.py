@@ -1,5 +1,6 @@
 """Running migrations from code: the one way in for the command, the supervisor and the tests."""
 
+import functools
 from pathlib import Path
 from typing import Final
 
@@ -26,12 +27,26 @@ def upgrade(owner_url: str) -> None:
     command.upgrade(configuration(owner_url), "head")
 
 
+@functools.cache
+def revisions() -> tuple[str, ...]:
+    """Name the revisions that this code knows, the newest first."""
+    known = tuple(script.revision for script in ScriptDirectory.from_config(configuration("")).walk_revisions())
+    if not known:
+        raise RuntimeError("the migrations are missing from this installation")
+    return known
+
+
 def head() -> str:
     """Name the newest revision that this code knows."""
-    newest = ScriptDirectory.from_config(configuration("")).get_current_head()
-    if newest is None:
-        raise RuntimeError("the migrations are missing from this installation")
-    return newest
+    return revisions()[0]
+
+
+def suits(revision: str | None) -> bool:
+    """Tell whether this code works on a schema: the newest that it knows, or one that only a later release knows.
+
+    Migrations add what the release before can live with, so its servers go on until they are replaced.
+    """
+    return revision is not None and revision not in revisions()[1:]
 
 
 def current(url: str) -> str | None:

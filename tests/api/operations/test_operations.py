@@ -9,6 +9,7 @@ import pytest
 import structlog
 from asgi_lifespan import LifespanManager
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
 from config.secrets import Secrets
@@ -18,6 +19,7 @@ from services.all import Services
 from services.operations import PATIENCE
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
+from storage.migrations.upgrade import head
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import Driver
@@ -79,6 +81,20 @@ class TestProbes:
             "temporal": "unknown",
             "tick": "unknown",
         }
+
+    @pytest.mark.parametrize(("revision", "answer"), [("0001", (503, "behind")), ("9999", (200, "current"))])
+    async def test_a_schema_that_is_older_is_not_served_and_one_of_a_later_release_is(
+        self, client: httpx2.AsyncClient, owner: AsyncEngine, revision: str, answer: tuple[int, str]
+    ) -> None:
+        change = text("UPDATE alembic_version SET version_num = :revision")
+        async with owner.begin() as connection:
+            await connection.execute(change, {"revision": revision})
+        try:
+            told = await client.get("/readyz")
+        finally:
+            async with owner.begin() as connection:
+                await connection.execute(change, {"revision": head()})
+        assert (told.status_code, told.json()["migrations"]) == answer
 
     async def test_a_database_that_hangs_is_not_waited_for_whatever_key_is_sent(
         self, secrets: Secrets, blobs: LocalBlobStore, caller: Caller
