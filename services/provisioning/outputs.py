@@ -7,10 +7,12 @@ from uuid import UUID
 from pydantic import JsonValue
 
 from domain.idempotency import Claim
+from domain.identity.permissions import Permission
 from domain.ids import new_id
 from domain.provisioning.errors import OutputsShown, PlanNotReady
 from domain.provisioning.runs import Output, PlanText
 from domain.scope import Scope
+from services.provisioning.submission import target_of
 from services.sealed_blobs import SealedBlobs
 from services.secrets import Envelope, SealedKind
 from storage import audit, idempotency
@@ -65,11 +67,12 @@ class Outputs:
         sealed and are opened once more. To anybody else, with that key too, they were shown before.
 
         Raises:
-            RunNotFound, IdempotencyKeyReused.
+            RunNotFound, PermissionDenied, IdempotencyKeyReused.
             OutputsShown: they were seen before, by somebody else or without this claim.
         """
         async with self._database.transaction(scope) as session:
             run = await runs.get(session, scope.organization_id, run_id)
+            scope.require(Permission.RUN_READ_SECRETS, target_of(run))
             if run.secrets_shown_at is not None and claim is None:
                 raise OutputsShown(SHOWN)
             rows = [row for row in await runs.outputs(session, scope.organization_id, run_id) if row.sensitive]

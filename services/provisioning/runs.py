@@ -7,6 +7,7 @@ run's state. So a command works while no worker and no Temporal is there.
 from uuid import UUID
 
 from domain.idempotency import Claim
+from domain.identity.permissions import Permission
 from domain.ids import new_id
 from domain.long_work import Priority
 from domain.provisioning.errors import (
@@ -26,7 +27,7 @@ from domain.provisioning.runs import (
 )
 from domain.scope import Scope
 from services.provisioning.admission import admit_next
-from services.provisioning.submission import SubmitRun, deployment_of, find_basis, module_of, new_run
+from services.provisioning.submission import SubmitRun, deployment_of, find_basis, module_of, new_run, target_of
 from services.provisioning.waiting import waiting_of
 from services.provisioning.wakes import wake_of
 from services.secrets import Envelope, SealedKind
@@ -128,7 +129,7 @@ class Runs:
         """Let the plan that was shown be applied; again is harmless.
 
         Raises:
-            RunNotFound, NoDecisionAwaited.
+            RunNotFound, PermissionDenied, NoDecisionAwaited.
             PlanDiffers: the decision names another plan than the run has now.
         """
         return await self._decide(scope, run_id, Decision.APPROVED, reason, plan_sha256)
@@ -139,7 +140,7 @@ class Runs:
         """End the run without applying its plan; again is harmless.
 
         Raises:
-            RunNotFound, NoDecisionAwaited.
+            RunNotFound, PermissionDenied, NoDecisionAwaited.
             PlanDiffers: the decision names another plan than the run has now.
         """
         return await self._decide(scope, run_id, Decision.REJECTED, reason, plan_sha256)
@@ -148,11 +149,12 @@ class Runs:
         """Ask a run to stop: at once if it waits, by an interrupt of its CLI if it works. Again is harmless.
 
         Raises:
-            RunNotFound.
+            RunNotFound, PermissionDenied.
             RunEnded: it has ended, otherwise than by being canceled.
         """
         async with self._database.transaction(scope) as session:
             row = await runs.get(session, scope.organization_id, run_id, lock=True)
+            scope.require(Permission.RUN_CANCEL, target_of(row))
             if row.state in FINAL and row.state != RunState.CANCELED:
                 raise RunEnded(f"the run has ended: it is {row.state}", state=row.state)
             if row.state not in FINAL and row.cancel_requested_at is None:
@@ -166,10 +168,11 @@ class Runs:
         """Say that a person has looked after what a run left, so that its deployment may be changed again.
 
         Raises:
-            RunNotFound, NoAttentionNeeded.
+            RunNotFound, PermissionDenied, NoAttentionNeeded.
         """
         async with self._database.transaction(scope) as session:
             row = await runs.get(session, scope.organization_id, run_id)
+            scope.require(Permission.RUN_APPROVE, target_of(row))
             capacity = await queue.lock_permits(session, scope.organization_id)
             deployment = await deployments.get(session, scope.organization_id, row.deployment_id, lock=True)
             row = await runs.get(session, scope.organization_id, run_id, lock=True)
@@ -187,6 +190,7 @@ class Runs:
     ) -> Run:
         async with self._database.transaction(scope) as session:
             row = await runs.get(session, scope.organization_id, run_id, lock=True)
+            scope.require(Permission.RUN_APPROVE, target_of(row))
             if plan_sha256 not in {None, row.plan_sha256}:
                 raise PlanDiffers("the run has another plan", plan_sha256=row.plan_sha256)
             if row.decision == decision:

@@ -94,7 +94,7 @@ async def deployment_of(session: Session, scope: Scope, request: SubmitRun, modu
     Raises:
         EnvironmentFixed: it is there, in another environment.
         DeploymentOfAnother: it is there, and the request's tier did not make it.
-        PermissionDenied: it would be applied without asking, by who may not approve.
+        PermissionDenied: who asks may not submit runs of it, or asks to apply without asking and may not approve.
     """
     wanted = DeploymentRow(
         organization_id=scope.organization_id,
@@ -116,11 +116,18 @@ async def deployment_of(session: Session, scope: Scope, request: SubmitRun, modu
         )
     if not new and request.tier_id not in {None, row.tier_id}:
         raise DeploymentOfAnother("the deployment was not made from this tier", deployment=row.name)
+    target = Target(environment=row.environment, deployment_id=row.id)
+    scope.require(Permission.RUN_SUBMIT, target)
     # It decides beforehand what an approval decides. A tier is made by who may say what it provisions; beyond the
     # first run of it, something can be lost.
     if request.auto_apply and not (new and request.tier_id is not None):
-        scope.require(Permission.RUN_APPROVE, Target(environment=row.environment, deployment_id=row.id))
+        scope.require(Permission.RUN_APPROVE, target)
     return row
+
+
+def target_of(run: RunRow) -> Target:
+    """Give what a permission has to be held on for somebody to do something to a run."""
+    return Target(environment=run.environment, deployment_id=run.deployment_id)
 
 
 async def new_run(

@@ -51,7 +51,11 @@ async def add_things(world: World) -> None:
 
 
 async def _fill_the_line(world: World, driver: Driver) -> None:
-    """Let one run take up all that the organization may do at once, and others wait for it or for its room."""
+    """Let a run go on from the one before, one wait for it, and one for a permit, of which there is none left."""
+    for _ in range(2):
+        await driver.submit(deployment="deployment-of-the-owner", module_source=None, module_version=None)
+    at_once = await driver.submit(deployment="another-of-the-owner")
+    assert (await driver.look(at_once)).admitted_at is not None
     async with world.database_owner.begin() as connection:
         await connection.execute(
             text(
@@ -60,7 +64,5 @@ async def _fill_the_line(world: World, driver: Driver) -> None:
             ),
             {"id": driver.scope.organization_id},
         )
-    for _ in range(2):  # they go on from the run before, of whose module they are
-        await driver.submit(deployment="deployment-of-the-owner", module_source=None, module_version=None)
-    waiting = await driver.submit(deployment="another-of-the-owner")
+    waiting = await driver.submit(deployment="a-third-of-the-owner")
     assert (await driver.look(waiting)).admitted_at is None
