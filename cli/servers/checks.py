@@ -13,7 +13,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from cli.servers import running
 from cli.servers.findings import Finding
 from config.secrets import Secrets
-from config.settings import Settings
+from config.settings import DEVELOPMENT_SECRETS, Settings
 from domain.errors import SealBroken, ToolMissing, Unavailable
 from integrations.temporal_registration import missing_search_attributes
 from integrations.tools import TOOLS, find_tool, version_of
@@ -35,7 +35,8 @@ MOUNTED: Final = Path("/run/secrets")
 
 def tools(settings: Settings) -> list[Finding]:
     """Look for what runs start, and for what `groundwork dev` starts."""
-    wanted = ["terraform", "tofu"] + (["temporal"] if settings.environment == "development" else [])
+    is_embedded = DEVELOPMENT_SECRETS in settings.secrets.key_encryption_key_file.parts
+    wanted = ["terraform", "tofu"] + (["temporal"] if is_embedded else [])
     chosen = {"terraform": settings.runner.terraform_path, "tofu": settings.runner.tofu_path}
     findings = [_tool(name, chosen.get(name)) for name in wanted]
     engines = [finding for finding in findings if finding.name in chosen]

@@ -17,6 +17,7 @@ from cli.servers import checks, running
 from cli.servers.findings import Finding
 from config.secrets import Secrets, make_key_file
 from config.settings import (
+    DEVELOPMENT_SECRETS,
     BlobSettings,
     DatabaseSettings,
     RegistrySettings,
@@ -242,6 +243,14 @@ class TestSandbox:
 
 
 class TestTools:
+    def test_a_temporal_to_start_is_looked_for_only_where_groundwork_dev_starts_one(
+        self, given: Given, tmp_path: Path
+    ) -> None:
+        assert "temporal" not in by_name(checks.tools(given()))
+        key = tmp_path / DEVELOPMENT_SECRETS / "key"
+        secrets = given().secrets.model_copy(update={"key_encryption_key_file": key})
+        assert "temporal" in by_name(checks.tools(given(secrets=secrets)))
+
     def test_one_engine_is_enough(self, given: Given, monkeypatch: pytest.MonkeyPatch) -> None:
         def only_tofu(name: str) -> Path:
             if name == "terraform":
