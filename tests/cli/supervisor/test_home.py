@@ -3,7 +3,9 @@
 import subprocess
 from pathlib import Path
 
-from cli.supervisor.home import Home
+import pytest
+
+from cli.supervisor.home import DEFAULT_HOME, Home
 
 SETTINGS = """
 registry.public_url = "https://127.0.0.1:1"
@@ -25,3 +27,18 @@ class TestInWords:
         done = subprocess.run(["bash", "-c", typed], check=False, env=fresh, capture_output=True, text=True)
         # It ran, with the words as they were meant, as far as the key, which is none.
         assert "that is not a whole API key" in done.stderr
+
+    def test_doctor_finds_the_default_home_by_itself_and_is_told_of_another(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("HOME", str(tmp_path))
+        for home, typed in (
+            (Home(DEFAULT_HOME), "groundwork doctor"),
+            (
+                Home(tmp_path / "another"),
+                f"GROUNDWORK_CONFIG_FILE={tmp_path}/another/groundwork.toml groundwork doctor",
+            ),
+        ):
+            home.prepare()
+            home.settings_file.write_text(SETTINGS.format(home=home.path))
+            assert home.in_words().splitlines()[-1].strip() == typed
