@@ -242,7 +242,8 @@ class TestSettings:
         assert len(Secrets.read(settings).key_encryption_key) == 32
         assert (settings.api.tls_certificate is not None) == (name == "api")
         monkeypatch.setattr(checks, "MOUNTED", prepared)
-        assert [finding.advice for finding in checks.secrets(settings) if not finding.ok] == []
+        files = [finding for finding in checks.secrets(settings) if finding.name.startswith("secret")]
+        assert [finding.advice for finding in files if not finding.ok] == []
 
 
 class TestTemporal:
