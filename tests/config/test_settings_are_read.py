@@ -29,6 +29,13 @@ class Reads(ast.NodeVisitor):
         self._groups = groups()
         self._names: dict[str, tuple[str, ...]] = {}
 
+    def visit_ClassDef(self, node: ast.ClassDef) -> None:
+        before = self._names
+        if node.name == "Settings":  # what is refused outside development depends on a setting of its own
+            self._names = before | {"self": ()}
+        self.generic_visit(node)
+        self._names = before
+
     def visit_FunctionDef(self, node: ast.FunctionDef | ast.AsyncFunctionDef) -> None:
         before, self._names = self._names, dict(self._names)
         for argument in (*node.args.args, *node.args.kwonlyargs):
