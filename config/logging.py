@@ -10,6 +10,7 @@ import re
 import sys
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from typing import Final, TextIO
 
@@ -89,26 +90,33 @@ class _LineHandler(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._lines: list[str] = []
+        self._lines: deque[logging.LogRecord | str] = deque()
+        self._writing = threading.Lock()
         self._some = threading.Event()
         threading.Thread(target=self._write_on_time, name="log", daemon=True).start()
 
     def emit(self, record: logging.LogRecord) -> None:
-        try:
-            self._lines.append(self.format(record) + self.terminator)
-        except Exception:  # a line that can't be written stops nobody: logging's own rule
-            self.handleError(record)
+        # One of ours holds all that it says, and is put into words later; a library's takes what is bound here.
+        self._lines.append(record if isinstance(record.msg, dict) else self._line(record))
         if record.levelno >= logging.WARNING or record.name == SERVER:
             self.flush()
         elif not self._some.is_set():
             self._some.set()
 
     def flush(self) -> None:
-        with self.lock or contextlib.nullcontext():
-            lines, self._lines = self._lines, []
+        with self._writing:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            text = "".join(line if isinstance(line, str) else self._line(line) for line in lines)
             with contextlib.suppress(OSError, ValueError):  # nobody reads any more
-                self.stream.write("".join(lines))
+                self.stream.write(text)
                 self.stream.flush()
+
+    def _line(self, record: logging.LogRecord) -> str:
+        try:
+            return self.format(record) + self.terminator
+        except Exception:  # a line that can't be written stops nobody: logging's own rule
+            self.handleError(record)
+            return ""
 
     def _write_on_time(self) -> None:
         while self._some.wait():
