@@ -64,15 +64,15 @@ class Authentication:
             Unauthenticated: not a key, unknown, revoked, expired, its owner or organization gone.
             Unavailable: the database does not answer, or too many keys are being checked.
         """
-        token = read_token(text)
-        if token is None:
-            raise Unauthenticated(REFUSAL)
         mac = hmac.digest(self._pepper, text.encode(), hashlib.sha256)
         kept = self._kept.get(mac)
         now = datetime.now(UTC)
         if kept is not None and self._changes.heard and kept.until > time.monotonic():
             principal = kept.principal
         else:
+            token = read_token(text)
+            if token is None:
+                raise Unauthenticated(REFUSAL)
             principal = await self._check_once(mac, token)
         if principal.valid_until is not None and principal.valid_until <= now:
             raise Unauthenticated(REFUSAL)
