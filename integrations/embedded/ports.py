@@ -7,16 +7,34 @@ from pathlib import Path
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
+HELD: Final[dict[int, socket.socket]] = {}
 # Below what systems give to outgoing connections: none of those takes a port while its server restarts.
 RANGE: Final = range(20000, 32000)
 
 
 def free_port() -> int:
-    """Find a port that nothing listens on now."""
+    """Find a port that nothing listens on now; nobody else is given it while this process lives."""
     while True:
-        port = random.choice(RANGE)  # noqa: S311  two at once should not meet; nobody has to guess
-        if is_free(port):
+        port = random.choice(RANGE)  # noqa: S311  nobody has to guess it
+        if port not in HELD and _take(port):
             return port
+
+
+def _take(port: int) -> bool:
+    """Keep a port for this process, or say that it can't be had.
+
+    Between the choice of a port and the moment its server listens seconds may pass, in which another process
+    would find it free. So the UDP port of the same number, which no server here uses, is held meanwhile.
+    """
+    if port not in HELD:
+        hold = socket.socket(type=socket.SOCK_DGRAM)
+        try:
+            hold.bind((LOOPBACK, port))
+        except OSError:
+            hold.close()
+            return False
+        HELD[port] = hold
+    return is_free(port)
 
 
 def is_free(port: int) -> bool:
@@ -43,9 +61,7 @@ class Ports:
         chosen: dict[str, int] = {}
         for name in names:
             port = kept.get(name)
-            if port is None or not is_free(port):
-                port = free_port()
-            while port in chosen.values():
+            if port is None or not _take(port):
                 port = free_port()
             chosen[name] = port
         if chosen != kept:
