@@ -79,8 +79,9 @@ def show(
         "description": found["description"] or None,
         "versions": versions,
         "first published": moment("created_at")(found),
-        "use it by": f'source = "{source}", version = "{latest}"',
-        "apply it by": f"groundwork run submit {module} {latest} --name DEPLOYMENT --input VARIABLE=VALUE",
+        "use it by": latest and f'source = "{source}", version = "{latest}"',
+        "apply it by": latest
+        and f"groundwork run submit {module} {latest} --name DEPLOYMENT --input VARIABLE=VALUE",
     }
     output.noun(
         {**found, "source": source, "versions": versions},

@@ -74,7 +74,7 @@ def show(
         "provider": provider,
         "versions": [_release(version) for version in versions] or "none whose key is still in use",
         "first published": moment("created_at")(found),
-        "use it by": f'source = "{source}", version = "{latest}"',
+        "use it by": latest and f'source = "{source}", version = "{latest}"',
     }
     output.noun(
         {**found, "source": source, "versions": versions},

@@ -37,5 +37,8 @@ class Module(BaseModel, frozen=True, from_attributes=True):
     name: str
     system: str
     description: str = Field(description="Of the version that was published last.")
-    latest_version: str = Field(description="The highest release, or the highest pre-release where none is.")
+    latest_version: str | None = Field(
+        description="The highest release that can be installed, or the highest pre-release where none is; "
+        "null where no version can be."
+    )
     created_at: datetime

@@ -54,7 +54,10 @@ class Provider(BaseModel, frozen=True, from_attributes=True):
     id: UUID
     namespace: str
     type: str
-    latest_version: str = Field(description="The highest release, or the highest pre-release where none is.")
+    latest_version: str | None = Field(
+        description="The highest release that can be installed, or the highest pre-release where none is; "
+        "null where no version can be."
+    )
     created_at: datetime
 
 

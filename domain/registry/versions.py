@@ -5,6 +5,7 @@ is strict where something is published and nothing is ever corrected in silence.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import total_ordering
 from typing import Final
@@ -78,6 +79,8 @@ def _advice(written: str) -> str:
     return "a version is MAJOR.MINOR.PATCH with an optional pre-release and no leading zeros, as in 1.2.3-rc.1"
 
 
-def latest(one: str, other: str) -> str:
+def latest(installable: Iterable[str]) -> str | None:
     """Give the one that a user means by the latest: the highest release, else the highest pre-release."""
-    return max(one, other, key=lambda written: (not Version.parse(written).prerelease, Version.parse(written)))
+    parsed = map(Version.parse, installable)
+    found = max(parsed, key=lambda version: (not version.prerelease, version), default=None)
+    return None if found is None else str(found)

@@ -13,7 +13,7 @@ from integrations.signatures import read_public_key
 from services.changes import Changes
 from storage import audit, idempotency
 from storage.database import Database, now
-from storage.registry import gpg_keys, namespaces
+from storage.registry import gpg_keys, namespaces, providers
 from storage.registry.tables import GpgKeyRow
 
 
@@ -112,6 +112,9 @@ class GpgKeys:
             signed = await gpg_keys.has_signed(session, scope.organization_id, row.id)
             if signed:
                 row.revoked_at = await now(session)
+                await session.flush()  # what can be installed is asked of the rows
+                for provider in await providers.signed_by(session, scope.organization_id, row.id):
+                    await providers.note_latest(session, provider)
             else:
                 await session.delete(row)
             audit.record(

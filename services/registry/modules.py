@@ -12,7 +12,7 @@ from domain.ids import new_id
 from domain.registry.errors import ModuleNotFound, UploadTooLarge, VersionExists
 from domain.registry.modules import Module, ModuleVersion
 from domain.registry.names import ModuleAddress
-from domain.registry.versions import Version, latest
+from domain.registry.versions import Version
 from domain.scope import Scope
 from integrations.archives.module import check_module
 from services.changes import Changes
@@ -136,7 +136,6 @@ class Modules:
                     name=address.name,
                     system=address.system,
                     description=row.description,
-                    latest_version=row.version,
                 ),
             )
             known = await modules.find_version(session, scope.organization_id, module.id, row.version)
@@ -144,9 +143,9 @@ class Modules:
                 return _same(_noun(address, known), row.sha256), False
             row.module_id = module.id
             session.add(row)
-            module.latest_version = latest(module.latest_version, row.version)
             module.description = row.description or module.description
             await session.flush()  # published_at is the database's
+            await modules.note_latest(session, module)
             audit.record(
                 session,
                 scope,

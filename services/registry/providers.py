@@ -11,7 +11,7 @@ from domain.registry.errors import ProviderNotFound, SignatureRefused, VersionEx
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, SignedRelease
-from domain.registry.versions import Version, latest
+from domain.registry.versions import Version
 from domain.scope import Scope
 from services.changes import Changes
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
@@ -124,7 +124,6 @@ class Providers:
                     id=new_id(),
                     namespace=address.namespace,
                     type=address.type,
-                    latest_version=version,
                 ),
             )
             known = await self._find(session, scope, address, version)
@@ -134,11 +133,11 @@ class Providers:
                         "this version was published with other files; publish the next version", version=version
                     )
                 return known, False
-            provider.latest_version = latest(provider.latest_version, version)
             row = _version_row(scope, provider.id, version, key.id, release)
             session.add(row)
             await session.flush()  # packages refer to it
             session.add_all(_platform_row(scope, row.id, package) for package in release.packages)
+            await providers.note_latest(session, provider)
             audit.record(
                 session,
                 scope,

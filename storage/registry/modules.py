@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import ModuleNotFound
 from domain.registry.names import ModuleAddress
+from domain.registry.versions import latest
 from storage.database import insert_unless_there, locked
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
@@ -70,6 +71,11 @@ async def versions(session: AsyncSession, organization_id: UUID, module_id: UUID
         ModuleVersionRow.organization_id == organization_id, ModuleVersionRow.module_id == module_id
     )
     return list(await session.scalars(query))
+
+
+async def note_latest(session: AsyncSession, module: ModuleRow) -> None:
+    """Bring a locked module's latest version up to date, after a change of what can be installed of it."""
+    module.latest_version = latest(await versions(session, module.organization_id, module.id))
 
 
 async def page(

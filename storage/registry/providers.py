@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ProviderAddress
+from domain.registry.versions import latest
 from storage.database import insert_unless_there, locked
 from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
@@ -64,6 +65,21 @@ async def versions(session: AsyncSession, organization_id: UUID, provider_id: UU
         )
     )
     return list(await session.scalars(query))
+
+
+async def note_latest(session: AsyncSession, provider: ProviderRow) -> None:
+    """Bring a locked provider's latest version up to date, after a change of what can be installed of it."""
+    installable = await versions(session, provider.organization_id, provider.id)
+    provider.latest_version = latest(release.version for release in installable)
+
+
+async def signed_by(session: AsyncSession, organization_id: UUID, key_id: UUID) -> list[ProviderRow]:
+    """List the providers that have releases by a key, and let nobody change them until the transaction ends."""
+    releases = select(ProviderVersionRow.provider_id).where(
+        ProviderVersionRow.organization_id == organization_id, ProviderVersionRow.gpg_key_id == key_id
+    )
+    query = select(ProviderRow).where(ProviderRow.organization_id == organization_id, ProviderRow.id.in_(releases))
+    return list(await session.scalars(locked(query.order_by(ProviderRow.id))))
 
 
 async def platforms(

@@ -78,7 +78,7 @@ class ModuleRow(Base):
     name: Mapped[str]
     system: Mapped[str]
     description: Mapped[str]
-    latest_version: Mapped[str]
+    latest_version: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -127,7 +127,7 @@ class ProviderRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     namespace: Mapped[str]
     type: Mapped[str]
-    latest_version: Mapped[str]
+    latest_version: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 

@@ -69,7 +69,7 @@ def upgrade() -> None:
         sa.Column("name", sa.String(), nullable=False),
         sa.Column("system", sa.String(), nullable=False),
         sa.Column("description", sa.String(), nullable=False),
-        sa.Column("latest_version", sa.String(), nullable=False),
+        sa.Column("latest_version", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_id", "namespace"],
@@ -92,7 +92,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Uuid(), nullable=False),
         sa.Column("namespace", sa.String(), nullable=False),
         sa.Column("type", sa.String(), nullable=False),
-        sa.Column("latest_version", sa.String(), nullable=False),
+        sa.Column("latest_version", sa.String(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.ForeignKeyConstraint(
             ["organization_id", "namespace"],

@@ -338,3 +338,22 @@ class TestRefusedReleases:
 
     async def test_without_a_key_no_byte_is_read(self, client: httpx2.AsyncClient) -> None:
         assert (await client.post(PROVIDERS, content=never_asked_for())).status_code == 401
+
+
+class TestListProviders:
+    async def test_shows_the_latest_that_can_be_installed(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, signer: Signer
+    ) -> None:
+        other = Signer()
+        key = await add_key(client, caller, namespace, other)
+
+        async def latest() -> object:
+            [listed] = (await client.get(PROVIDERS, headers=caller.headers)).json()["items"]
+            return listed["latest_version"]
+
+        await publish(client, caller, PROVIDERS, a_provider(namespace, Release(other, version="2.0.0")))
+        assert await latest() == "2.0.0"
+        await client.delete(f"{NAMESPACES}/{namespace}/gpg-keys/{key['id']}", headers=caller.headers)
+        assert await latest() is None
+        await publish(client, caller, PROVIDERS, a_provider(namespace, Release(signer, version="1.0.0")))
+        assert await latest() == "1.0.0"

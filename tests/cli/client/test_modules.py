@@ -9,6 +9,7 @@ from tests.cli.client.commands import Commands
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     MODULES,
+    NAMESPACES,
     PROVIDERS,
     Release,
     a_module,
@@ -104,6 +105,16 @@ class TestProviders:
         assert (await administrator("providers", "show", provider, "-q")).lines == ["0.1.0"]
         document = json.loads((await administrator("providers", "show", provider, "--json")).out)
         assert document["versions"][0]["platforms"] == [{"os": "linux", "arch": "amd64"}]
+
+    async def test_that_nothing_vouches_for_any_more_are_not_for_use(
+        self, administrator: Commands, client: httpx2.AsyncClient, caller: Caller, provider: str
+    ) -> None:
+        keys = f"{NAMESPACES}/{provider.partition('/')[0]}/gpg-keys"
+        [key] = (await client.get(keys, headers=caller.headers)).json()["items"]
+        await client.delete(f"{keys}/{key['id']}", headers=caller.headers)
+        shown = (await administrator("providers", "show", provider)).out
+        assert "none whose key is still in use" in shown
+        assert "use it by" not in shown
 
     async def test_say_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
         assert "`groundwork publish provider ./dist" in (await administrator("providers", "list")).err

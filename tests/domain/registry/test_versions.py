@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.registry.errors import VersionInvalid
-from domain.registry.versions import LARGEST_NUMBER, Version
+from domain.registry.versions import LARGEST_NUMBER, Version, latest
 
 NUMBERS = st.integers(min_value=0, max_value=LARGEST_NUMBER)
 WORDS = st.from_regex(r"[0-9]*[A-Za-z-][0-9A-Za-z-]{0,8}", fullmatch=True)
@@ -90,3 +90,17 @@ class TestOrder:
         low, middle, high = sorted(versions)
         assert low <= middle <= high
         assert (low < high) or (low == high)
+
+
+class TestLatest:
+    @pytest.mark.parametrize(
+        ("installable", "expected"),
+        [
+            (["1.9.0", "1.10.0", "1.2.0"], "1.10.0"),
+            (["1.0.0", "2.0.0-rc.1"], "1.0.0"),
+            (["2.0.0-rc.1", "2.0.0-rc.2"], "2.0.0-rc.2"),
+            ([], None),
+        ],
+    )
+    def test_is_a_release_where_there_is_one(self, installable: list[str], expected: str | None) -> None:
+        assert latest(installable) == expected
