@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 from uuid import UUID
 
-from cli.client.api import Api, Document
+from cli.client.api import PAGE, Api, Document
 from cli.client.errors import NothingFound, SeveralFound
 
 RUNS: Final = "/api/v1/runs"
@@ -25,15 +25,47 @@ def find_run(api: Api, words: str) -> str:
     Raises:
         NothingFound, SeveralFound.
     """
+    return _find_run(api, words)[0]
+
+
+def find_run_with_outputs(api: Api, words: str) -> str:
+    """Give the id of a run as find_run does, but of a deployment the one that was applied last.
+
+    Raises:
+        NothingFound: nothing of the deployment has been applied, or nothing is meant at all.
+        SeveralFound.
+    """
+    run_id, of_deployment = _find_run(api, words)
+    if of_deployment is None:
+        return run_id
+    applied = last_applied(api, of_deployment)
+    if applied is None:
+        raise NothingFound(f"nothing of {words} has been applied yet: see `groundwork run status {words}`")
+    return str(applied["id"])
+
+
+def last_applied(api: Api, deployment_id: str) -> Document | None:
+    """Give the run of a deployment that was applied last; None if there is none.
+
+    Raises:
+        RequestRefused: the key may not see runs.
+    """
+    # Two that are submitted at once may be applied in the other order.
+    applied = api.items(RUNS, limit=PAGE, deployment_id=deployment_id, state="applied")
+    return max(applied, key=lambda run: str(run["finished_at"]), default=None)
+
+
+def _find_run(api: Api, words: str) -> tuple[str, str | None]:
+    """Find a run, and the deployment by whose name it was found."""
     if (whole := _whole_id(words)) is not None:
-        return whole
+        return whole, None
     runs = []
     for run in islice(api.items(RUNS), NEWEST):
         if run["deployment_name"] == words:  # the newest comes first
-            return str(run["id"])
+            return str(run["id"]), str(run["deployment_id"])
         runs.append(run)
     searched = f"the newest {NEWEST} runs, and none of them is of a deployment of this name"
-    return _only(words, _ids(runs), searched + meant(words, [run["deployment_name"] for run in runs]))
+    return _only(words, _ids(runs), searched + meant(words, [run["deployment_name"] for run in runs])), None
 
 
 def find_deployment(api: Api, words: str) -> str:

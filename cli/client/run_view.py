@@ -71,6 +71,15 @@ def progress(run: Document) -> str | None:
     return f"{run['progress_done']} of {run['progress_total']} {run['progress_message']}".rstrip()
 
 
+def without_outputs(run: Document, *, revealed: bool) -> str:
+    """Say why a run has no outputs to show."""
+    if run["state"] != "applied":
+        return f"no outputs: run {run['id']} is {run['state']}, and only one that is applied has any"
+    if run["operation"] == "destroy":
+        return f"no outputs: run {run['id']} destroyed {run['deployment_name']}"
+    return f"no {'sensitive ' if revealed else ''}outputs: the module of run {run['id']} has none"
+
+
 def _output_value(output: Document) -> str:
     if output.get("sensitive"):
         return "(sensitive)"

@@ -9,10 +9,10 @@ from pydantic import JsonValue
 
 from cli.client.api import Api, Document
 from cli.client.errors import ServerUnreachable, usage
-from cli.client.finding import find_run
+from cli.client.finding import find_run, find_run_with_outputs
 from cli.client.run_inputs import dropped_inputs, read_inputs, read_secrets, split_pair
 from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
-from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words
+from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words, without_outputs
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
 from cli.output import examples
 
@@ -153,7 +153,12 @@ def plan(run_id: RunId, /, *, output: ClientOutput = PEOPLE) -> None:
     help_epilogue=examples(f"groundwork run outputs {EXAMPLE_ID}", f"groundwork run outputs {EXAMPLE_ID} --reveal")
 )
 def outputs(
-    run_id: RunId,
+    run_id: Annotated[
+        str,
+        Parameter(
+            name="RUN", help="Its id, the beginning of it, or a deployment, whose run that was applied last it is."
+        ),
+    ],
     /,
     *,
     reveal: Annotated[
@@ -161,15 +166,17 @@ def outputs(
     ] = False,
     output: ClientOutput = PEOPLE,
 ) -> None:
-    """Show what a run came to."""
+    """Show what a run came to, or what a deployment is now."""
     with Api.of_caller() as api:
-        path = f"{PATH}/{find_run(api, run_id)}/outputs"
+        found = find_run_with_outputs(api, run_id)
+        path = f"{PATH}/{found}/outputs"
         if reveal:
-            found = api.post(f"{path}/reveal")["values"]
-            items = [{"name": name, "value": value} for name, value in found.items()]
+            values = api.post(f"{path}/reveal")["values"]
+            items = [{"name": name, "value": value} for name, value in values.items()]
         else:
             items = api.listed(path)
-    output.listing(items, OUTPUT_COLUMNS, empty="no outputs", id_field="name")
+        empty = "" if items else without_outputs(api.get(f"{PATH}/{found}"), revealed=reveal)
+    output.listing(items, OUTPUT_COLUMNS, empty=empty, id_field="name")
 
 
 @run.command(help_epilogue=examples(f"groundwork run cancel {EXAMPLE_ID}"))

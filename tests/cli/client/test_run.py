@@ -191,6 +191,16 @@ class TestStatus:
         assert len(done.err.splitlines()) == 1
 
 
+class TestOutputs:
+    async def test_of_a_deployment_of_which_nothing_was_applied_are_an_error(
+        self, administrator: Commands, module: Published
+    ) -> None:
+        await administrator("run", "submit", module.source, module.version, "--name", "one")
+        done = await administrator("run", "outputs", "one")
+        assert (done.code, done.out) == (1, "")
+        assert "nothing of one has been applied yet: see `groundwork run status one`" in done.err
+
+
 class TestLogs:
     async def test_says_that_the_run_goes_on_when_the_server_stays_away(
         self, commands: Commands, caller: Caller, monkeypatch: pytest.MonkeyPatch
@@ -244,6 +254,13 @@ class TestWhole:
         assert (await administrator("run", "outputs", run, "--reveal")).lines == ["login\thunter2"]
         again = await administrator("run", "outputs", run, "--reveal")
         assert again.code == 1
+        [later] = (await administrator("run", "submit", "--name", "one", "--operation", "plan", "-q")).lines
+        await administrator("run", "logs", later, "--quiet")
+        of_name = await administrator("run", "outputs", "one")
+        assert of_name.lines == ["greeting\thello anna", "login\t(sensitive)"]
+        without = await administrator("run", "outputs", later)
+        assert (without.code, without.out) == (0, "")
+        assert f"run {later} is planned, and only one that is applied has any" in without.err
         assert "Creation complete" in (await administrator("run", "logs", run, "--no-follow")).out
 
     async def test_is_not_approved_with_another_plan_than_was_shown(
