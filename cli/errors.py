@@ -24,6 +24,13 @@ class BootstrapDone(PlatformError):
     code = "bootstrap.done"
 
 
+class OnlyAgain(PlatformError):
+    """An option was given that goes with --again only."""
+
+    kind = ErrorKind.INVALID
+    code = "bootstrap.only_again"
+
+
 class QueueUnknown(PlatformError):
     """There is no such task queue; the detail names those there are."""
 

@@ -68,7 +68,10 @@ COMMANDS: Final = (
         "cli.servers.bootstrap:bootstrap",
         OPERATIONS,
         "Make the first administrator and print the key, once.",
-        ("groundwork bootstrap you@example.com > admin.key",),
+        (
+            "groundwork bootstrap you@example.com > admin.key",
+            "groundwork bootstrap you@example.com --again > admin.key",
+        ),
     ),
     Command(
         "cli.servers.doctor:doctor",

@@ -51,5 +51,8 @@ async def list_api_keys(
 async def revoke_api_key(
     key_id: UUID, scope: Annotated[Scope, Depends(Requires(Permission.API_KEY_REVOKE))], api_keys: ApiKeyService
 ) -> None:
-    """Revoke an API key: every process refuses it within a second. Again is harmless."""
+    """Revoke an API key: every process refuses it within a second. Again is harmless.
+
+    The last key of an administrator can't be revoked (409 `identity.api_key_is_last`): make another one first.
+    """
     await api_keys.revoke(scope, key_id)

@@ -34,6 +34,13 @@ class ApiKeyNotFound(PlatformError):
     code = "identity.api_key_not_found"
 
 
+class ApiKeyIsLast(PlatformError):
+    """Without this key nobody would administer the organization: make another such key first."""
+
+    kind = ErrorKind.CONFLICT
+    code = "identity.api_key_is_last"
+
+
 class ScopeExceedsOwner(PlatformError):
     """A key can't have rights that the one who makes it lacks."""
 

@@ -48,8 +48,19 @@ PLATFORM_ONLY: Final = frozenset({Permission.ORGANIZATION_CREATE, Permission.MET
 """Rights over the installation: held by a grant of platform scope, never by one of an organization."""
 
 
+ADMINISTRATION: Final = frozenset(Permission) - PLATFORM_ONLY
+"""What an administrator of an organization may do."""
+
+
 def expand(names: list[str]) -> frozenset[Permission]:
     """Turn stored names into permissions; names that this version does not know grant nothing."""
     if EVERYTHING in names:
         return frozenset(Permission)
     return frozenset(permission for permission in Permission if permission.value in names)
+
+
+def held(grants: dict[str, list[str]], scopes: list[str]) -> frozenset[Permission]:
+    """Tell what a key may do: what its scopes name of what its owner's grants give, by scope type."""
+    of_owner = expand(grants.get("organization", [])) - PLATFORM_ONLY
+    of_owner |= expand(grants.get("platform", [])) & PLATFORM_ONLY
+    return of_owner & expand(scopes)

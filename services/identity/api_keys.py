@@ -1,14 +1,15 @@
 """Use cases on API keys."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
 from domain.errors import AlreadyMade
 from domain.idempotency import Claim
-from domain.identity.errors import ExpiryPast, ScopeExceedsOwner
+from domain.identity.errors import ApiKeyIsLast, ExpiryPast, ScopeExceedsOwner
 from domain.identity.keys import ApiKey, KeyKind, Token, new_token
-from domain.identity.permissions import EVERYTHING, expand
+from domain.identity.permissions import ADMINISTRATION, EVERYTHING, expand, held
 from domain.identity.principal import Principal
 from domain.ids import new_id
 from domain.scope import Scope
@@ -17,6 +18,8 @@ from storage import audit, idempotency
 from storage.database import Database, now
 from storage.identity import api_keys
 from storage.identity.tables import ApiKeyRow
+
+FOR_GOOD: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +95,32 @@ class ApiKeys:
 
         Raises:
             ApiKeyNotFound.
+            ApiKeyIsLast: it is an administrator's, and no other key may do as much for as long.
         """
         async with self._database.transaction(scope) as session:
+            # All of them, in one order: two administrators who revoke each other's key must not both succeed.
+            makers = await api_keys.that_make_keys(session, scope.organization_id)
+            owners = {key.owner_id for key in makers}
+            of_owner = {each: await api_keys.rights_of(session, scope.organization_id, each) for each in owners}
+            _check_not_last(key_id, makers, of_owner)
             row = await api_keys.get(session, scope.organization_id, key_id)
             if row.revoked_at is None:
                 row.revoked_at = await now(session)
                 audit.record(session, scope, "identity.api_key_revoked", ("api_key", row.id), kid=row.kid)
+
+
+def _check_not_last(key_id: UUID, makers: list[ApiKeyRow], of_owner: dict[UUID, dict[str, list[str]]]) -> None:
+    may = {key.id: held(of_owner[key.owner_id], key.scopes) for key in makers}
+    ends = {key.id: key.expires_at or FOR_GOOD for key in makers}
+    if not may.get(key_id, frozenset()) >= ADMINISTRATION:
+        return
+    if not any(may[key] >= may[key_id] and ends[key] >= ends[key_id] for key in may if key != key_id):
+        raise ApiKeyIsLast(
+            "without this key nobody would administer the organization: make another first, with all of its "
+            "rights and as long a life (`groundwork keys create NAME`); where nobody has it now, who operates "
+            "the installation makes one (`groundwork bootstrap EMAIL --again --organization SLUG`)",
+            key_id=str(key_id),
+        )
 
 
 def key_row(

@@ -15,7 +15,7 @@ import structlog
 from domain.errors import Unavailable
 from domain.identity.errors import Unauthenticated
 from domain.identity.keys import Token, read_token
-from domain.identity.permissions import PLATFORM_ONLY, expand
+from domain.identity.permissions import held
 from domain.identity.principal import Principal
 from domain.identity.rights import Rights
 from domain.scope import Actor, ActorKind, Scope
@@ -134,14 +134,12 @@ class Authentication:
 
 
 def _principal(found: FoundKey, actor: Actor, rights: dict[str, list[str]]) -> Principal:
-    of_owner = expand(rights.get("organization", [])) - PLATFORM_ONLY
-    of_owner |= expand(rights.get("platform", [])) & PLATFORM_ONLY
     return Principal(
         organization_id=found.organization_id,
         actor=actor,
         key_id=found.id,
         user_id=found.owner_id,
-        rights=Rights(of_owner & expand(found.scopes)),
+        rights=Rights(held(rights, found.scopes)),
         valid_until=found.valid_until,
         read_only_from=_read_only_from(found),
     )

@@ -1,7 +1,7 @@
 """Use cases on organizations."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
@@ -13,7 +13,7 @@ from domain.identity.principal import Principal
 from domain.identity.rights import ORGANIZATION
 from domain.ids import new_id
 from domain.scope import PLATFORM, Scope
-from domain.tenants.errors import OrganizationExists
+from domain.tenants.errors import OrganizationExists, OrganizationNotFound
 from domain.tenants.organizations import Organization, OrganizationStatus, check_slug
 from services.identity.api_keys import CreateKey, key_row
 from services.identity.hashing import KeyHasher
@@ -24,6 +24,8 @@ from storage.tenants.tables import OrganizationRow
 
 OPERATORS: Final = "operators"
 FIRST_KEY: Final = CreateKey("first administrator", KeyKind.PERSONAL, [EVERYTHING], None)
+
+FURTHER_KEY: Final = replace(FIRST_KEY, name="further administrator")
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +81,41 @@ class Organizations:
             return None  # another process was first
         return key
 
+    async def add_administrator(
+        self, slug: str, administrator_email: str, *, keep: Callable[[str], None] = lambda _: None
+    ) -> str:
+        """Make one more administrator of an organization, for when nobody has a key of the others; give the key.
+
+        Args:
+            slug: of the organization; one of the operators' may make others.
+            administrator_email: whose key it will be; somebody who is an administrator already gets another key.
+            keep: see `bootstrap`.
+
+        Raises:
+            OrganizationNotFound.
+        """
+        token = new_token(FIRST_KEY.kind)
+        hashed = await self._hasher.hash(token.text)
+        async with self._database.platform("make administrator") as session:
+            row = await organizations.find_by_slug(session, slug)
+            if row is None:
+                raise OrganizationNotFound(f"there is no organization {slug}", slug=slug)
+            user_id = await organizations.add_administrator(
+                session, row.id, administrator_email, over_the_platform=slug == OPERATORS
+            )
+            key = key_row(row.id, user_id, token, hashed, FURTHER_KEY, scopes=FURTHER_KEY.scopes)
+            session.add(key)
+            audit.record(
+                session,
+                Scope(row.id, PLATFORM),
+                "tenants.administrator_made",
+                ("api_key", key.id),
+                kid=key.kid,
+                email=administrator_email,
+            )
+            keep(token.text)
+            return token.text
+
     async def page(self, principal: Principal, *, after: UUID | None, limit: int) -> list[Organization]:
         """List the caller's organization, or all of them for an operator of the installation."""
         async with self._database.platform("list organizations") as session:
@@ -116,11 +153,10 @@ class Organizations:
                     id=str(claimed),
                 )
             await organizations.add(session, row)
-            name = request.administrator_email.split("@")[0]
-            user = await organizations.user_of_email(session, request.administrator_email, name)
-            await organizations.add_administrator(session, row.id, user.id, over_the_platform=over_the_platform)
-            key = key_row(row.id, user.id, token, hashed, FIRST_KEY, scopes=FIRST_KEY.scopes)
-            session.add(key)
+            user_id = await organizations.add_administrator(
+                session, row.id, request.administrator_email, over_the_platform=over_the_platform
+            )
+            session.add(key_row(row.id, user_id, token, hashed, FIRST_KEY, scopes=FIRST_KEY.scopes))
             # Both sides of the wall see it: the one that made it, and the one that was made.
             for organization_id in {scope.organization_id, row.id}:
                 seen_in = Scope(organization_id, scope.actor, scope.request_id, scope.source_address)

@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.identity.errors import ApiKeyNotFound
 from domain.identity.keys import KeyKind
+from domain.identity.permissions import EVERYTHING, Permission
 from storage.database import locked
 from storage.identity.tables import ApiKeyRow, RoleGrantRow, RoleRow
 
@@ -63,6 +64,18 @@ async def get(session: AsyncSession, organization_id: UUID, key_id: UUID) -> Api
     if row is None:
         raise ApiKeyNotFound("there is no such API key", key_id=str(key_id))
     return row
+
+
+async def that_make_keys(session: AsyncSession, organization_id: UUID) -> list[ApiKeyRow]:
+    """Read the keys under lock that are good and may make others, as far as their scopes tell."""
+    query = select(ApiKeyRow).where(
+        ApiKeyRow.organization_id == organization_id,
+        ApiKeyRow.kind != KeyKind.RUN,
+        ApiKeyRow.revoked_at.is_(None),
+        or_(ApiKeyRow.expires_at.is_(None), ApiKeyRow.expires_at > func.now()),
+        ApiKeyRow.scopes.overlap([EVERYTHING, Permission.API_KEY_CREATE.value]),
+    )
+    return list(await session.scalars(locked(query.order_by(ApiKeyRow.id))))
 
 
 async def page(session: AsyncSession, organization_id: UUID, *, after: UUID | None, limit: int) -> list[ApiKeyRow]:

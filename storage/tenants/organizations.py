@@ -6,9 +6,11 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.identity.permissions import EVERYTHING
 from domain.ids import new_id
 from domain.tenants.errors import OrganizationExists, OrganizationNotFound
 from storage.database import insert_unless_there, violated
+from storage.identity import api_keys
 from storage.identity.tables import MembershipRow, RoleGrantRow, RoleRow, UserRow
 from storage.tenants.tables import OrganizationRow
 
@@ -60,16 +62,23 @@ async def user_of_email(session: AsyncSession, email: str, name: str) -> UserRow
 
 
 async def add_administrator(
-    session: AsyncSession, organization_id: UUID, user_id: UUID, *, over_the_platform: bool = False
-) -> None:
-    """Make a user a member who may do everything in the organization, or in the whole installation."""
-    session.add(MembershipRow(organization_id=organization_id, user_id=user_id))
+    session: AsyncSession, organization_id: UUID, email: str, *, over_the_platform: bool = False
+) -> UUID:
+    """Make somebody a member who may do everything in the organization, or in the installation; give their id.
+
+    Again is harmless.
+    """
+    user_id = (await user_of_email(session, email, email.split("@", maxsplit=1)[0])).id
+    await insert_unless_there(session, MembershipRow(organization_id=organization_id, user_id=user_id))
+    held = await api_keys.rights_of(session, organization_id, user_id)
     role = (
         await session.scalars(
             select(RoleRow).where(RoleRow.organization_id.is_(None), RoleRow.name == "administrator")
         )
     ).one()
     for scope_type in ("organization", "platform") if over_the_platform else ("organization",):
+        if EVERYTHING in held.get(scope_type, ()):
+            continue
         session.add(
             RoleGrantRow(
                 organization_id=organization_id,
@@ -81,3 +90,4 @@ async def add_administrator(
             )
         )
     await session.flush()  # a key refers to the membership
+    return user_id

@@ -246,6 +246,22 @@ class TestSettings:
         assert [finding.advice for finding in files if not finding.ok] == []
 
 
+class TestDocumentedCommands:
+    def test_what_is_run_in_a_container_of_its_own_writes_only_to_what_that_mounts(
+        self, services: dict[str, dict[str, Any]], repository: Path
+    ) -> None:
+        texts = [page.read_text() for page in (repository / "docs").rglob("*.md")]
+        found = {
+            match.groups()
+            for text in texts
+            for match in re.finditer(r"docker compose run (?:--?\S+ )*([\w-]+) ([\w-]+)", text)
+        }
+
+        # `bootstrap` opens no blob store and no folder of runs: tests/cli/servers/test_bootstrap.py gives it none.
+        assert found == {("migrate", "bootstrap")}
+        assert "volumes" not in services["migrate"]
+
+
 class TestTemporal:
     def test_its_dynamic_configuration_is_the_one_list(self, repository: Path) -> None:
         file = repository / "deploy" / "compose" / "temporal-dynamic.yaml"

@@ -184,3 +184,29 @@ class TestRevokeApiKey:
     async def test_an_unknown_key_is_not_found(self, client: httpx2.AsyncClient, caller: Caller) -> None:
         answer = await client.delete(f"{PATH}/{new_id()}", headers=caller.headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "identity.api_key_not_found")
+
+    async def test_the_last_key_of_an_administrator_stays(
+        self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller
+    ) -> None:
+        del stranger  # its administrator's key does not count here
+        soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+        for body in ({"name": "soon over", "expires_at": soon}, {"name": "narrow", "scopes": ["api_key:create"]}):
+            assert (await client.post(PATH, json=body, headers=caller.headers)).status_code == 201
+        path = f"{PATH}/{caller.principal.key_id}"
+        answer = await client.delete(path, headers=caller.headers)
+        assert (answer.status_code, answer.json()["code"]) == (409, "identity.api_key_is_last")
+
+        await client.post(PATH, json={"name": "second"}, headers=caller.headers)
+        assert (await client.delete(path, headers=caller.headers)).status_code == 204
+
+    async def test_of_two_administrators_who_revoke_each_others_key_one_stays(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        other = (await client.post(PATH, json={"name": "other"}, headers=caller.headers)).json()
+        answers = await asyncio.gather(
+            *(
+                client.delete(f"{PATH}/{key}", headers=caller.headers)
+                for key in (other["id"], caller.principal.key_id)
+            )
+        )
+        assert sorted(answer.status_code for answer in answers) == [204, 409]
