@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.problems import http_error_response
+from api.problems import http_error_response, unexpected_response
 from api.routing import IN_STATE, Routes, facts_in
 from domain.errors import PlatformError
 from domain.identity.errors import Unauthenticated
@@ -26,9 +26,10 @@ LONGEST_REQUEST_ID: Final = 100
 
 
 class RequestLayer:
-    """Finds each request's route, and gives it an id, which is bound to logs.
+    """Finds each request's route, gives it an id, which is bound to logs, and answers what nobody foresaw.
 
-    The id is the caller's own X-Request-ID where that is a short word.
+    The id is the caller's own X-Request-ID where that is a short word. Errors are answered here because the
+    framework would do it outside of all layers: without the id, and uncounted.
     """
 
     def __init__(self, app: ASGIApp, routes: Routes) -> None:
@@ -49,12 +50,12 @@ class RequestLayer:
         if route is not None:
             scope["route"] = route  # for who counts and logs by route, also where the router is never reached
 
-        status = 500  # of what ends without an answer; the outermost layer gives one
+        status, is_answered = 500, False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status
+            nonlocal status, is_answered
             if message["type"] == "http.response.start":
-                status = message["status"]
+                status, is_answered = message["status"], True
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 if facts.secret:
                     message["headers"].append((b"cache-control", b"no-store"))
@@ -68,6 +69,11 @@ class RequestLayer:
             began = time.perf_counter()
             try:
                 await self._app(scope, receive, send_with_id)
+            except Exception:
+                log.exception("request_failed")
+                if is_answered:
+                    raise  # in the middle of an answer: all that is left is to close the connection
+                await unexpected_response(Request(scope))(scope, receive, send_with_id)
             finally:
                 if not facts.probe:
                     _log_request(scope, status, time.perf_counter() - began)

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from domain.errors import ErrorKind, PlatformError
+from domain.errors import ErrorKind, PlatformError, Unavailable
 
 STATUS: Final = {
     ErrorKind.INVALID: 422,
@@ -70,12 +70,16 @@ def problem_response(
     *,
     facts: dict[str, object] | None = None,
     errors: list[FieldError] | None = None,
+    reason: str | None = None,
 ) -> JSONResponse:
-    """Answer with a problem; the CLIs' routes get `{"errors": [...]}`, which is what the CLIs print."""
+    """Answer with a problem; the CLIs' routes get `{"errors": [...]}`, which is what the CLIs print.
+
+    The reason is for the log alone.
+    """
     headers = {}
     request_id = getattr(request.state, "request_id", None)
     if status >= SERVER_ERROR:
-        log.warning("request_not_served", status=status, code=code, request_id=request_id)
+        log.warning("request_not_served", status=status, code=code, request_id=request_id, reason=reason or detail)
     if status == STATUS[ErrorKind.UNAUTHENTICATED]:
         headers["WWW-Authenticate"] = "Bearer"
     if status in {STATUS[ErrorKind.UNAVAILABLE], STATUS[ErrorKind.TOO_MANY]}:
@@ -102,7 +106,10 @@ def problem_response(
 
 def error_response(request: Request, error: PlatformError) -> JSONResponse:
     """Answer with an error raised on purpose."""
-    return problem_response(request, STATUS[error.kind], error.code, error.detail, facts=error.facts or None)
+    reason = error.reason if isinstance(error, Unavailable) else None
+    return problem_response(
+        request, STATUS[error.kind], error.code, error.detail, facts=error.facts or None, reason=reason
+    )
 
 
 def http_error_response(request: Request, error: HTTPException) -> JSONResponse:
@@ -111,8 +118,14 @@ def http_error_response(request: Request, error: HTTPException) -> JSONResponse:
     return problem_response(request, error.status_code, code, str(error.detail))
 
 
+def unexpected_response(request: Request) -> JSONResponse:
+    """Answer that something happened which nobody foresaw."""
+    detail = "something went wrong here; the server's log has it under this request id"
+    return problem_response(request, SERVER_ERROR, INTERNAL, detail)
+
+
 def add_problem_handlers(app: FastAPI) -> None:
-    """Answer every error with a problem document."""
+    """Answer with problem documents what is raised on purpose; api.layers.RequestLayer answers the rest."""
 
     @app.exception_handler(PlatformError)
     async def platform_error(request: Request, error: PlatformError) -> JSONResponse:
@@ -130,9 +143,3 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         return http_error_response(request, error)
-
-    @app.exception_handler(Exception)
-    async def unexpected(request: Request, error: Exception) -> JSONResponse:
-        log.error("request_failed", request_id=getattr(request.state, "request_id", None), exc_info=error)
-        detail = "something went wrong here; the server's log has it under this request id"
-        return problem_response(request, 500, INTERNAL, detail)

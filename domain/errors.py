@@ -42,6 +42,17 @@ class Unavailable(PlatformError):
     kind = ErrorKind.UNAVAILABLE
     code = "platform.unavailable"
 
+    def __init__(self, detail: str, *, reason: str = "", **facts: object) -> None:
+        """Keep beside the sentence what the server itself said: that is for logs, and never for the caller."""
+        super().__init__(detail, **facts)
+        self.reason = reason or detail
+
+
+class Busy(Unavailable):
+    """The database answers, but others held for too long what the request needs; the same may work later."""
+
+    code = "platform.busy"
+
 
 class IdempotencyKeyReused(PlatformError):
     """The Idempotency-Key was used before for another request; take a new key for a new request."""
@@ -107,6 +118,13 @@ class SettingsInvalid(PlatformError):
 
     kind = ErrorKind.INVALID
     code = "settings.invalid"
+
+
+class AreaFailed(PlatformError):
+    """An area could be looked after in none of its organizations; the worker's log says why in each."""
+
+    kind = ErrorKind.CONFLICT
+    code = "control.area_failed"
 
 
 class AreaUnknown(PlatformError):

@@ -3,6 +3,8 @@
 import time
 from typing import Protocol
 
+from domain.errors import Unavailable
+
 
 class Log(Protocol):
     """What is said goes here."""
@@ -27,7 +29,8 @@ class Outage:
         """Note that it did not answer."""
         if self._since is None:
             self._since = time.monotonic()
-            reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+            told = error.reason if isinstance(error, Unavailable) else str(error)
+            reason = next(iter(told.splitlines()), "") or type(error).__name__
             self._log.warning("server_away", server=self._server, reason=reason)
 
     def ended(self) -> None:

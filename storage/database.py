@@ -7,17 +7,33 @@ from datetime import datetime
 from typing import Any, Final, TypeVar
 
 import psycopg
-from sqlalchemy import DateTime, MetaData, Select, inspect, literal_column, text
+from sqlalchemy import DateTime, ExceptionContext, MetaData, Select, event, inspect, literal_column, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError, IntegrityError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from domain.errors import Unavailable
+from domain.errors import Busy, Unavailable
 from domain.scope import Scope
 
 LONGEST_TRANSACTION: Final = 8  # seconds; below the shortest timeout of whoever waits for one
+POOL_SECONDS: Final = 5.0
+"""How long a transaction waits for one of the process's connections."""
+NO_ANSWER: Final = "the database does not answer"
+AWAY: Final = {
+    "25006": "the database takes no changes now, it is read-only",  # a former primary, or out of storage
+    "53100": "the database has no room on its disk",
+    "53200": "the database is out of memory",
+    "53300": "the database takes no more connections",
+    "57P01": "the database is stopping",
+    "57P02": "the database is stopping",
+    "57P03": "the database is starting",
+}
+"""By SQLSTATE, what is said of a database that does nothing for anybody. Until a connection is made there is no
+SQLSTATE, and the message alone, in the server's language, tells more than NO_ANSWER."""
+BUSY: Final = frozenset({"40001", "40P01", "55P03", "57014"})
+"""SQLSTATEs of conflicts, deadlocks, and locks and statements that were waited for too long."""
 APP_ROLE: Final = "groundwork_app"
 PLATFORM_ROLE: Final = "groundwork_platform"
 
@@ -57,7 +73,8 @@ class Database:
         """Yield a session that sees the scope's rows alone; commit at the end, roll back on any exception.
 
         Raises:
-            Unavailable: the database does not answer.
+            Unavailable: the database does not answer, or takes no changes.
+            Busy: others held what this needs for too long.
         """
         async with _transaction(self._app) as session:
             # Local to the transaction: behind a pooler a session-wide setting would leak into others' work.
@@ -69,7 +86,8 @@ class Database:
         """Yield a session of the platform's own work; the reason is seen in the server's list of activity.
 
         Raises:
-            Unavailable: the database does not answer.
+            Unavailable: the database does not answer, or takes no changes.
+            Busy: others held what this needs for too long.
         """
         async with _transaction(self._platform) as session:
             await _begin(session, "application_name", reason)
@@ -140,12 +158,12 @@ def locked(query: Locked, *, skip_locked: bool = False) -> Locked:
 
 
 def _engine(url: str, pool_size: int) -> AsyncEngine:
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_pre_ping=True,
         pool_size=pool_size,
         max_overflow=pool_size,
-        pool_timeout=5,
+        pool_timeout=POOL_SECONDS,
         hide_parameters=True,  # errors travel into logs and workflow histories
         connect_args={
             "connect_timeout": 3,
@@ -153,6 +171,8 @@ def _engine(url: str, pool_size: int) -> AsyncEngine:
             "options": "-c statement_timeout=7s -c lock_timeout=5s",
         },
     )
+    event.listen(engine.sync_engine, "handle_error", _let_go_of_read_only)
+    return engine
 
 
 @asynccontextmanager
@@ -164,9 +184,39 @@ async def _transaction(engine: AsyncEngine) -> AsyncIterator[AsyncSession]:
             session.begin(),
         ):
             yield session
-    except (OperationalError, InterfaceError, PoolTimeout, TimeoutError) as error:
-        raise Unavailable("the database does not answer") from error
+    except PoolTimeout as error:
+        raise Unavailable("all connections of this process to the database are in use") from error
+    except TimeoutError as error:
+        raise Unavailable(NO_ANSWER, reason=f"a transaction took {LONGEST_TRANSACTION} s") from error
     except DBAPIError as error:
-        if error.connection_invalidated:
-            raise Unavailable("the database went away") from error
-        raise
+        unavailable = _unavailable(error)
+        if unavailable is None:
+            raise
+        raise unavailable from error
+
+
+def _unavailable(error: DBAPIError) -> Unavailable | None:
+    """Tell whether the same may work later, in words for the caller and with the server's own for the log."""
+    cause = error.orig
+    state = _sqlstate(error)
+    # The first line is the message; what follows it may quote values.
+    told = next(iter(str(cause).splitlines()), "")
+    reason = " ".join(word for word in (state, f"{type(cause).__name__}:", told) if word)
+    if state in BUSY:
+        return Busy("others hold what this needs; try again in a moment", reason=reason)
+    if state in AWAY:
+        return Unavailable(AWAY[state], reason=reason)
+    if error.connection_invalidated or isinstance(error, OperationalError | InterfaceError):
+        return Unavailable(NO_ANSWER, reason=reason)
+    return None
+
+
+def _sqlstate(error: DBAPIError) -> str:
+    return (error.orig.sqlstate or "") if isinstance(error.orig, psycopg.Error) else ""
+
+
+def _let_go_of_read_only(context: ExceptionContext) -> None:
+    """Have all connections made anew once one can't write: behind the same name another server may be primary."""
+    cause = context.original_exception
+    if isinstance(cause, psycopg.errors.ReadOnlySqlTransaction):
+        context.is_disconnect = True

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
+import structlog
 
+from api.operations.metrics import REQUESTS
+from services.provisioning.tiers import Tiers
 from tests.factories.organizations import Caller
 
 pytestmark = pytest.mark.servers
@@ -71,3 +74,33 @@ class TestProblems:
         said = [error["detail"] for error in answer.json()["errors"] if f"/{field}" in error["at"]]
         assert len(said) == 1
         assert sentence in said[0]
+
+
+class TestWhatNobodyForesaw:
+    @pytest.fixture(autouse=True)
+    def a_bug(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def fail(*_: object, **__: object) -> None:
+            raise RuntimeError("nobody's business")
+
+        monkeypatch.setattr(Tiers, "page", fail)
+
+    async def test_is_a_problem_with_a_request_id_and_in_the_log(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        headers = caller.headers | {"X-Request-ID": "mine-1"}
+        with structlog.testing.capture_logs(processors=[structlog.contextvars.merge_contextvars]) as lines:
+            answer = await client.get("/api/v1/provisioning/tiers", headers=headers)
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert answer.headers["x-request-id"] == "mine-1"
+        told = answer.json()
+        assert (told["status"], told["code"], told["request_id"]) == (500, "platform.internal", "mine-1")
+        assert "business" not in answer.text
+        [line] = [line for line in lines if line["event"] == "request_failed"]
+        assert (line["request_id"], line["exc_info"]) == ("mine-1", True)
+        assert [line["status"] for line in lines if line["event"] == "request"] == [500]
+
+    async def test_is_counted_by_its_route(self, client: httpx2.AsyncClient, caller: Caller) -> None:
+        route = {"method": "GET", "route": "/api/v1/provisioning/tiers", "status": "500"}
+        before = REQUESTS.get_sample_value("groundwork_http_requests_total", route) or 0
+        await client.get("/api/v1/provisioning/tiers", headers=caller.headers)
+        assert REQUESTS.get_sample_value("groundwork_http_requests_total", route) == before + 1

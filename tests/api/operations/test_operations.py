@@ -136,6 +136,7 @@ class TestRequestLog:
         (line,) = [line for line in lines if line["event"] == "request_not_served"]
         assert (line["log_level"], line["status"], line["code"]) == ("warning", 503, "platform.unavailable")
         assert line["request_id"] == "mine-2"
+        assert line["reason"].startswith("OperationalError: connection failed")
 
 
 class TestHealth:
