@@ -55,7 +55,7 @@ check: $(READY) ## Hold the code to its rules: style, types, imports, sizes, gen
 generate: $(READY) ## Write the generated files anew: reference pages, OpenAPI document
 	@$(PYTHON) -m tools.generate
 
-histories: $(READY) ## Record the workflows' histories anew, after a release
+histories: $(READY) ## Record how this version's workflows go, for the replay tests
 	@$(PYTHON) -m tests.workflows.record_histories
 
 migration: $(READY) ## Write a new migration from the tables' changes (M="add a column")

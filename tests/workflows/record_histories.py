@@ -1,13 +1,15 @@
 """Records a history of every way through the workflows: `python -m tests.workflows.record_histories`.
 
-Real servers and use cases; only the CLI is played, by what a run's input says. Histories of a release stay:
-workflow code that can't replay them would break the runs that are under way during an upgrade.
+Real servers and use cases; only the CLI is played, by what a run's input says. They are kept as
+`histories/<workflow>/<version>-<case>.json`, by the version in pyproject.toml. Those of a released version stay as
+they are: workflow code that can't replay them would break the runs that are under way during an upgrade.
 """
 
 import asyncio
 import json
 import os
 import sys
+import tomllib
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -40,6 +42,7 @@ from workers.composition import compose
 from workers.control import build_control_worker
 from workers.dispatcher import TICK, Dispatcher
 
+ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = Path(__file__).parent / "histories"
 PLAYED: Final = "played"
 """Name of the input that says how the steps of a run go."""
@@ -84,9 +87,10 @@ class PlayedSteps:
 class Recorder:
     """Makes runs, waits for them, and writes their histories down."""
 
-    def __init__(self, driver: Driver, client: Client) -> None:
+    def __init__(self, driver: Driver, client: Client, version: str) -> None:
         self.driver = driver
         self.client = client
+        self.version = version
 
     async def reaches(self, run: Run, state: RunState) -> None:
         while (await self.driver.look(run)).state is not state:  # noqa: ASYNC110  a worker moves it on
@@ -96,11 +100,13 @@ class Recorder:
         while (await self.driver.look(run)).state not in FINAL:  # noqa: ASYNC110  a worker moves it on
             await asyncio.sleep(0.02)
 
-    async def write(self, name: str, workflow_id: str) -> None:
+    async def write(self, workflow: str, case: str, workflow_id: str) -> None:
         handle = self.client.get_workflow_handle(workflow_id)
         await handle.result()
         said = json.loads((await handle.fetch_history()).to_json())
-        (FOLDER / f"{name}.json").write_text(json.dumps(_without_places(said), indent=1) + "\n")
+        path = FOLDER / workflow / f"{self.version}-{case}.json"
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(json.dumps(_without_places(said), indent=1) + "\n")
 
     async def approved(self) -> Run:
         run = await self.driver.submit()
@@ -156,8 +162,23 @@ class Recorder:
         )
 
 
-async def record(folder: Path) -> None:
-    """Start everything, go every way, and write what Temporal kept."""
+def unreleased_version(root: Path) -> str:
+    """Give the version that is being worked on.
+
+    Raises:
+        ValueError: the changelog has it as released, so that runs may be under way that went as it recorded them.
+    """
+    version: str = tomllib.loads((root / "pyproject.toml").read_text())["project"]["version"]
+    if f"## {version} (unreleased)" not in (root / "CHANGELOG.md").read_text().splitlines():
+        raise ValueError(
+            f"CHANGELOG.md does not have {version} as unreleased: its histories stay as they are; first give "
+            "pyproject.toml and the changelog the next version"
+        )
+    return version
+
+
+async def record(folder: Path, version: str) -> None:
+    """Start everything, go every way, and write what Temporal kept in the place of what this version recorded."""
     async with (
         PostgreSQL(folder / "postgresql", durable=False) as server,
         TemporalServer(folder / "t") as temporal,
@@ -176,17 +197,19 @@ async def record(folder: Path) -> None:
             asyncio.TaskGroup() as tasks,
         ):
             dispatching = tasks.create_task(dispatcher.run())
-            recorder = Recorder(await _driver(services), client)
+            recorder = Recorder(await _driver(services), client, version)
+            for recorded in FOLDER.glob(f"*/{version}-*.json"):
+                recorded.unlink()
             for way in recorder.ways():
                 run = await way()
                 await recorder.ends(run)
-                await recorder.write(f"provisioning.run-{way.__name__}", f"run:{run.id}")
+                await recorder.write("provisioning.run", way.__name__, f"run:{run.id}")
             await client.get_schedule_handle(TICK).trigger()
             ticks = [tick async for tick in client.list_workflows('WorkflowType = "control.tick"')]
             while not ticks:
                 await asyncio.sleep(0.1)
                 ticks = [tick async for tick in client.list_workflows('WorkflowType = "control.tick"')]
-            await recorder.write("control.tick", ticks[0].id)
+            await recorder.write("control.tick", "looks_after_the_areas", ticks[0].id)
             dispatching.cancel()
         await database.close()
 
@@ -217,7 +240,11 @@ async def _driver(services: Services) -> Driver:
 
 
 if __name__ == "__main__":
+    try:
+        working_on = unreleased_version(ROOT)
+    except ValueError as refusal:
+        sys.exit(str(refusal))
     with TemporaryDirectory() as name:
-        asyncio.run(record(Path(name)))
+        asyncio.run(record(Path(name), working_on))
     sys.stdout.flush()
     os._exit(0)  # a process that held a Temporal client may die in the interpreter's own end
