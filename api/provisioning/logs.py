@@ -1,10 +1,11 @@
 """Routes of logs: as they come, and whole."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Annotated
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends, Header, Request
 from fastapi.responses import StreamingResponse
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
@@ -17,7 +18,8 @@ from domain.scope import Scope
 
 router = APIRouter(prefix="/api/v1", tags=["provisioning"])
 
-MayRead = Annotated[Scope, Depends(Requires(Permission.RUN_READ))]
+READERS = Requires(Permission.RUN_READ)
+MayRead = Annotated[Scope, Depends(READERS)]
 
 
 async def _begin(
@@ -35,14 +37,19 @@ async def _begin(
 
 @router.get("/runs/{run_id}/logs", response_class=EventSourceResponse, operation_id="follow_run_log")
 async def follow_run_log(
-    run_id: UUID, scope: MayRead, logs: RunLogService, begin: Annotated[LogPosition, Depends(_begin)]
+    run_id: UUID,
+    request: Request,
+    scope: MayRead,
+    logs: RunLogService,
+    begin: Annotated[LogPosition, Depends(_begin)],
 ) -> AsyncIterator[ServerSentEvent]:
     """Follow a run: `log` events with lines as people read them, its `state` events, one `end` with the last.
 
-    Who was cut off sends the id of the last event as Last-Event-ID and misses nothing.
+    Who was cut off sends the id of the last event as Last-Event-ID and misses nothing. Without an `end` the answer
+    ends when the server stops, and within a minute of when the key does.
     """
     reader = LineReader()
-    async for news in logs.follow(scope, run_id, begin):
+    async for news in logs.follow(scope, run_id, begin, partial(READERS.again, request)):
         if isinstance(news, RunState) and news not in FINAL:
             yield ServerSentEvent(event="state", data={"state": news.value})
         elif isinstance(news, RunState):

@@ -1,17 +1,18 @@
 """Queries on the logs of runs."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from sqlalchemy import BigInteger, Integer, Uuid, column, func, select, tuple_, values
+from sqlalchemy import BigInteger, Integer, Uuid, column, func, select, true, tuple_, values
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from storage.database import insert_unless_there
 from storage.provisioning.tables import LogChunkRow
 
-MOST_CHUNKS = 100
-"""Read in one query; who is far behind asks again at once."""
+MOST_CHUNKS = 50
+"""Read at once behind one position; who is further behind asks again at once."""
 LARGEST_CHUNK = 1024 * 1024
 """Bytes of log in one row at most."""
 
@@ -51,29 +52,37 @@ async def end_of_step(session: AsyncSession, organization_id: UUID, run_id: UUID
     return (await session.execute(query)).scalar_one()
 
 
-async def after(session: AsyncSession, watched: Iterable[Watched]) -> list[LogChunkRow]:
-    """Read what came behind each of some positions, by run, step and offset: one query for all of them."""
+async def after(session: AsyncSession, watched: Sequence[Watched]) -> list[list[LogChunkRow]]:
+    """Read what came behind each of some positions, in their order: one query for all of them.
+
+    Each gets MOST_CHUNKS at most, so that a long log keeps nobody waiting who reads another.
+    """
     wanted = values(
+        column("number", Integer),
         column("organization_id", Uuid),
         column("run_id", Uuid),
         column("step_number", Integer),
         column("after", BigInteger),
         name="wanted",
-    ).data([(w.organization_id, w.run_id, w.step_number, w.offset) for w in watched])
-    query = (
+    ).data([(n, w.organization_id, w.run_id, w.step_number, w.offset) for n, w in enumerate(watched)])
+    behind = (
         select(LogChunkRow)
-        .join(
-            wanted,
-            (LogChunkRow.organization_id == wanted.c.organization_id) & (LogChunkRow.run_id == wanted.c.run_id),
-        )
         .where(
+            LogChunkRow.organization_id == wanted.c.organization_id,
+            LogChunkRow.run_id == wanted.c.run_id,
             # By the index to about the place, and from there exactly.
             tuple_(LogChunkRow.step_number, LogChunkRow.offset)
             >= tuple_(wanted.c.step_number, wanted.c.after - LARGEST_CHUNK),
             tuple_(LogChunkRow.step_number, LogChunkRow.offset + func.length(LogChunkRow.data))
             > tuple_(wanted.c.step_number, wanted.c.after),
         )
-        .order_by(LogChunkRow.run_id, LogChunkRow.step_number, LogChunkRow.offset)
+        .order_by(LogChunkRow.step_number, LogChunkRow.offset)
         .limit(MOST_CHUNKS)
+        .lateral()
     )
-    return list(await session.scalars(query))
+    chunk = aliased(LogChunkRow, behind)
+    query = select(wanted.c.number, chunk).select_from(wanted.join(behind, true()))
+    found: list[list[LogChunkRow]] = [[] for _ in watched]
+    for number, row in await session.execute(query.order_by(wanted.c.number, chunk.step_number, chunk.offset)):
+        found[number].append(row)
+    return found

@@ -1,10 +1,13 @@
 """Runs, deployments and tiers over HTTP, as far as no worker is needed."""
 
 from typing import Any
+from uuid import UUID
 
 import httpx2
 import pytest
+from fastapi import Request
 
+from api.dependencies import Requires
 from services.all import Services
 from storage.database import Database
 from tests.factories.modules import Published, publish_module
@@ -143,3 +146,34 @@ class TestGet:
         made = [(await client.post(PATH, json=body, headers=caller.headers)).json()["id"] for _ in range(3)]
         shown = [(await client.get(f"{PATH}/{run_id}", headers=caller.headers)).json() for run_id in made]
         assert [run["queue_position"] for run in shown] == [None, 1, 2]
+
+
+class TestFollowLog:
+    async def test_ends_when_its_key_does(
+        self,
+        client: httpx2.AsyncClient,
+        services: Services,
+        caller: Caller,
+        module: Published,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        key = {"name": "reader", "kind": "svc", "scopes": ["run:read"]}
+        made = (await client.post("/api/v1/api-keys", json=key, headers=caller.headers)).json()
+        body = {"deployment": "one", "module": module.as_json()}
+        run = (await client.post(PATH, json=body, headers=caller.headers)).json()
+        monkeypatch.setattr("services.provisioning.logs.ASKED_AGAIN", 0.01)
+        told: list[bool] = []
+
+        async def asked(requires: Requires, request: Request) -> bool:
+            told.append(await again(requires, request))
+            if len(told) == 1:
+                await services.identity.api_keys.revoke(caller.scope, UUID(made["id"]))
+                services.identity.changes.tell(caller.organization.id)  # what the process hears from PostgreSQL
+            return told[-1]
+
+        again = Requires.again
+        monkeypatch.setattr(Requires, "again", asked)
+        headers = {"Authorization": f"Bearer {made['key']}"}
+        answer = await client.get(f"{PATH}/{run['id']}/logs", headers=headers)
+        assert (answer.status_code, told) == (200, [True, False])
+        assert "event: end" not in answer.text

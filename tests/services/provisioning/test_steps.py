@@ -16,12 +16,10 @@ from domain.provisioning.errors import (
     NoDecisionAwaited,
     OutputsShown,
     PlanNotReady,
-    RunNotFound,
     StepRefused,
     StepSuperseded,
 )
 from domain.provisioning.failures import ErrorClass
-from domain.provisioning.logs import LogPosition
 from domain.provisioning.messages import StepOrder
 from domain.provisioning.run_states import RunState
 from domain.provisioning.runs import Run
@@ -420,61 +418,6 @@ class TestOutputs:
         await driver.plan(run)
         shown = await driver.provisioning.outputs.plan(driver.scope, run.id)
         assert (shown.sha256, shown.text) == (A_PLAN.sha256, "+ 1 to add")
-
-
-class TestLogs:
-    async def test_are_read_on_from_any_byte(self, driver: Driver) -> None:
-        run = await driver.submit()
-        step = await driver.admit(run)
-        for offset, data in ((0, b"one\n"), (4, b"two\n"), (4, b"two\n"), (8, b"three\n")):
-            await driver.provisioning.steps.store_log(driver.scope, step.step_id, offset, data)
-        pieces = await driver.provisioning.logs.read(driver.scope, run.id, LogPosition(1, 6))
-        assert [(piece.offset, piece.data) for piece in pieces] == [(6, b"o\n"), (8, b"three\n")]
-
-    async def test_however_large_a_piece_is_any_byte_of_it_is_found(self, driver: Driver) -> None:
-        run = await driver.submit()
-        step = await driver.admit(run)
-        whole = bytes(range(256)) * 10_000
-        await driver.provisioning.steps.store_log(driver.scope, step.step_id, 0, whole)
-        await driver.provisioning.steps.store_log(driver.scope, step.step_id, len(whole), b"end")
-        for start in (0, 1, 1024 * 1024, 2_000_000, len(whole) - 1, len(whole), len(whole) + 2):
-            pieces = await driver.provisioning.logs.read(driver.scope, run.id, LogPosition(1, start))
-            assert b"".join(piece.data for piece in pieces) == (whole + b"end")[start:]
-
-    async def test_followers_see_all_of_it_and_how_the_run_ended(self, driver: Driver) -> None:
-        run = await driver.submit(auto_apply=True)
-        step = await driver.admit(run)
-        positions = (LogPosition(), LogPosition(1, 4))
-        followers = [asyncio.create_task(self.followed(driver, run, at)) for at in positions]
-        await driver.provisioning.steps.store_log(driver.scope, step.step_id, 0, b"one\n")
-        await driver.provisioning.steps.store_log(driver.scope, step.step_id, 4, b"two\n")
-        await driver.provisioning.outcomes.record(
-            driver.scope, an_outcome(step.step_id, ExitClass.FAILED), outputs={}, plan=None
-        )
-        await driver.advance(run)
-        assert await asyncio.gather(*followers) == [
-            (b"one\ntwo\n", RunState.FAILED),
-            (b"two\n", RunState.FAILED),
-        ]
-
-    @pytest.mark.usefixtures("walls")
-    async def test_nobody_follows_anothers_run(self, make_driver: Callable[[], Awaitable[Driver]]) -> None:
-        driver, stranger = await make_driver(), await make_driver()
-        run = await driver.submit()
-        step = await driver.admit(run)
-        await driver.provisioning.steps.store_log(driver.scope, step.step_id, 0, b"one\n")
-        with pytest.raises(RunNotFound):
-            await anext(driver.provisioning.logs.follow(stranger.scope, run.id, LogPosition()))
-
-    @staticmethod
-    async def followed(driver: Driver, run: Run, after: LogPosition) -> tuple[bytes, RunState | None]:
-        seen, end = b"", None
-        async for news in driver.provisioning.logs.follow(driver.scope, run.id, after):
-            if isinstance(news, RunState):
-                end = news
-            else:
-                seen += b"".join(piece.data for piece in news)
-        return seen, end
 
 
 @pytest.mark.usefixtures("walls")
