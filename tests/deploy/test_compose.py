@@ -258,8 +258,9 @@ class TestDocumentedCommands:
         }
 
         # `bootstrap` opens no blob store and no folder of runs: tests/cli/servers/test_bootstrap.py gives it none.
-        assert found == {("migrate", "bootstrap")}
+        assert found == {("migrate", "bootstrap"), ("api", "--extract")}
         assert "volumes" not in services["migrate"]
+        assert services["api"]["volumes"] == ["blobs:/var/lib/groundwork/blobs"]
 
 
 class TestTemporal:

@@ -1,9 +1,11 @@
 """The small scripts of deploy/: run here as the containers run them."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -18,6 +20,7 @@ from integrations.embedded.postgresql import PostgreSQL
 from storage.migrations.upgrade import current, head, upgrade
 from storage.roles import ensure_roles
 
+CODE = re.compile(r"^ *```\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 OWNER_PASSWORD, TEMPORAL_PASSWORD = "owner's \\ password", "temporal"
 
 
@@ -41,33 +44,18 @@ class TestPostgresInit:
         text = repository.joinpath("deploy", "compose", "postgres-init.sh").read_text()
         script = tmp_path / "init.sh"
         script.write_text(text.replace("/run/secrets", str(secrets)))
-        superuser = psycopg.conninfo.conninfo_to_dict(plain(bare.url("postgres", "postgres")))
-        subprocess.run(
-            ["/bin/sh", script],
-            check=True,
-            env={
-                "PATH": f"{binaries()}:{os.environ['PATH']}",
-                "PGHOST": str(superuser["host"]),
-                "PGPORT": str(superuser["port"]),
-                "PGPASSWORD": str(superuser["password"]),
-            },
-        )
+        subprocess.run(["/bin/sh", script], check=True, env=reached(bare))
         return bare
 
     @pytest.mark.servers
     def test_the_owner_it_makes_can_migrate_and_is_no_superuser(self, initialised: PostgreSQL) -> None:
         at = f"127.0.0.1:{initialised.port}/groundwork"
-        owner = f"postgresql+psycopg://groundwork_owner:owner's%20%5C%20password@{at}"
-        ensure_roles(
-            owner,
-            f"postgresql+psycopg://groundwork_app:app@{at}",
-            f"postgresql+psycopg://groundwork_platform:platform@{at}",
-        )
+        owner = f"postgresql://groundwork_owner:owner's%20%5C%20password@{at}"
 
-        upgrade(owner)
+        migrated(owner)
 
         assert current(f"postgresql+psycopg://groundwork_app:app@{at}") == head()
-        with psycopg.connect(plain(owner)) as connection:
+        with psycopg.connect(owner) as connection:
             found = connection.execute("SELECT rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
             assert found.fetchone() == (False, False)
 
@@ -85,6 +73,54 @@ class TestPostgresInit:
                 password=OWNER_PASSWORD,
                 dbname="temporal",
             )
+
+    @pytest.mark.servers
+    @pytest.mark.parametrize("page", ["operate.md", "run-with-compose.md"])
+    def test_the_documented_restore_gives_back_what_was_backed_up_and_keeps_what_was_there(
+        self, initialised: PostgreSQL, repository: Path, tmp_path: Path, page: str
+    ) -> None:
+        at = f"127.0.0.1:{initialised.port}/groundwork"
+        owner = f"postgresql://groundwork_owner:owner's%20%5C%20password@{at}"
+        migrated(owner)
+        commands = documented(repository / "docs" / "how-to" / page)
+        dump, restore = (next(block for block in commands if word in block) for word in ("pg_dump", "pg_restore"))
+        make_organization(owner, "before")
+
+        self._run(initialised, owner, dump, tmp_path)
+        make_organization(owner, "after")
+        self._run(initialised, owner, restore, tmp_path)
+
+        assert organizations(owner) == ["before"]
+        assert organizations(f"{owner}_before") == ["after", "before"]
+        assert current(owner.replace("groundwork_owner:owner's%20%5C%20password", "groundwork_app:app")) == head()
+
+    @pytest.mark.servers
+    def test_the_documented_restore_of_half_a_dump_leaves_the_database_as_it_is(
+        self, initialised: PostgreSQL, repository: Path, tmp_path: Path
+    ) -> None:
+        owner = f"postgresql://groundwork_owner:owner's%20%5C%20password@127.0.0.1:{initialised.port}/groundwork"
+        migrated(owner)
+        make_organization(owner, "before")
+        tmp_path.joinpath("groundwork.dump").write_bytes(b"PGDMP and no more")
+        [restore] = [
+            block for block in documented(repository / "docs" / "how-to" / "operate.md") if "pg_restore" in block
+        ]
+
+        with pytest.raises(subprocess.CalledProcessError):
+            self._run(initialised, owner, restore, tmp_path)
+
+        assert organizations(owner) == ["before"]
+
+    def _run(self, server: PostgreSQL, owner: str, commands: str, folder: Path) -> None:
+        """Run a block of a page; what it does in the stack's other containers is left out."""
+        lines = commands.replace("\\\n", " ").splitlines()
+        of_database = [line for line in lines if not re.match(r"docker compose (stop|up|exec -T api)|cp ", line)]
+        subprocess.run(
+            ["/bin/sh", "-eu", "-c", "\n".join(of_database).replace("docker compose exec -T postgres ", "")],
+            check=True,
+            cwd=folder,
+            env=reached(server) | {"OWNER_URL": owner, "SUPERUSER_URL": plain(server.url("postgres", "postgres"))},
+        )
 
 
 class TestHealthcheck:
@@ -146,6 +182,44 @@ def ask(repository: Path, port: int, *arguments: Path) -> int:
         check=False,
         env={"GROUNDWORK_API__PORT": str(port)},
     ).returncode
+
+
+def reached(server: PostgreSQL) -> dict[str, str]:
+    """Give the environment in which PostgreSQL's commands are the superuser's, as in its container."""
+    superuser = psycopg.conninfo.conninfo_to_dict(plain(server.url("postgres", "postgres")))
+    return {
+        "PATH": f"{binaries()}:{os.environ['PATH']}",
+        "PGHOST": str(superuser["host"]),
+        "PGPORT": str(superuser["port"]),
+        "PGPASSWORD": str(superuser["password"]),
+    }
+
+
+def migrated(owner: str) -> None:
+    """Do what `groundwork migrate` does to a database."""
+    database = owner.rpartition("@")[2]
+    url = owner.replace("postgresql:", "postgresql+psycopg:")
+    servers = (f"postgresql+psycopg://groundwork_{role}:{role}@{database}" for role in ("app", "platform"))
+    ensure_roles(url, *servers)
+    upgrade(url)
+
+
+def documented(page: Path) -> list[str]:
+    """Give a page's blocks of commands."""
+    return [textwrap.dedent(block) for block in CODE.findall(page.read_text())]
+
+
+def make_organization(owner: str, slug: str) -> None:
+    with psycopg.connect(owner) as connection:
+        connection.execute(
+            "INSERT INTO organization (id, slug, display_name) VALUES (gen_random_uuid(), %s, '')",
+            [slug],
+        )
+
+
+def organizations(owner: str) -> list[str]:
+    with psycopg.connect(owner) as connection:
+        return [slug for [slug] in connection.execute("SELECT slug FROM organization ORDER BY slug")]
 
 
 def binaries() -> Path:
