@@ -23,11 +23,12 @@ HIDDEN: Final = "[hidden]"
 SECRET_NAMES: Final = re.compile(
     r"passw|secret|token(?!_kind)|authorization|cookie|api_?key(?!_?id)|private|pepper|credential", re.IGNORECASE
 )
-# Our own keys, bearer headers, and passwords in addresses, wherever in a text they stand.
+# Our own keys, bearer headers, and passwords in addresses, wherever in a line they stand: also right behind a
+# colour or an escaped end of line. A password ends at the last @, whatever people have put in it.
 SECRET_VALUES: Final = (
-    (re.compile(r"\bgwk_[A-Za-z0-9_-]{8,}"), HIDDEN),
-    (re.compile(r"(?i)\b(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r"(?<=://)([^:/@\s]*):[^@/\s]+(?=@)"), rf"\1:{HIDDEN}"),
+    (re.compile(r"gwk_[A-Za-z0-9_-]{8,}"), HIDDEN),
+    (re.compile(r"(?i)(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
+    (re.compile(r'(?<=://)([^:/@\s"]*):[^\s"]{1,4096}(?=@)'), rf"\1:{HIDDEN}"),
 )
 PAUSE_SECONDS: Final = 0.1
 SERVER: Final = "uvicorn.error"
@@ -113,10 +114,9 @@ class _LineHandler(logging.StreamHandler[TextIO]):
 
     def _line(self, record: logging.LogRecord) -> str:
         try:
-            return self.format(record) + self.terminator
-        except Exception:  # a line that can't be written stops nobody: logging's own rule
-            self.handleError(record)
-            return ""
+            return hide_in_line(self.format(record)) + self.terminator
+        except Exception as error:  # a line that can't be written stops nobody; nor is it shown as it is
+            return f"a line of {record.name} can't be put into words: {type(error).__name__}{self.terminator}"
 
     def _write_on_time(self) -> None:
         while self._some.wait():
@@ -125,9 +125,16 @@ class _LineHandler(logging.StreamHandler[TextIO]):
             self.flush()
 
 
-def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Hide what is named like a secret, and what looks like one of ours inside any text."""
+def hide_named(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Hide what is named like a secret."""
     return {name: HIDDEN if SECRET_NAMES.search(name) else _hidden_in(value) for name, value in event.items()}
+
+
+def hide_in_line(line: str) -> str:
+    """Hide what looks like a secret in a line as it will be written, whatever it was made of."""
+    for pattern, instead in SECRET_VALUES:
+        line = pattern.sub(instead, line)
+    return line
 
 
 def _without_extras(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -138,12 +145,8 @@ def _without_extras(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 
 def _hidden_in(value: object) -> object:
     match value:
-        case str():
-            for pattern, instead in SECRET_VALUES:
-                value = pattern.sub(instead, value)
-            return value
         case dict():
-            return hide_secrets(None, "", {str(name): inner for name, inner in value.items()})
+            return hide_named(None, "", {str(name): inner for name, inner in value.items()})
         case list() | tuple():
             return [_hidden_in(inner) for inner in value]
         case _:
@@ -157,10 +160,10 @@ def _rendering(*, human: bool) -> list[Processor]:
         render: Callable[[WrappedLogger, str, EventDict], str] = structlog.dev.ConsoleRenderer(
             colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
         )
-        return [exceptions, hide_secrets, render]
+        return [exceptions, hide_named, render]
     return [
         exceptions,
-        hide_secrets,
+        hide_named,
         structlog.processors.EventRenamer("message"),
         structlog.processors.JSONRenderer(default=str),
     ]

@@ -6,6 +6,7 @@ import logging
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -31,14 +32,20 @@ class Stream(io.StringIO):
 
 
 @pytest.fixture
-def logged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
-    """Log as JSON; give what is written, and put back what was there."""
+def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write to a terminal."""
+    monkeypatch.setattr(Stream, "isatty", lambda _: True)
+
+
+@pytest.fixture
+def logged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
+    """Log as JSON, or as is said; give what is written, and put back what was there."""
     written = Stream()
     monkeypatch.setattr(sys, "stderr", written)
     root = logging.getLogger()
     before = root.handlers, root.level, structlog.get_config()
     structlog.reset_defaults()
-    configure_logging(LoggingSettings(format="json"))
+    configure_logging(LoggingSettings(format=getattr(request, "param", "json")))
     yield written
     structlog.contextvars.clear_contextvars()
     root.handlers, level, config = before
@@ -111,6 +118,8 @@ class TestSecrets:
             f"key {SECRET} was used",
             "Authorization: Bearer canary0123456789",
             "postgresql://app:canary-password@db/groundwork refused",
+            "postgresql://app:can/canary@canary@db/groundwork refused",
+            f"two\n{SECRET} lines",
         ],
     )
     def test_what_looks_like_one_is_hidden_inside_any_text(self, logged: Stream, text: str) -> None:
@@ -119,6 +128,43 @@ class TestSecrets:
         said = written(logged)
         assert "canary" not in said
         assert said.count("[hidden]") == 4
+
+    @pytest.mark.parametrize(
+        "value",
+        [
+            ValueError(SECRET),
+            SECRET.encode(),
+            {SECRET},
+            {SECRET: 1},
+            {1: SECRET},
+            [{("a", SECRET): None}],
+            Path(SECRET),
+        ],
+        ids=lambda value: type(value).__name__,
+    )
+    @pytest.mark.parametrize("logged", ["json", "human"], indirect=True)
+    def test_it_is_hidden_in_what_is_no_text(self, logged: Stream, value: object) -> None:
+        structlog.get_logger("api").info("seen", value=value)
+        logging.getLogger("library").error("seen %s", value)
+        said = written(logged)
+        assert "canary" not in said
+        assert said.count("[hidden]") == 2
+
+    @pytest.mark.usefixtures("terminal")
+    @pytest.mark.parametrize("logged", ["human"], indirect=True)
+    def test_it_is_hidden_in_colours(self, logged: Stream) -> None:
+        structlog.get_logger("api").info("seen", value=SECRET)
+        said = written(logged)
+        assert "\x1b[" in said
+        assert "canary" not in said
+
+    def test_a_line_that_can_not_be_written_is_shown_by_its_logger_alone(self, logged: Stream) -> None:
+        class Silent:
+            def __str__(self) -> str:
+                raise RuntimeError
+
+        structlog.get_logger("api").info("seen", value=Silent(), key=SECRET)
+        assert written(logged) == "a line of api can't be put into words: RuntimeError\n"
 
     def test_a_traceback_shows_no_value_of_a_variable_and_no_secret(self, logged: Stream) -> None:
         def fail(local: str) -> None:
