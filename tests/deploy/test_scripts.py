@@ -212,7 +212,8 @@ def documented(page: Path) -> list[str]:
 def make_organization(owner: str, slug: str) -> None:
     with psycopg.connect(owner) as connection:
         connection.execute(
-            "INSERT INTO organization (id, slug, display_name) VALUES (gen_random_uuid(), %s, '')",
+            "INSERT INTO organization (id, slug, display_name, status) "
+            "VALUES (gen_random_uuid(), %s, 'An organization', 'active')",
             [slug],
         )
 
