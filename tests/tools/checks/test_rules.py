@@ -101,7 +101,42 @@ class TestAddresses:
 
 
 class TestTransactions:
-    BLOCK = "async def work(self):\n    async with self._database.transaction(scope) as session:\n        {}\n"
+    SLOW = """
+class SealedBlobs:
+    def __init__(self, database: Database, blobs: BlobStore) -> None:
+        self._blobs = blobs
+
+class States:
+    def __init__(self, sealed: SealedBlobs) -> None:
+        self._sealed = sealed
+
+@dataclass
+class AllServices:
+    states: States
+"""
+    BLOCK = """
+class Work:
+    def __init__(
+        self, database: Database, store: BlobStore, sealed: SealedBlobs, states: States | None, hasher: KeyHasher,
+        *, client: temporalio.client.Client, services: AllServices, changes: Changes,
+    ) -> None:
+        self._database, self._session = database, None
+        self._store = store
+        self._sealed = sealed
+        self._states = states
+        self._hasher = hasher
+        self._started_by = client
+        self._services = services
+        self._changes = changes
+
+    async def work(self, runners: "Runners", name: str) -> None:
+        async with self._database.transaction(scope) as session:
+            {}
+"""
+
+    def found(self, root: Path, call: str) -> list[str]:
+        planted = plant(root, {"services/sealed.py": self.SLOW, "services/work.py": self.BLOCK.format(call)})
+        return [str(problem.path) for problem in transactions.find(root, planted)]
 
     @pytest.mark.parametrize(
         "call",
@@ -109,16 +144,20 @@ class TestTransactions:
             "subprocess.run(['terraform'])",
             "await asyncio.create_subprocess_exec('terraform')",
             "await asyncio.sleep(1)",
-            "await self._blobs.put(content)",
-            "await self._client.start_workflow('x')",
-            "await client.get(url)",
-            "x = [await self._envelope.seal(value) for value in values]",
+            "await self._store.keep(received)",
+            "await self._sealed.keep(scope, kind, thing, data)",
+            "await self._states.keep(scope, data)",
+            "token = await self._hasher.hash(token)",
+            "await self._started_by.start_workflow('x')",
+            "await self._services.states.keep(scope, data)",
+            "await runners.run(job)",
+            "x = [await self._sealed.read(value) for value in values]",
+            "async with self._store.receive(data) as received: pass",
             "async with self._database.platform('reason') as other: pass",
         ],
     )
     def test_what_waits_for_others_is_found(self, tmp_path: Path, call: str) -> None:
-        files = plant(tmp_path, {"services/a.py": self.BLOCK.format(call)})
-        assert [problem.line for problem in transactions.find(tmp_path, files)] == [3]
+        assert self.found(tmp_path, call) == ["services/work.py"]
 
     @pytest.mark.parametrize(
         "call",
@@ -126,13 +165,12 @@ class TestTransactions:
             "await session.execute(statement)",
             "row = await blobs.find(session, digest)",
             "audit.record(session, scope, 'a.done', target)",
+            "self._changes.tell(scope.organization_id)",
+            "row = await self._row(session, name)",
         ],
     )
     def test_queries_are_what_it_is_for(self, tmp_path: Path, call: str) -> None:
-        files = plant(tmp_path, {"services/a.py": self.BLOCK.format(call)})
-        assert list(transactions.find(tmp_path, files)) == []
+        assert self.found(tmp_path, call) == []
 
     def test_before_and_after_is_the_place(self, tmp_path: Path) -> None:
-        text = "async def work(self):\n    await self._blobs.put(x)\n" + "\n".join(self.BLOCK.split("\n")[1:])
-        files = plant(tmp_path, {"services/a.py": text.format("pass") + "    await self._blobs.get(x)\n"})
-        assert list(transactions.find(tmp_path, files)) == []
+        assert self.found(tmp_path, "pass\n        await self._store.keep(received)") == []
