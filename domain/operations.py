@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE, TICK_EVERY, LastTick
-from domain.provisioning.decisions import STATE_OF
+from domain.provisioning.decisions import PHASE_OF
 from domain.provisioning.run_states import RunState
 
 ALIVE: Final = timedelta(seconds=30)
@@ -130,4 +130,4 @@ class Measures:
 
 def queue_of(state: RunState) -> str:
     """Name the queue whose turn it is with an admitted run that nobody is at."""
-    return TERRAFORM_QUEUE if state in STATE_OF.values() else CONTROL_QUEUE
+    return TERRAFORM_QUEUE if state in PHASE_OF else CONTROL_QUEUE

@@ -6,16 +6,18 @@ what it said. So a workflow that was lost, woken twice or started anew always go
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Final
+from typing import Final, NamedTuple
 
 from domain.provisioning.failures import ErrorClass
 from domain.provisioning.run_states import Decision, RunState
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 
-STATE_OF: Final = {StepPhase.PLAN: RunState.PLANNING, StepPhase.APPLY: RunState.APPLYING}
-"""Where a run is while a step of a phase may begin."""
-PHASE_OF: Final = {state: phase for phase, state in STATE_OF.items()} | {RunState.RECOVERING: StepPhase.APPLY}
-"""Whose steps tell what became of a run that is in a state."""
+PHASE_OF: Final = {
+    RunState.PLANNING: StepPhase.PLAN,
+    RunState.APPLYING: StepPhase.APPLY,
+    RunState.RECOVERING: StepPhase.PLAN,
+}
+"""Of which phase a step may begin in a state; while a run recovers, that is the plan of the next round."""
 MOST_ATTEMPTS: Final = 5
 """Attempts of a phase that were admitted and came to nothing, before the run is given up.
 
@@ -33,8 +35,9 @@ MOMENT: Final = timedelta(milliseconds=200)
 
 @dataclass(frozen=True, slots=True)
 class StepFacts:
-    """The newest step of the phase that the run is in."""
+    """The newest step of the run: of the phase that it is in, or of any phase while it recovers."""
 
+    phase: StepPhase
     attempt: int
     exit_class: ExitClass | None
     cli_started: bool
@@ -44,10 +47,12 @@ class StepFacts:
     """Attempts of the phase, this one among them, that came to nothing and count."""
     rest_left: timedelta | None = None
     """How long the next attempt has to wait; None when it may begin."""
+    error_class: ErrorClass | None = None
+    """What went wrong, where the step says so."""
 
     @property
     def is_over(self) -> bool:
-        """Whether the phase has its outcome."""
+        """Whether the phase has its outcome in this round."""
         return has_outcome(self.exit_class, cli_started=self.cli_started)
 
 
@@ -64,8 +69,18 @@ class Facts:
     approval_left: timedelta | None = None
     """Until the approval times out; None when nobody is waited for, or the time is over."""
     step: StepFacts | None = None
+    round: int = 1
+    """The one it is in: 1 at first, the next when it plans anew. Each has one plan, decision and apply at most."""
     plan_stale: bool = False
     """Whether the plan was made from what is no longer so: it may not be applied, approved or not."""
+
+
+class DueStep(NamedTuple):
+    """A step that is to begin."""
+
+    phase: StepPhase
+    attempt: int
+    round: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +90,8 @@ class Next:
     to: RunState | None = None
     failure: tuple[ErrorClass, str] | None = None
     """Why, when the move is to a failure that no step's outcome explains."""
-    step: tuple[StepPhase, int] | None = None
-    """Start this attempt of this phase."""
+    step: DueStep | None = None
+    """Start this one."""
     interrupt: bool = False
     """Tell the running CLI to stop."""
     wait: timedelta = RESTING
@@ -191,16 +206,18 @@ def _unfinished(facts: Facts, phase: StepPhase) -> Next:
         return Next(RunState.CANCELED)
     if facts.plan_stale and phase is StepPhase.APPLY:
         return STALE
-    return Next(step=(phase, 1)) if step is None else _again(step, phase)
+    return Next(step=DueStep(phase, 1, facts.round)) if step is None else _again(facts, step)
 
 
-def _again(step: StepFacts, phase: StepPhase) -> Next:
+def _again(facts: Facts, step: StepFacts) -> Next:
     """Decide on a phase that came to nothing before anything had begun."""
     if step.failures >= MOST_ATTEMPTS:
-        return Next(RunState.FAILED, (ErrorClass.TRANSIENT_INFRA, f"the {phase} could not be done on any worker"))
+        return Next(
+            RunState.FAILED, (ErrorClass.TRANSIENT_INFRA, f"the {step.phase} could not be done on any worker")
+        )
     if step.rest_left is not None:
         return Next(wait=max(step.rest_left, MOMENT))
-    return Next(step=(phase, step.attempt + 1))
+    return Next(step=DueStep(step.phase, step.attempt + 1, facts.round))
 
 
 def _stopped(facts: Facts, ended: ExitClass) -> Next:

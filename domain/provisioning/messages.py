@@ -33,6 +33,7 @@ class StepOrder(BaseModel, frozen=True):
     phase: StepPhase
     attempt: int
     priority: Priority
+    round: int = 1  # histories recorded before there were rounds have none
 
 
 class RunMove(BaseModel, frozen=True):

@@ -88,6 +88,7 @@ class RunStep(BaseModel, frozen=True, from_attributes=True):
 
     id: UUID
     number: int
+    round: int = Field(description="1 at first; a run that plans anew begins the next one.")
     phase: StepPhase
     attempt: int
     worker: str

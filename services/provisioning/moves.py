@@ -15,7 +15,7 @@ from domain.provisioning.run_states import FINAL, Decision, RunState, check_move
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 from domain.scope import Actor, ActorKind, Scope
 from services.provisioning.admission import admit_next
-from services.provisioning.outcomes import fingerprint
+from services.provisioning.outcomes import fingerprint, is_plan_void
 from storage import audit
 from storage.database import Database, Session, now
 from storage.deployments import deployments, states
@@ -82,7 +82,7 @@ class RunMoves:
         if to is None:
             raise ValueError("there is no move to write")
         check_move(RunState(run.state), to)
-        ended = await _step_of(session, run)  # of the state it leaves
+        ended = _of_state(run, await steps.newest(session, run.organization_id, run.id))  # the state it leaves
         moment = await now(session)
         run.state, run.stage = to, None
         match to:
@@ -122,7 +122,8 @@ async def _lock(session: Session, reference: RunReference) -> _Locked:
 
 
 async def _facts(session: Session, run: RunRow) -> Facts:
-    step = await _step_of(session, run)
+    newest = await steps.newest(session, run.organization_id, run.id)
+    step = _of_state(run, newest)
     left = None if run.approval_until is None else run.approval_until - await now(session)
     return Facts(
         state=RunState(run.state),
@@ -133,44 +134,50 @@ async def _facts(session: Session, run: RunRow) -> Facts:
         decision=None if run.decision is None else Decision(run.decision),
         approval_left=left if left is not None and left > timedelta() else None,
         step=None if step is None else await _step_facts(session, step),
-        plan_stale=await _is_stale(session, run),
+        round=1 if newest is None else newest.round,
+        plan_stale=await _is_stale(session, run, newest),
     )
 
 
-async def _is_stale(session: Session, run: RunRow) -> bool:
+async def _is_stale(session: Session, run: RunRow, newest: RunStepRow | None) -> bool:
     """Tell whether a plan is not to be applied: a late state came in, or what it was made from has changed."""
-    if run.plan_voided_at is not None or run.plan_fingerprint is None:
-        return run.plan_voided_at is not None
+    void = is_plan_void(run, newest)
+    if void or run.plan_fingerprint is None:
+        return void
     state = await states.newest(session, run.organization_id, run.deployment_id)
     return run.plan_fingerprint != fingerprint(run, state)
 
 
-async def _step_of(session: Session, run: RunRow) -> RunStepRow | None:
-    """Read the newest step of the phase that the run is in."""
-    phase = PHASE_OF.get(RunState(run.state))
-    return None if phase is None else await steps.newest(session, run.organization_id, run.id, phase)
+def _of_state(run: RunRow, newest: RunStepRow | None) -> RunStepRow | None:
+    """Give the newest step if it tells what becomes of a run in its state."""
+    if newest is None or run.state == RunState.RECOVERING:
+        return newest
+    return newest if newest.phase == PHASE_OF.get(RunState(run.state)) else None
 
 
 async def _step_facts(session: Session, step: RunStepRow) -> StepFacts:
     return StepFacts(
+        phase=StepPhase(step.phase),
         attempt=step.attempt,
         exit_class=None if step.exit_class is None else ExitClass(step.exit_class),
         cli_started=step.cli_started_at is not None,
         lease_left=None if step.finished_at else await steps.time_left(session, step.lease_expires_at),
         failures=await steps.count_failures(session, step),
         rest_left=None if step.retry_at is None else await steps.time_left(session, step.retry_at),
+        error_class=None if step.error_class is None else ErrorClass(step.error_class),
     )
 
 
 def _move(run: RunRow, following: Next) -> RunMove:
     order = None
     if following.step is not None:
-        phase, attempt = following.step
+        phase, attempt, in_round = following.step
         order = StepOrder(
             organization_id=run.organization_id,
             run_id=run.id,
             phase=phase,
             attempt=attempt,
+            round=in_round,
             priority=PRIORITY_OF[phase],
         )
     return RunMove(

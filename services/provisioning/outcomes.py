@@ -76,6 +76,7 @@ class Outcomes:
                 step.plan_text_blob = blobs.get(SealedKind.PLAN_TEXT)
                 run.plan_step_id, run.plan_sha256 = step.id, plan.sha256
                 run.plan_fingerprint = fingerprint(run, state)
+                _forget_decision(run)
             if outcome.changes is not None:
                 run.changes_add, run.changes_change = outcome.changes.add, outcome.changes.change
                 run.changes_remove, run.changes_import = outcome.changes.remove, outcome.changes.imported
@@ -145,6 +146,16 @@ def _write_outcome(step: RunStepRow, outcome: StepOutcome, *, moment: datetime) 
     step.in_flight = list(outcome.in_flight)
     step.last_serial, step.log_end = outcome.last_serial, outcome.log_end
     step.engine_version = outcome.engine_version
+
+
+def _forget_decision(run: RunRow) -> None:
+    """Let nobody have decided about a plan that nobody has seen; the audit events keep what was said before."""
+    run.decision = run.decided_at = run.decided_by = run.decision_reason = run.decision_step_id = None
+
+
+def is_plan_void(run: RunRow, newest: RunStepRow | None) -> bool:
+    """Tell whether a late state came in since the run began to plan; `newest` is its newest step."""
+    return run.plan_voided_round is not None and run.plan_voided_round >= (1 if newest is None else newest.round)
 
 
 def fingerprint(run: RunRow, state: StateVersionRow | None) -> str:

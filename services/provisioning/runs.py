@@ -27,6 +27,7 @@ from domain.provisioning.runs import (
 )
 from domain.scope import Scope
 from services.provisioning.admission import admit_next
+from services.provisioning.outcomes import is_plan_void
 from services.provisioning.submission import SubmitRun, deployment_of, find_basis, module_of, new_run, target_of
 from services.provisioning.waiting import waiting_of
 from services.provisioning.wakes import wake_of
@@ -195,13 +196,14 @@ class Runs:
                 raise PlanDiffers("the run has another plan", plan_sha256=row.plan_sha256)
             if row.decision == decision:
                 return Run.model_validate(row)
-            waits = row.state == RunState.AWAITING_APPROVAL and row.plan_voided_at is None
+            void = is_plan_void(row, await steps.newest(session, scope.organization_id, run_id))
+            waits = row.state == RunState.AWAITING_APPROVAL and not void
             if not waits or row.decision is not None or row.cancel_requested_at is not None:
                 raise NoDecisionAwaited("the run does not wait for a decision", state=row.state)
             moment = await now(session)
             row.decision, row.decided_at, row.due_at = decision, moment, moment
             row.decided_by = scope.actor.as_json()
-            row.decision_reason = reason
+            row.decision_reason, row.decision_step_id = reason, row.plan_step_id
             await outbox.enqueue(session, scope, wake_of(row, Priority.APPLY))
             audit.record(
                 session,

@@ -13,10 +13,11 @@ import structlog
 
 from domain.deployments.sources import EngineName
 from domain.ids import new_id
-from domain.provisioning.decisions import STATE_OF, has_outcome, pause_after
+from domain.provisioning.decisions import PHASE_OF, has_outcome, pause_after
 from domain.provisioning.errors import StepRefused, StepSuperseded
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.messages import StepOrder
+from domain.provisioning.run_states import RunState
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase, StepProgress, StepStage
 from domain.scope import Scope
 from services.provisioning.fencing import hold_step
@@ -93,7 +94,7 @@ class Steps:
         Raises:
             RunNotFound.
             StepRefused: the run is not in that phase or does not hold its deployment, a lease is live, or the
-                phase has an outcome or an attempt as high as the order's.
+                phase has an outcome or an attempt as high as the order's in its round, or a later round began.
         """
         organization_id = scope.organization_id
         async with self._database.transaction(scope) as session:
@@ -114,6 +115,7 @@ class Steps:
                 run_id=run.id,
                 deployment_id=deployment_id,
                 number=len(before) + 1,
+                round=order.round,
                 phase=order.phase,
                 attempt=order.attempt,
                 fenced=fenced,
@@ -141,7 +143,7 @@ class Steps:
                 secrets_run_id=run.secrets_run_id,
                 secret_input_names=tuple(run.secret_input_names),
                 state=None if state is None else StoredState(state.id, state.blob, state.serial),
-                plan=_saved_plan(run, before) if order.phase is StepPhase.APPLY else None,
+                plan=_saved_plan(run, before, order) if order.phase is StepPhase.APPLY else None,
                 show_plan=order.phase is StepPhase.PLAN and not run.auto_apply,
                 submitter_id=_submitter(run),
             )
@@ -243,7 +245,7 @@ class Steps:
 async def _check_admissible(
     session: Session, run: RunRow, before: list[RunStepRow], order: StepOrder, *, fenced: bool
 ) -> None:
-    if run.state != STATE_OF[order.phase]:
+    if PHASE_OF.get(RunState(run.state)) is not order.phase:
         raise StepRefused(f"the run is {run.state}", state=run.state)
     deployment = (run.organization_id, run.deployment_id)
     if fenced and not await locks.is_held_by_run(session, *deployment, run.id):
@@ -253,7 +255,8 @@ async def _check_admissible(
     if live is not None or any(step.finished_at is None and step.lease_expires_at > moment for step in before):
         raise StepRefused("another step's lease is live")
     for step in before:
-        if step.phase == order.phase and (step.attempt >= order.attempt or _has_outcome(step)):
+        tried = step.round == order.round and step.phase == order.phase
+        if step.round > order.round or (tried and (step.attempt >= order.attempt or _has_outcome(step))):
             raise StepRefused("this attempt is over", attempt=step.attempt, exit_class=step.exit_class)
 
 
@@ -267,8 +270,11 @@ def _submitter(run: RunRow) -> UUID | None:
     return None if person is None else UUID(person)
 
 
-def _saved_plan(run: RunRow, before: list[RunStepRow]) -> StoredPlan | None:
+def _saved_plan(run: RunRow, before: list[RunStepRow], order: StepOrder) -> StoredPlan | None:
+    """Give the plan that an apply is of: the one made in its own round."""
     for step in before:
-        if step.id == run.plan_step_id and step.plan_sha256 is not None and step.plan_blob is not None:
+        if step.id != run.plan_step_id or step.round != order.round:
+            continue
+        if step.plan_sha256 is not None and step.plan_blob is not None:
             return StoredPlan(step.id, step.plan_sha256, step.plan_blob, step.lock_file_blob)
     return None

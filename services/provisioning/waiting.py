@@ -9,6 +9,7 @@ from domain.provisioning.run_states import FINAL, RunState
 from domain.provisioning.steps import StepOperation
 from domain.provisioning.waiting import Waiting
 from services.provisioning.admission import has_room
+from services.provisioning.outcomes import is_plan_void
 from storage.database import Session, now
 from storage.deployments import deployments, locks
 from storage.provisioning import queue, runs, workers
@@ -21,7 +22,7 @@ async def waiting_of(session: Session, run: RunRow, steps: Sequence[RunStepRow])
     Args:
         session: of the run's organization.
         run: the run.
-        steps: all of its steps.
+        steps: all of its steps, in their order.
     """
     if run.state in FINAL:
         return None
@@ -30,7 +31,7 @@ async def waiting_of(session: Session, run: RunRow, steps: Sequence[RunStepRow])
             found = await _before_admission(session, run)
             if found is not None:
                 return found
-        elif run.state == RunState.AWAITING_APPROVAL and run.decision is None and run.plan_voided_at is None:
+        elif _awaits_decision(run, steps):
             return waiting.APPROVAL
     moment = await now(session)
     if any(step.finished_at is None and step.lease_expires_at > moment for step in steps):
@@ -39,6 +40,12 @@ async def waiting_of(session: Session, run: RunRow, steps: Sequence[RunStepRow])
     # The control queue gives every step out, and takes its outcome.
     needed = (CONTROL_QUEUE, queue_of(RunState(run.state)))
     return next((waiting.for_worker(name) for name in needed if name not in at_work), None)
+
+
+def _awaits_decision(run: RunRow, steps: Sequence[RunStepRow]) -> bool:
+    if run.state != RunState.AWAITING_APPROVAL or run.decision is not None:
+        return False
+    return not is_plan_void(run, steps[-1] if steps else None)
 
 
 async def _before_admission(session: Session, run: RunRow) -> Waiting | None:

@@ -7,12 +7,13 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from domain.provisioning.decisions import PHASE_OF
 from domain.provisioning.errors import RunNotFound
 from domain.provisioning.run_states import RunState
 from domain.provisioning.runs import RunFilter
 from domain.provisioning.steps import StepOperation
 from storage.database import locked
-from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, TierRow
+from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, RunStepRow, TierRow
 
 
 async def get(session: AsyncSession, organization_id: UUID, run_id: UUID, *, lock: bool = False) -> RunRow:
@@ -87,15 +88,18 @@ async def void_plans(session: AsyncSession, organization_id: UUID, deployment_id
     Returns:
         The runs whose plans those are, for whoever wakes them.
     """
+    begun = select(func.max(RunStepRow.round)).where(
+        RunStepRow.organization_id == RunRow.organization_id, RunStepRow.run_id == RunRow.id
+    )
     voided = (
         update(RunRow)
         .where(
             RunRow.organization_id == organization_id,
             RunRow.deployment_id == deployment_id,
             RunRow.operation != StepOperation.PLAN,
-            RunRow.state.in_([RunState.PLANNING, RunState.AWAITING_APPROVAL, RunState.APPLYING]),
+            RunRow.state.in_(sorted(PHASE_OF.keys() | {RunState.AWAITING_APPROVAL})),
         )
-        .values(plan_voided_at=func.now(), due_at=func.now())
+        .values(plan_voided_round=func.coalesce(begun.scalar_subquery(), 1), due_at=func.now())
         .returning(RunRow)
     )
     return list(await session.scalars(voided, execution_options={"populate_existing": True}))

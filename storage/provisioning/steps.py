@@ -7,7 +7,6 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import StepSuperseded
-from domain.provisioning.steps import StepPhase
 from storage.database import locked, now
 from storage.provisioning.tables import RunStepRow
 
@@ -25,16 +24,10 @@ async def get(session: AsyncSession, organization_id: UUID, step_id: UUID, *, lo
     return row
 
 
-async def newest(
-    session: AsyncSession, organization_id: UUID, run_id: UUID, phase: StepPhase
-) -> RunStepRow | None:
-    """Read the newest attempt of a phase."""
-    query = select(RunStepRow).where(
-        RunStepRow.organization_id == organization_id,
-        RunStepRow.run_id == run_id,
-        RunStepRow.phase == phase,
-    )
-    query = query.order_by(RunStepRow.attempt.desc()).limit(1).execution_options(populate_existing=True)
+async def newest(session: AsyncSession, organization_id: UUID, run_id: UUID) -> RunStepRow | None:
+    """Read the step of a run that was admitted last."""
+    query = select(RunStepRow).where(RunStepRow.organization_id == organization_id, RunStepRow.run_id == run_id)
+    query = query.order_by(RunStepRow.number.desc()).limit(1).execution_options(populate_existing=True)
     return await session.scalar(query)
 
 
@@ -63,10 +56,11 @@ async def time_left(session: AsyncSession, moment: datetime) -> timedelta | None
 
 
 async def count_failures(session: AsyncSession, step: RunStepRow) -> int:
-    """Count the attempts of a step's phase, up to this one, that have no excuse."""
+    """Count the attempts of a step's phase in its round, up to this one, that have no excuse."""
     query = select(func.count()).where(
         RunStepRow.organization_id == step.organization_id,
         RunStepRow.run_id == step.run_id,
+        RunStepRow.round == step.round,
         RunStepRow.phase == step.phase,
         RunStepRow.attempt <= step.attempt,
         ~RunStepRow.excused,

@@ -64,7 +64,11 @@ class PermitRow(Base):
 
 
 class RunRow(Base):
-    """See domain.provisioning.runs.Run. A run that is not final always has a time when it is looked at again."""
+    """See domain.provisioning.runs.Run. A run that is not final always has a time when it is looked at again.
+
+    A decision is about the plan of one step, and about none that comes later: whoever gives the run another plan
+    takes the decision away. No plan of a round up to `plan_voided_round` may be applied, made already or not.
+    """
 
     __tablename__ = "run"
     __table_args__ = (
@@ -88,6 +92,10 @@ class RunRow(Base):
         CheckConstraint("(finished_at IS NULL) = (due_at IS NOT NULL)", name="due"),
         CheckConstraint(f"({one_of('state', FINAL)}) = (finished_at IS NOT NULL)", name="finished"),
         CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name="decided"),
+        CheckConstraint(
+            "decision IS NULL OR coalesce(decision_step_id = plan_step_id, false)",
+            name="decided_plan",
+        ),
         Index("ix_run_deployment", "organization_id", "deployment_id", "id"),
         Index("ix_run_state", "organization_id", "state", "id"),
         Index("ix_run_tags", "tags", postgresql_using="gin"),
@@ -130,7 +138,7 @@ class RunRow(Base):
     plan_step_id: Mapped[UUID | None]
     plan_sha256: Mapped[str | None]
     plan_fingerprint: Mapped[str | None]
-    plan_voided_at: Mapped[datetime | None]
+    plan_voided_round: Mapped[int | None]
     requested_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     request_id: Mapped[str | None]
     cancel_requested_at: Mapped[datetime | None]
@@ -139,6 +147,7 @@ class RunRow(Base):
     decided_at: Mapped[datetime | None]
     decided_by: Mapped[dict[str, str] | None] = mapped_column(JSONB(none_as_null=True))
     decision_reason: Mapped[str | None]
+    decision_step_id: Mapped[UUID | None]
     approval_until: Mapped[datetime | None]
     error_class: Mapped[str | None]
     error_message: Mapped[str | None]
@@ -154,12 +163,15 @@ class RunRow(Base):
 
 
 class RunStepRow(Base):
-    """See domain.provisioning.runs.RunStep. Its id is the token that fences its writes; `number` only orders."""
+    """See domain.provisioning.runs.RunStep. Its id is the token that fences its writes; `number` only orders.
+
+    In a `round` each phase has one outcome at most; whoever plans anew begins the next one.
+    """
 
     __tablename__ = "run_step"
     __table_args__ = (
         UniqueConstraint("organization_id", "run_id", "number"),
-        UniqueConstraint("organization_id", "run_id", "phase", "attempt"),
+        UniqueConstraint("organization_id", "run_id", "round", "phase", "attempt"),
         ForeignKeyConstraint(["organization_id", "run_id"], ["run.organization_id", "run.id"]),
         CheckConstraint(one_of("phase", StepPhase), name="phase"),
         CheckConstraint(one_of("exit_class", ExitClass), name="exit_class"),
@@ -178,6 +190,7 @@ class RunStepRow(Base):
     run_id: Mapped[UUID]
     deployment_id: Mapped[UUID]
     number: Mapped[int]
+    round: Mapped[int]
     phase: Mapped[str]
     attempt: Mapped[int]
     fenced: Mapped[bool]

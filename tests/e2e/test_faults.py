@@ -208,7 +208,7 @@ class TestTemporalWiped:
             # As if the wakes of these had been delivered to the server that is no more.
             await session.execute(
                 text(
-                    "UPDATE run SET decision = 'approved', decided_at = now(), "
+                    "UPDATE run SET decision = 'approved', decided_at = now(), decision_step_id = plan_step_id, "
                     "due_at = now() - interval '2 minutes' WHERE state = 'awaiting_approval'"
                 )
             )

@@ -119,7 +119,7 @@ def upgrade() -> None:
         sa.Column("plan_step_id", sa.Uuid(), nullable=True),
         sa.Column("plan_sha256", sa.String(), nullable=True),
         sa.Column("plan_fingerprint", sa.String(), nullable=True),
-        sa.Column("plan_voided_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("plan_voided_round", sa.Integer(), nullable=True),
         sa.Column("requested_by", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("request_id", sa.String(), nullable=True),
         sa.Column("cancel_requested_at", sa.DateTime(timezone=True), nullable=True),
@@ -130,6 +130,7 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decided_by", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("decision_reason", sa.String(), nullable=True),
+        sa.Column("decision_step_id", sa.Uuid(), nullable=True),
         sa.Column("approval_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("error_class", sa.String(), nullable=True),
         sa.Column("error_message", sa.String(), nullable=True),
@@ -180,6 +181,10 @@ def upgrade() -> None:
             name=op.f("ck_run_state"),
         ),
         sa.CheckConstraint("(decision IS NULL) = (decided_at IS NULL)", name=op.f("ck_run_decided")),
+        sa.CheckConstraint(
+            "decision IS NULL OR coalesce(decision_step_id = plan_step_id, false)",
+            name=op.f("ck_run_decided_plan"),
+        ),
         sa.CheckConstraint("(finished_at IS NULL) = (due_at IS NOT NULL)", name=op.f("ck_run_due")),
         sa.ForeignKeyConstraint(
             ["organization_id", "deployment_id"],
@@ -279,6 +284,7 @@ def upgrade() -> None:
         sa.Column("run_id", sa.Uuid(), nullable=False),
         sa.Column("deployment_id", sa.Uuid(), nullable=False),
         sa.Column("number", sa.Integer(), nullable=False),
+        sa.Column("round", sa.Integer(), nullable=False),
         sa.Column("phase", sa.String(), nullable=False),
         sa.Column("attempt", sa.Integer(), nullable=False),
         sa.Column("fenced", sa.Boolean(), nullable=False),
@@ -334,9 +340,10 @@ def upgrade() -> None:
         sa.UniqueConstraint(
             "organization_id",
             "run_id",
+            "round",
             "phase",
             "attempt",
-            name=op.f("uq_run_step_organization_id_run_id_phase_attempt"),
+            name=op.f("uq_run_step_organization_id_run_id_round_phase_attempt"),
         ),
     )
     op.create_index(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from domain.provisioning.decisions import MOST_ATTEMPTS, Facts, Next, StepFacts, decide
+from domain.provisioning.decisions import MOST_ATTEMPTS, DueStep, Facts, Next, StepFacts, decide
 from domain.provisioning.run_states import (
     FINAL,
     TRANSITIONS,
@@ -20,6 +20,7 @@ from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 
 steps = st.builds(
     StepFacts,
+    phase=st.sampled_from(StepPhase),
     attempt=st.integers(1, MOST_ATTEMPTS + 1),
     exit_class=st.none() | st.sampled_from(ExitClass),
     cli_started=st.booleans(),
@@ -37,6 +38,7 @@ facts = st.builds(
     decision=st.none() | st.sampled_from(Decision),
     approval_left=st.none() | st.timedeltas(timedelta(milliseconds=1), timedelta(days=7)),
     step=st.none() | steps,
+    round=st.integers(1, 3),
     plan_stale=st.booleans(),
 )
 
@@ -73,7 +75,12 @@ class TestDecide:
         following = decide(known)
         if known.plan_stale:
             assert following.to is not RunState.APPLYING
-            assert following.step is None or following.step[0] is StepPhase.PLAN
+            assert following.step is None or following.step.phase is StepPhase.PLAN
+
+    @given(facts)
+    def test_begins_steps_in_the_round_that_the_run_is_in(self, known: Facts) -> None:
+        due = decide(known).step
+        assert due is None or due.round == known.round
 
     @given(facts)
     def test_always_waits_a_while_before_it_is_asked_again(self, known: Facts) -> None:
@@ -87,7 +94,7 @@ class RunLife(RuleBasedStateMachine):
     def submit(self, operation: StepOperation, auto_apply: bool) -> None:
         self.known = Facts(RunState.ACCEPTED, operation, auto_apply, admitted=False)
         self.history = [RunState.ACCEPTED]
-        self.ordered: tuple[object, int] | None = None
+        self.ordered: DueStep | None = None
         self.look()
 
     def look(self) -> None:
@@ -112,14 +119,17 @@ class RunLife(RuleBasedStateMachine):
     @rule(started=st.booleans())
     def begin(self, started: bool) -> None:
         assert self.ordered is not None
-        self.known = self.changed(step=StepFacts(self.ordered[1], None, started, timedelta(seconds=60)))
+        self.known = self.changed(
+            step=StepFacts(self.ordered.phase, self.ordered.attempt, None, started, timedelta(seconds=60))
+        )
         self.look()
 
     @precondition(lambda self: self.known.step is not None and self.known.step.exit_class is None)
     @rule(exit_class=st.sampled_from(ExitClass))
     def end(self, exit_class: ExitClass) -> None:
         assert self.known.step is not None
-        self.known = self.changed(step=StepFacts(self.known.step.attempt, exit_class, True, None))
+        step = self.known.step
+        self.known = self.changed(step=StepFacts(step.phase, step.attempt, exit_class, True, None))
         self.look()
 
     @precondition(lambda self: self.known.step is not None and self.known.step.exit_class is None)
@@ -127,7 +137,7 @@ class RunLife(RuleBasedStateMachine):
     def lose(self) -> None:
         assert self.known.step is not None
         step = self.known.step
-        self.known = self.changed(step=StepFacts(step.attempt, None, step.cli_started, None))
+        self.known = self.changed(step=StepFacts(step.phase, step.attempt, None, step.cli_started, None))
         self.look()
 
     @rule(decision=st.sampled_from(Decision))
