@@ -6,7 +6,7 @@ import structlog
 from temporalio import activity
 
 from activities.errors import maps_errors
-from domain.errors import AreaUnknown
+from domain.errors import AreaFailed, AreaUnknown
 from domain.long_work import AreaName, AreaNames, TickReport
 from services.areas import Area
 from services.upkeep import Upkeep
@@ -32,7 +32,11 @@ class TickActivities:
     @activity.defn(name="control.look_after")
     @maps_errors
     async def look_after(self, name: AreaName) -> TickReport:
-        """Look after an area, which is harmless again, and note that it was."""
+        """Look after an area, which is harmless again, and note that it was.
+
+        Raises:
+            AreaFailed: in every organization; the tick fails, and operators see it.
+        """
         area = self._areas.get(name.area)
         if area is None:
             raise AreaUnknown("another worker knows this area", area=name.area)
@@ -40,4 +44,6 @@ class TickActivities:
         await self._upkeep.note_tick(name.area, report)
         if report.done or report.failed or report.left:
             log.info("looked_after", area=name.area, failed=report.failed, left=report.left, **report.done)
+        if report.failed and not report.succeeded:
+            raise AreaFailed("no organization could be looked after", area=name.area, failed=report.failed)
         return report

@@ -62,6 +62,8 @@ class TickReport(BaseModel, frozen=True):
 
     done: dict[str, int] = Field(default_factory=dict)
     """How much of what, in the area's words."""
+    succeeded: int = 0
+    """Organizations that were looked after."""
     failed: int = 0
     """Organizations in which it did not succeed; the worker's log says which, and why."""
     left: int = 0
@@ -70,8 +72,9 @@ class TickReport(BaseModel, frozen=True):
 
 @dataclass(frozen=True, slots=True)
 class LastTick:
-    """When an area was looked after last: how long ago, and in how many organizations it did not succeed."""
+    """When an area was looked after last: how long ago, where it did not succeed, and what it did not get to."""
 
     area: str
     age: timedelta
     failed: int
+    left: int

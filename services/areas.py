@@ -1,5 +1,6 @@
 """What each area with long work does for the platform, so that no row depends on its workflow."""
 
+import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
@@ -8,11 +9,13 @@ from uuid import UUID
 
 import structlog
 
-from domain.errors import PlatformError, Unavailable
+from domain.errors import Busy, PlatformError, Unavailable
 from domain.long_work import TickReport
 
-LONGEST: Final = 12.0
+LONGEST: Final = 10.0
 """Seconds after which no further organization is begun: the tick does not wait for one area for ever."""
+LONGEST_ONE: Final = 8.0
+"""Seconds that one organization may take. With LONGEST it stays below what the tick waits for an area."""
 MOST_UNAVAILABLE: Final = 3
 """Organizations one after the other in which a server did not answer: then it is away for all."""
 log = structlog.get_logger(__name__)
@@ -21,8 +24,8 @@ log = structlog.get_logger(__name__)
 class Area(Protocol):
     """Knows of its rows which are not done, whatever became of their workflows."""
 
-    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
-        """Tell whether there still is something to do for a row that a wake names."""
+    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:
+        """Tell whether there still is something to do for a row that a wake names, by its workflow."""
         ...
 
     async def look_after(self) -> TickReport:
@@ -51,16 +54,19 @@ async def each_organization(
     """
     began = time.monotonic()
     done: Counter[str] = Counter()
-    failed = left = unavailable = 0
+    succeeded = failed = left = unavailable = 0
     for organization_id in organizations:
         if time.monotonic() - began > LONGEST:
             left += 1
             continue
         try:
-            done += await look_after(organization_id)
+            async with asyncio.timeout(LONGEST_ONE):
+                done += await look_after(organization_id)
         except Exception as error:
             failed += 1
-            unavailable = unavailable + 1 if isinstance(error, Unavailable) else 0
+            # Where others hold a lock, the server answers, and has time for the next organization.
+            is_away = isinstance(error, Unavailable) and not isinstance(error, Busy)
+            unavailable = unavailable + 1 if is_away else 0
             if unavailable == MOST_UNAVAILABLE:
                 raise
             log.warning(
@@ -68,8 +74,10 @@ async def each_organization(
                 area=area,
                 organization_id=str(organization_id),
                 error=error.code if isinstance(error, PlatformError) else type(error).__name__,
-                exc_info=not isinstance(error, PlatformError),
+                reason=error.reason if isinstance(error, Unavailable) else None,
+                exc_info=not isinstance(error, PlatformError | TimeoutError),
             )
         else:
+            succeeded += 1
             unavailable = 0
-    return TickReport(done=dict(done), failed=failed, left=left)
+    return TickReport(done=dict(done), succeeded=succeeded, failed=failed, left=left)

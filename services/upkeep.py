@@ -21,7 +21,7 @@ class Upkeep:
         """Take what the use cases need, made once at start-up."""
         self._database = database
 
-    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:  # noqa: ARG002  no wakes
+    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  no wakes
         """Say no: nothing here has a workflow."""
         return False
 
@@ -45,4 +45,4 @@ class Upkeep:
     async def note_tick(self, area: str, report: TickReport) -> None:
         """Note that an area has been looked after."""
         async with self._database.platform("note a tick") as session:
-            await ticks.note(session, area, report.failed)
+            await ticks.note(session, area, report)

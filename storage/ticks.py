@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
-from domain.long_work import LastTick
+from domain.long_work import LastTick, TickReport
 from storage.database import Base
 
 
@@ -20,6 +20,7 @@ class TickRow(Base):
     area: Mapped[str] = mapped_column(primary_key=True)
     looked_after_at: Mapped[datetime] = mapped_column(server_default=func.now())
     failed: Mapped[int] = mapped_column(server_default="0")
+    not_reached: Mapped[int] = mapped_column(server_default="0")
 
 
 async def expect(session: AsyncSession, areas: Collection[str]) -> None:
@@ -28,13 +29,17 @@ async def expect(session: AsyncSession, areas: Collection[str]) -> None:
     await session.execute(insert(TickRow).values([{"area": area} for area in areas]).on_conflict_do_nothing())
 
 
-async def note(session: AsyncSession, area: str, failed: int) -> None:
+async def note(session: AsyncSession, area: str, report: TickReport) -> None:
     """Write that an area has been looked after now."""
-    done = insert(TickRow).values(area=area, failed=failed)
+    done = insert(TickRow).values(area=area, failed=report.failed, not_reached=report.left)
     await session.execute(
         done.on_conflict_do_update(
             index_elements=[TickRow.area],
-            set_={"looked_after_at": func.now(), "failed": done.excluded.failed},
+            set_={
+                "looked_after_at": func.now(),
+                "failed": done.excluded.failed,
+                "not_reached": done.excluded.not_reached,
+            },
         )
     )
 
@@ -42,5 +47,7 @@ async def note(session: AsyncSession, area: str, failed: int) -> None:
 async def every(session: AsyncSession) -> list[LastTick]:
     """List the areas' last ticks; none before the first one ever."""
     age = type_coerce(func.now() - TickRow.looked_after_at, Interval)
-    rows = await session.execute(select(TickRow.area, age, TickRow.failed).order_by(TickRow.area))
+    rows = await session.execute(
+        select(TickRow.area, age, TickRow.failed, TickRow.not_reached).order_by(TickRow.area)
+    )
     return [LastTick(*row) for row in rows]

@@ -16,6 +16,7 @@ from temporalio.client import (
     ScheduleOverlapPolicy,
     SchedulePolicy,
     ScheduleSpec,
+    ScheduleUpdate,
 )
 from temporalio.common import (
     Priority,
@@ -27,7 +28,7 @@ from temporalio.common import (
 from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from domain.errors import Unavailable
+from domain.errors import AreaUnknown, Unavailable
 from domain.long_work import CONTROL_QUEUE, TICK_EVERY
 from domain.outages import Outage
 from services.areas import Area
@@ -42,7 +43,12 @@ SWEEP_SECONDS: Final = 1.0
 """Between sweeps when nothing is heard: a notification can be lost, a row can't."""
 LEASE: Final = timedelta(seconds=30)
 RPC_TIMEOUT: Final = timedelta(seconds=2)
-AWAY: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED})
+CALL_SECONDS: Final = 2 * RPC_TIMEOUT.total_seconds()
+"""A client that never connected connects at its first call, and keeps no time then."""
+AWAY: Final = frozenset(
+    # The second is what the client says when RPC_TIMEOUT is over.
+    {RPCStatusCode.UNAVAILABLE, RPCStatusCode.CANCELLED, RPCStatusCode.DEADLINE_EXCEEDED}
+)
 TICK: Final = "control-tick"
 LONGEST_TICK: Final = 3 * TICK_EVERY
 """A tick that hangs, whatever the reason, is ended then: the next ones would wait for it."""
@@ -114,35 +120,32 @@ class Dispatcher:
         return len(delivered)
 
     async def ensure_tick(self) -> None:
-        """See to it that the tick's Schedule is there and not paused, whatever somebody did in the Web UI."""
+        """See to it that the tick's Schedule is there, runs and is as wanted, whatever was done in the Web UI.
+
+        A release that wants it otherwise changes it in the same way.
+        """
         handle = self._client.get_schedule_handle(TICK)
         try:
-            state = (await handle.describe(rpc_timeout=RPC_TIMEOUT)).schedule.state
+            async with asyncio.timeout(CALL_SECONDS):
+                found = (await handle.describe(rpc_timeout=RPC_TIMEOUT)).schedule
         except RPCError as error:
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             await self._make_tick()
             return
         self._tick_was_there = True
-        if state.paused:
+        if _what_matters(found) != _what_matters(_wanted_tick()):
+            await handle.update(lambda _: ScheduleUpdate(_wanted_tick()), rpc_timeout=RPC_TIMEOUT)
+            log.warning("tick_was_changed")
+        if found.state.paused:
             await handle.unpause(note="nothing that is overdue would be looked after", rpc_timeout=RPC_TIMEOUT)
-            log.warning("tick_was_paused", note=state.note)
+            log.warning("tick_was_paused", note=found.state.note)
 
     async def _make_tick(self) -> None:
-        schedule = Schedule(
-            action=ScheduleActionStartWorkflow(
-                "control.tick",
-                id=TICK,
-                task_queue=CONTROL_QUEUE,
-                execution_timeout=LONGEST_TICK,
-                static_summary="looks after what is overdue",
-                typed_search_attributes=_attributes({"Area": "control", "ResourceId": TICK}),
-            ),
-            spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=TICK_EVERY)]),
-            policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=TICK_EVERY),
-        )
         try:
-            await self._client.create_schedule(TICK, schedule, trigger_immediately=True, rpc_timeout=RPC_TIMEOUT)
+            await self._client.create_schedule(
+                TICK, _wanted_tick(), trigger_immediately=True, rpc_timeout=RPC_TIMEOUT
+            )
         except ScheduleAlreadyRunningError:
             return  # another dispatcher was faster
         if self._tick_was_there:
@@ -190,7 +193,7 @@ class Dispatcher:
                 self._temporal_away.began(error)
             else:
                 log.warning("wake_postponed", workflow_id=row.workflow_id, attempts=row.attempts, exc_info=True)
-            return Postponed(f"{type(error).__name__}: {error}", server_away=away)
+            return Postponed(_reason(error), server_away=away)
         self._temporal_away.ended()
         return None
 
@@ -201,7 +204,9 @@ class Dispatcher:
             # It has completed. Where its row has not ended all the same, as after the database was restored or
             # has failed over, nobody else would ever go on with it.
             area = self._areas.get(row.area)
-            if area is None or not await area.is_unfinished(row.organization_id, row.resource_id):
+            if area is None:  # not settled: during an upgrade, another worker knows it
+                raise AreaUnknown(f"no area here is called {row.area}") from None
+            if not await area.is_unfinished(row.organization_id, row.workflow, row.resource_id):
                 return
             log.warning("completed_workflow_started_anew", workflow_id=row.workflow_id)
             await self._start(row, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
@@ -212,24 +217,58 @@ class Dispatcher:
             "Area": row.area,
             "ResourceId": row.resource_id,
         }
-        await self._client.start_workflow(
-            row.workflow,
-            row.input,
-            id=row.workflow_id,
-            task_queue=row.task_queue,
-            start_signal="wake",
-            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-            id_reuse_policy=reuse,
-            search_attributes=_attributes(identity | row.attributes),
-            static_summary=row.summary,
-            priority=Priority(priority_key=row.priority, fairness_key=str(row.organization_id)),
-            rpc_timeout=RPC_TIMEOUT,
-        )
+        async with asyncio.timeout(CALL_SECONDS):
+            await self._client.start_workflow(
+                row.workflow,
+                row.input,
+                id=row.workflow_id,
+                task_queue=row.task_queue,
+                start_signal="wake",
+                id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+                id_reuse_policy=reuse,
+                search_attributes=_attributes(identity | row.attributes),
+                static_summary=row.summary,
+                priority=Priority(priority_key=row.priority, fairness_key=str(row.organization_id)),
+                rpc_timeout=RPC_TIMEOUT,
+            )
 
 
 def _is_away(error: Exception) -> bool:
     """Tell whether Temporal does not answer; a lazy client that can't connect raises RuntimeError."""
-    return isinstance(error, RuntimeError) or (isinstance(error, RPCError) and error.status in AWAY)
+    return isinstance(error, RuntimeError | TimeoutError) or (isinstance(error, RPCError) and error.status in AWAY)
+
+
+def _reason(error: Exception) -> str:
+    """Say in a line what kept a wake from Temporal; it is kept beside the wake, and doctor shows it."""
+    told = error.reason if isinstance(error, Unavailable) else str(error)
+    return ": ".join(word for word in (type(error).__name__, next(iter(told.splitlines()), "")) if word)
+
+
+def _wanted_tick() -> Schedule:
+    return Schedule(
+        action=ScheduleActionStartWorkflow(
+            "control.tick",
+            id=TICK,
+            task_queue=CONTROL_QUEUE,
+            execution_timeout=LONGEST_TICK,
+            static_summary="looks after what is overdue",
+            typed_search_attributes=_attributes({"Area": "control", "ResourceId": TICK}),
+        ),
+        spec=ScheduleSpec(intervals=[ScheduleIntervalSpec(every=TICK_EVERY)]),
+        policy=SchedulePolicy(overlap=ScheduleOverlapPolicy.SKIP, catchup_window=TICK_EVERY),
+    )
+
+
+def _what_matters(tick: Schedule) -> tuple[object, ...]:
+    """Give what decides whether the tick comes, in a form that the server gives back as it took it."""
+    action = tick.action
+    does = (
+        (action.workflow, list(action.args), action.id, action.task_queue, action.execution_timeout)
+        if isinstance(action, ScheduleActionStartWorkflow)
+        else None
+    )
+    state = tick.state
+    return does, tick.spec, tick.policy, state.limited_actions
 
 
 def _attributes(values: dict[str, str]) -> TypedSearchAttributes:

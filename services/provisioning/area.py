@@ -28,7 +28,7 @@ class ProvisioningArea:
         """Take what the use cases need, made once at start-up."""
         self._database = database
 
-    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
+    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
         """Tell whether a run is there and has not ended."""
         async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
             try:

@@ -2,11 +2,22 @@
 
 import asyncio
 import contextlib
+import os
+import signal
+import socket
+from dataclasses import replace
 
 import pytest
 import structlog
 from sqlalchemy import text
-from temporalio.client import Client, WorkflowExecutionDescription
+from temporalio.client import (
+    Client,
+    ScheduleOverlapPolicy,
+    ScheduleSpec,
+    ScheduleUpdate,
+    ScheduleUpdateInput,
+    WorkflowExecutionDescription,
+)
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError
 
@@ -14,6 +25,7 @@ from domain.long_work import TICK_EVERY
 from domain.provisioning.run_states import RunState
 from integrations.embedded.ports import free_port
 from integrations.embedded.postgresql import PostgreSQL
+from integrations.embedded.temporal import TemporalServer
 from services.all import Services
 from services.provisioning.wakes import LONGEST_SUMMARY, wake_of
 from storage import outbox
@@ -120,6 +132,30 @@ class TestSweep:
         assert attempts == 0
         assert error is not None
 
+    async def test_a_temporal_that_hangs_is_away_and_no_wake_is_blamed(
+        self, dispatcher: Dispatcher, driver: Driver, database: Database, temporal: TemporalServer
+    ) -> None:
+        await driver.submit()
+        os.kill(temporal.pid, signal.SIGSTOP)
+        try:
+            with structlog.testing.capture_logs() as lines:
+                assert await dispatcher.sweep() == 0
+        finally:
+            os.kill(temporal.pid, signal.SIGCONT)
+        assert [(line["event"], line["reason"]) for line in lines] == [("server_away", "Timeout expired")]
+        assert await left(database, driver) == [(0, "RPCError: Timeout expired")]
+
+    async def test_a_temporal_that_never_answered_is_away(
+        self, driver: Driver, database: Database, postgresql: PostgreSQL, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("workers.dispatcher.CALL_SECONDS", 0.1)
+        with socket.create_server(("127.0.0.1", 0)) as silent:  # the kernel takes connections, and that is all
+            address = f"127.0.0.1:{silent.getsockname()[1]}"
+            client = await Client.connect(address, data_converter=pydantic_data_converter, lazy=True)
+            await driver.submit()
+            assert await Dispatcher(database, client, areas={}, listen_url=postgresql.platform_url).sweep() == 0
+        assert await left(database, driver) == [(0, "TimeoutError")]
+
     async def test_of_two_at_once_each_wake_is_taken_by_one(
         self, dispatcher: Dispatcher, driver: Driver, database: Database
     ) -> None:
@@ -171,6 +207,22 @@ class TestACompletedWorkflow:
                 await outbox.enqueue(session, driver.scope, wake_of(row))
             assert await dispatcher.sweep() == 1
         assert (await handle.describe()).run_id == first
+
+    async def test_of_an_area_that_nobody_here_knows_is_left_to_another_worker(
+        self, dispatcher: Dispatcher, driver: Driver, temporal_client: Client, database: Database
+    ) -> None:
+        run = await driver.submit()
+        await driver.provisioning.runs.cancel(driver.scope, run.id)
+        async with build_control_worker(temporal_client, driver.services), asyncio.timeout(LONGEST):
+            await dispatcher.sweep()
+            await temporal_client.get_workflow_handle(f"run:{run.id}").result()
+        async with database.transaction(driver.scope) as session:
+            row = await runs.get(session, driver.scope.organization_id, run.id)
+            await outbox.enqueue(session, driver.scope, replace(wake_of(row), area="of-tomorrow"))
+        with structlog.testing.capture_logs() as lines:
+            assert await dispatcher.sweep() == 0
+        assert [line["event"] for line in lines] == ["wake_postponed"]
+        assert await left(database, driver) == [(1, "AreaUnknown: no area here is called of-tomorrow")]
 
 
 class TestRun:
@@ -227,6 +279,27 @@ class TestTheTick:
             await dispatcher.ensure_tick()
         assert not (await temporal_client.get_schedule_handle(TICK).describe()).schedule.state.paused
         assert [(line["event"], line["note"]) for line in lines] == [("tick_was_paused", "too much noise")]
+
+    async def test_is_as_wanted_again_when_somebody_has_changed_it(
+        self, dispatcher: Dispatcher, temporal_client: Client
+    ) -> None:
+        await dispatcher.ensure_tick()
+        handle = temporal_client.get_schedule_handle(TICK)
+
+        def weekly(found: ScheduleUpdateInput) -> ScheduleUpdate:
+            changed = found.description.schedule
+            changed.spec = ScheduleSpec(cron_expressions=["0 0 * * 0"])
+            changed.policy.overlap = ScheduleOverlapPolicy.BUFFER_ALL
+            return ScheduleUpdate(changed)
+
+        await handle.update(weekly)
+        with structlog.testing.capture_logs() as lines:
+            await dispatcher.ensure_tick()
+            await dispatcher.ensure_tick()
+        tick = (await handle.describe()).schedule
+        assert [each.every for each in tick.spec.intervals] == [TICK_EVERY]
+        assert (tick.spec.calendars, tick.policy.overlap) == ([], ScheduleOverlapPolicy.SKIP)
+        assert [(line["event"], line["log_level"]) for line in lines] == [("tick_was_changed", "warning")]
 
     async def test_of_two_dispatchers_one_makes_it(self, dispatcher: Dispatcher, temporal_client: Client) -> None:
         await asyncio.gather(*(dispatcher.ensure_tick() for _ in range(5)))

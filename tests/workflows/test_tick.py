@@ -33,11 +33,15 @@ class PlayedArea:
     def __init__(self, play: Callable[[], Awaitable[TickReport]]) -> None:
         self._play = play
 
-    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:  # noqa: ARG002  not asked
+    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  not asked
         return False
 
     async def look_after(self) -> TickReport:
         return await self._play()
+
+
+async def in_vain() -> TickReport:
+    return TickReport(failed=2, left=1)
 
 
 async def broken() -> TickReport:
@@ -53,7 +57,7 @@ class TestRun:
 
         async def fast() -> TickReport:
             fast_was_there.set()
-            return TickReport(failed=3)
+            return TickReport(succeeded=1, failed=3)
 
         async def slow() -> TickReport:
             await fast_was_there.wait()  # they are looked after at the same time, whatever their order
@@ -90,3 +94,15 @@ class TestAnAreaThatThisWorkerDoesNotKnow:
         with pytest.raises(ApplicationError) as refusal:
             await tick.look_after(AreaName(area="of a later release"))
         assert (refusal.value.type, refusal.value.non_retryable) == ("control.area_unknown", False)
+
+
+class TestAnAreaThatFailsInEachOrganization:
+    @pytest.mark.servers
+    async def test_fails_the_tick_and_is_noted(self, services: Services) -> None:
+        tick = TickActivities({"one": PlayedArea(in_vain)}, services.upkeep)
+        await tick.list_areas()
+        with pytest.raises(ApplicationError) as failure:
+            await tick.look_after(AreaName(area="one"))
+        assert (failure.value.type, failure.value.non_retryable) == ("control.area_failed", True)
+        [noted] = (await services.operations.measure()).ticks
+        assert (noted.area, noted.failed, noted.left) == ("one", 2, 1)

@@ -86,6 +86,7 @@ def upgrade() -> None:
         sa.Column("area", sa.String(), nullable=False),
         sa.Column("looked_after_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("failed", sa.Integer(), server_default="0", nullable=False),
+        sa.Column("not_reached", sa.Integer(), server_default="0", nullable=False),
         sa.PrimaryKeyConstraint("area", name=op.f("pk_tick")),
     )
     op.create_table(
