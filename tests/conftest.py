@@ -21,7 +21,7 @@ from storage.migrations.upgrade import upgrade
 from storage.roles import ensure_roles
 from tests.factories import organizations
 from tests.factories.organizations import OPERATOR, Caller
-from workers.composition import compose
+from tests.factories.services import make_services
 
 # How long an example takes says nothing on a machine that others share.
 hypothesis.settings.register_profile("shared machine", deadline=None)
@@ -100,7 +100,7 @@ def blobs(blob_folder: Path) -> LocalBlobStore:
 @pytest.fixture(scope="session")
 async def services(database: Database, secrets: Secrets, blobs: LocalBlobStore) -> Services:
     """Put the use cases together, as the product does."""
-    return compose(database, secrets, blobs)
+    return make_services(database, secrets, blobs)
 
 
 @pytest.fixture(scope="session")

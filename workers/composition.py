@@ -47,20 +47,14 @@ def open_blobs(settings: Settings) -> BlobStore:
     return LocalBlobStore(settings.blobs.path)
 
 
-def registry_limits(settings: Settings) -> RegistryLimits:
-    """Give the limits that the settings name."""
-    registry = settings.registry
-    return RegistryLimits(module_bytes=registry.module_bytes, package_bytes=registry.package_bytes)
-
-
 def compose(
     database: Database,
     secrets: Secrets,
     blobs: BlobStore,
     *,
-    lease: timedelta = timedelta(seconds=60),
-    limits: RegistryLimits | None = None,
-    hostname: str = "registry.groundwork.test",
+    lease: timedelta,
+    limits: RegistryLimits,
+    hostname: str,
 ) -> Services:
     """Make all use cases over one database and one blob store.
 
@@ -72,7 +66,6 @@ def compose(
         limits: how large uploads may be.
         hostname: of the registry, as modules and lock files name it.
     """
-    limits = limits or RegistryLimits()
     hasher = KeyHasher()
     envelope = Envelope(database, secrets.key_encryption_key)
     sealed = SealedBlobs(database, blobs, envelope)
@@ -90,19 +83,25 @@ def compose(
     )
 
 
+def make_services(settings: Settings, database: Database) -> Services:
+    """Make all use cases as the settings say, over a database that the caller closes."""
+    registry = settings.registry
+    return compose(
+        database,
+        Secrets.read(settings),
+        open_blobs(settings),
+        lease=settings.runner.lease,
+        limits=RegistryLimits(module_bytes=registry.module_bytes, package_bytes=registry.package_bytes),
+        hostname=registry.hostname,
+    )
+
+
 @asynccontextmanager
 async def open_services(settings: Settings) -> AsyncIterator[Services]:
     """Make all use cases as the settings say, and close what they hold at the end."""
     database = open_database(settings)
     try:
-        yield compose(
-            database,
-            Secrets.read(settings),
-            open_blobs(settings),
-            lease=settings.runner.lease,
-            limits=registry_limits(settings),
-            hostname=settings.registry.hostname,
-        )
+        yield make_services(settings, database)
     finally:
         await database.close()
 

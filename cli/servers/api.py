@@ -17,16 +17,8 @@ from uvicorn.supervisors.multiprocess import Multiprocess
 
 from api.app import create_app
 from cli.servers.ready import say_ready
-from config.secrets import Secrets
 from config.start import begin_process
-from workers.composition import (
-    check_key,
-    compose,
-    listen_to_commits,
-    open_blobs,
-    open_database,
-    registry_limits,
-)
+from workers.composition import check_key, listen_to_commits, make_services, open_database
 
 STOP_SECONDS: Final = 15
 """How long requests that run may go on after a stop; streams of logs end at once."""
@@ -76,13 +68,7 @@ def application() -> FastAPI:
     """Make the application of one process, from the settings it finds."""
     settings = begin_process()
     database = open_database(settings)
-    services = compose(
-        database,
-        Secrets.read(settings),
-        open_blobs(settings),
-        limits=registry_limits(settings),
-        hostname=settings.registry.hostname,
-    )
+    services = make_services(settings, database)
 
     async def listen() -> None:
         _when_stopped(services.provisioning.logs.end_following)

@@ -24,8 +24,8 @@ from storage.roles import ensure_roles
 from tests.factories.modules import publish_module
 from tests.factories.organizations import make_caller
 from tests.factories.people import A_MODULE, LONGEST, People
+from tests.factories.services import make_services
 from tests.fixtures.platform import Installation
-from workers.composition import compose
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 
@@ -119,7 +119,7 @@ async def processes(tmp_path_factory: pytest.TempPathFactory, secrets: Secrets) 
             httpx2.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=LONGEST) as client,
         ):
             database = Database(postgresql.app_url, postgresql.platform_url)
-            services = compose(database, secrets, LocalBlobStore(folder / "blobs"))
+            services = make_services(database, secrets, LocalBlobStore(folder / "blobs"))
             caller = await make_caller(services)
             module = await publish_module(services, caller, A_MODULE)
             await database.close()

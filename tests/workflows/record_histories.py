@@ -38,7 +38,7 @@ from storage.roles import ensure_roles
 from tests.factories.modules import publish_module
 from tests.factories.organizations import make_caller
 from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
-from workers.composition import compose
+from tests.factories.services import make_services
 from workers.control import build_control_worker
 from workers.dispatcher import TICK, Dispatcher
 
@@ -187,7 +187,7 @@ async def record(folder: Path, version: str) -> None:
         upgrade(server.owner_url)
         database = Database(server.app_url, server.platform_url)
         keys = Secrets(key_encryption_key=os.urandom(32), pepper=os.urandom(32), signing_key=os.urandom(32))
-        services = compose(database, keys, LocalBlobStore(folder / "blobs"))
+        services = make_services(database, keys, LocalBlobStore(folder / "blobs"))
         client = await Client.connect(temporal.address, data_converter=pydantic_data_converter)
         dispatcher = Dispatcher(database, client, areas=services.areas, listen_url=server.platform_url)
         played = PlayedSteps(services, database)

@@ -23,7 +23,7 @@ from storage.migrations.upgrade import head
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import Driver
-from workers.composition import compose
+from tests.factories.services import make_services
 
 pytestmark = pytest.mark.servers
 
@@ -31,7 +31,7 @@ pytestmark = pytest.mark.servers
 @pytest.fixture
 async def client_without_database(secrets: Secrets, blobs: LocalBlobStore) -> AsyncIterator[httpx2.AsyncClient]:
     nowhere = "postgresql+psycopg://nobody@127.0.0.1:1/none"
-    app = create_app(compose(Database(nowhere, nowhere), secrets, blobs))
+    app = create_app(make_services(Database(nowhere, nowhere), secrets, blobs))
     async with LifespanManager(app) as running:
         transport = httpx2.ASGITransport(app=running.app, raise_app_exceptions=False)
         async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
@@ -102,7 +102,7 @@ class TestProbes:
         silent = await asyncio.start_server(hear_and_say_nothing, "127.0.0.1", 0)
         port = silent.sockets[0].getsockname()[1]
         database = Database(*[f"postgresql+psycopg://nobody@127.0.0.1:{port}/none"] * 2)
-        app = create_app(compose(database, secrets, blobs))
+        app = create_app(make_services(database, secrets, blobs))
         async with (
             silent,
             LifespanManager(app) as running,

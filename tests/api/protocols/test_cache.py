@@ -39,10 +39,10 @@ from tests.factories.registry import (
     claim_namespace,
     publish,
 )
+from tests.factories.services import make_services
 from tests.fixtures.https import serve
 from tests.fixtures.queries import counted_queries
 from tests.fixtures.signing import Signer
-from workers.composition import compose
 
 
 @pytest.mark.servers
@@ -149,7 +149,7 @@ class TestByteCacheLayer:
         blobs: LocalBlobStore,
         postgresql: PostgreSQL,
     ) -> None:
-        other = compose(database, secrets, blobs)
+        other = make_services(database, secrets, blobs)
         heard, connected = asyncio.Event(), asyncio.Event()
         changes = other.registry.changes
 
@@ -194,7 +194,7 @@ class TestByteCacheLayer:
         location = download.json()["location"]
         whole = (await client.get(location)).content
         slow = SlowBlobStore(blobs._kept.parent)
-        async with serve(create_app(compose(database, secrets, slow)), tmp_path) as server:
+        async with serve(create_app(make_services(database, secrets, slow)), tmp_path) as server:
             _, connection = await asyncio.open_connection("127.0.0.1", server.port, ssl=server.trust)
             connection.write(f"GET {location} HTTP/1.1\r\nHost: registry\r\n\r\n".encode())
             await slow.asked.wait()
