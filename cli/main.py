@@ -10,7 +10,7 @@ import traceback
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from cyclopts import App, CycloptsError, Group
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, UnknownCommandError
 
 from cli.output import complain, examples
 from config.exit import end_process
@@ -156,13 +156,28 @@ for command in COMMANDS:
         name=command.target.partition(":")[2].replace("_", "-"),
         group=command.group,
         help=command.summary,
-        **({"help_epilogue": examples(*command.examples)} if command.examples else {}),
+        # Of a function; a noun's App has its own.
+        **({"help_epilogue": examples(*command.examples), "version_flags": []} if command.examples else {}),
     )
 
 
 def _help_of(arguments: list[str]) -> str:
     words, _, _ = app.parse_commands(arguments)
     return " ".join(("groundwork", *words, "--help"))
+
+
+def _in_words(error: CycloptsError) -> str:
+    argument = error.argument
+    match error:
+        case UnknownCommandError(app=App() as of):
+            known = ", ".join(name for name in of if not name.startswith("-"))
+            return f"{str(error).partition(' Available commands:')[0]} There are: {known}."
+        case MissingArgumentError() if argument is not None:
+            is_there = error.keyword is not None
+            name, fault = error.keyword or argument.name, "needs a value" if is_there else "is missing"
+            return f"{name} {fault}: {argument.parameter.help}"
+        case _:
+            return str(error)
 
 
 def main() -> NoReturn:
@@ -180,7 +195,7 @@ def run(arguments: list[str]) -> int:
 
             done = asyncio.run(done)
     except CycloptsError as error:
-        complain(f"{error} ({_help_of(arguments)} says more)")
+        complain(f"{_in_words(error)} ({_help_of(arguments)} says more)")
         return USAGE
     except BrokenPipeError:
         return NOBODY_READS  # `head` goes once it has its lines

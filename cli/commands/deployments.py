@@ -18,6 +18,7 @@ deployments = App(
     name="deployments",
     help="See what runs have made.",
     help_format="plaintext",
+    version_flags=[],
     help_epilogue=examples("groundwork deployments list", "groundwork deployments show staging"),
 )
 

@@ -25,6 +25,7 @@ gpg_keys = App(
     name="gpg-keys",
     help="Keys that provider releases are signed with.",
     help_format="plaintext",
+    version_flags=[],
     help_epilogue=examples("groundwork gpg-keys add key.asc --namespace platform"),
 )
 

@@ -29,6 +29,7 @@ keys = App(
     name="keys",
     help="Make, list and revoke API keys.",
     help_format="plaintext",
+    version_flags=[],
     help_epilogue=examples("groundwork keys create laptop"),
 )
 

@@ -18,6 +18,7 @@ modules = App(
     name="modules",
     help="See the modules that are published.",
     help_format="plaintext",
+    version_flags=[],
     help_epilogue=examples("groundwork modules list", "groundwork modules show platform/network/aws"),
 )
 

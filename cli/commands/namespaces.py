@@ -15,6 +15,7 @@ namespaces = App(
     name="namespaces",
     help="Claim and list namespaces of the registry.",
     help_format="plaintext",
+    version_flags=[],
     help_epilogue=examples("groundwork namespaces claim platform"),
 )
 

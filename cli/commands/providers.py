@@ -18,6 +18,7 @@ providers = App(
     name="providers",
     help="See the providers that are published.",
     help_format="plaintext",
+    version_flags=[],
     help_epilogue=examples("groundwork providers list", "groundwork providers show platform/acme"),
 )
 

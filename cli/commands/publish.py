@@ -24,6 +24,7 @@ publish = App(
     name="publish",
     help="Publish modules and providers.",
     help_format="plaintext",
+    version_flags=[],
     help_epilogue=examples("groundwork publish module --help", "groundwork publish provider --help"),
 )
 

@@ -30,6 +30,7 @@ run = App(
     name="run",
     help="Submit runs, watch them and decide about them.",
     help_format="plaintext",
+    version_flags=[],
     help_epilogue=examples("groundwork run submit demo/environment/local 1.0.0 --name staging --follow"),
 )
 

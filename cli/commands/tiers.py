@@ -22,6 +22,7 @@ tiers = App(
     name="tiers",
     help="Define and list tiers: named sizes of a module.",
     help_format="plaintext",
+    version_flags=[],
     help_epilogue=examples("groundwork tiers create small platform/network/aws 1.2.0 --input nodes=1"),
 )
 

@@ -3,12 +3,21 @@
 import json
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import pytest
+from cyclopts import App
 
-from cli.main import COMMANDS, run
+from cli.main import COMMANDS, app, run
 
 HEAVY = ("sqlalchemy", "temporalio", "fastapi", "pydantic", "httpx2", "asyncio", "alembic")
+
+
+def every_command(of: App, *words: str) -> Iterator[list[str]]:
+    for name in of:
+        if not name.startswith("-"):
+            yield [*words, name]
+            yield from every_command(of[name], *words, name)
 
 
 class TestHelp:
@@ -38,8 +47,14 @@ class TestExitCodes:
             (["dve"], 'Unknown command "dve". Did you mean "dev"?', "groundwork --help"),
             (["dev", "--hom", "x"], 'Unknown option: "--hom"', "groundwork dev --help"),
             (["worker", "--ready-fd", "many"], "many", "groundwork worker --help"),
-            (["run", "submit", "a/b/c"], "--name", "groundwork run submit --help"),
-            (["run", "sumbit"], "sumbit", "groundwork run --help"),
+            (
+                ["run", "submit", "a/b/c"],
+                "--name is missing: The deployment: made by",
+                "groundwork run submit --help",
+            ),
+            (["keys", "create"], "NAME is missing: What the key is for", "groundwork keys create --help"),
+            (["keys", "create", "a", "--days"], "--days needs a value: Days", "groundwork keys create --help"),
+            (["keys", "crate"], "Did you mean create? There are: list, create, revoke.", "groundwork keys --help"),
         ],
     )
     def test_a_wrong_command_line_is_2_with_one_line(
@@ -51,6 +66,11 @@ class TestExitCodes:
         assert said.replace('"', "") in error.replace('"', "")
         assert error.endswith(f"({advice} says more)\n")
         assert len(error.splitlines()) == 1
+
+    @pytest.mark.parametrize("words", list(every_command(app)), ids=" ".join)
+    def test_only_the_whole_has_a_version(self, words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+        assert run([*words, "--version"]) == 2
+        assert capsys.readouterr().out == ""
 
     def test_what_can_not_be_done_is_1_with_one_line(
         self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
