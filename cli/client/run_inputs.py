@@ -10,8 +10,7 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from cli.client.api import Api, Document
-from cli.client.errors import FORBIDDEN, FileUnusable, RequestRefused, usage
+from cli.client.errors import FileUnusable, usage
 from cli.client.files import read_text
 
 FROM_ENVIRONMENT: Final = "TF_VAR_"
@@ -56,29 +55,6 @@ def read_secrets(names: Sequence[str]) -> dict[str, JsonValue] | None:
             )
         secrets[name] = read_value(name, value)
     return secrets or None
-
-
-def dropped_inputs(api: Api, made: Document) -> list[str]:
-    """Name the variables that had values in the run whose inputs `made` could have kept, and have none in it.
-
-    None are known to a key that may submit runs and not look at them.
-    """
-    before = (
-        run
-        for run in api.items("/api/v1/runs", deployment_id=made["deployment_id"])
-        if run["id"] < made["id"] and run["operation"] != "plan"
-    )
-    try:
-        last = next(before, made)
-    except RequestRefused as error:
-        if error.status != FORBIDDEN:
-            raise
-        return []
-    return sorted(_variables(last) - _variables(made))
-
-
-def _variables(run: Document) -> set[str]:
-    return {*run["inputs"], *run["secret_input_names"]}
 
 
 def read_value(name: str, value: str) -> JsonValue:

@@ -10,10 +10,11 @@ from pydantic import JsonValue
 from cli.client.api import Api, Document
 from cli.client.errors import ServerUnreachable, usage
 from cli.client.finding import find_run, find_run_with_outputs
-from cli.client.run_inputs import dropped_inputs, read_inputs, read_secrets, split_pair
+from cli.client.run_inputs import read_inputs, read_secrets, split_pair
 from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
 from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words, without_outputs
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
+from cli.client.submitted import dropped_inputs, effect
 from cli.output import examples
 
 PATH: Final = "/api/v1/runs"
@@ -91,10 +92,12 @@ def submit(
             dropped = dropped_inputs(api, made)
             if dropped:
                 output.progress(f"without {', '.join(dropped)} of the last run: inputs are given whole")
+        said = "" if output.quiet or output.json else f"submitted {made['id']}, {effect(api, made)}"
         if not follow:
-            output.noun(made, f"submitted {made['id']}: watch it with `groundwork run logs {made['id']}`")
+            output.noun(made, f"{said}: watch it with `groundwork run logs {made['id']}`")
             return 0
-        output.progress(f"submitted {made['id']}")
+        if said:
+            output.progress(said)
         return _watch(api, made["id"], output)
 
 

@@ -112,7 +112,10 @@ async def deployment_of(session: Session, scope: Scope, request: SubmitRun, modu
     row, new = await deployments.get_or_add(session, wanted)
     if not new and request.environment not in {None, row.environment}:
         raise EnvironmentFixed(
-            f"the deployment is in {row.environment}", deployment=row.name, environment=row.environment
+            f"the deployment {row.name} is in {row.environment}, and a name is that of one deployment in all "
+            "environments: choose another name, or leave the environment out to change this one",
+            deployment=row.name,
+            environment=row.environment,
         )
     if not new and request.tier_id not in {None, row.tier_id}:
         raise DeploymentOfAnother("the deployment was not made from this tier", deployment=row.name)

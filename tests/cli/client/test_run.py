@@ -11,6 +11,7 @@ from services.all import Services
 from tests.cli.client.commands import Commands
 from tests.factories.modules import Published, publish_module
 from tests.factories.organizations import Caller
+from tests.factories.runs import Driver
 
 pytestmark = pytest.mark.servers
 
@@ -51,6 +52,26 @@ class TestSubmit:
         assert done.code == 0
         assert done.out.startswith("submitted ")
         assert "`groundwork run logs " in done.out
+
+    async def test_says_what_it_makes_or_changes(
+        self, administrator: Commands, services: Services, caller: Caller
+    ) -> None:
+        driver = Driver(services, caller.scope, await publish_module(services, caller, MODULE))
+        submit = ("run", "submit", driver.module.source, driver.module.version, "--name", "one")
+        assert ", which makes one (staging): " in (await administrator(*submit, "--environment", "staging")).out
+        applied = await driver.submit(deployment="two", auto_apply=True)
+        await driver.plan(applied)
+        await driver.apply(applied)
+        again = ("run", "submit", "--name", "two")
+        assert ", which changes two (development): " in (await administrator(*again)).out
+        destroys = await administrator(*again, "--operation", "destroy")
+        assert ", which destroys two (development): " in destroys.out
+
+    async def test_says_as_much_as_its_key_may_know(self, administrator: Commands, module: Published) -> None:
+        [key] = (await administrator("keys", "create", "submits", "--scope", "run:submit")).lines
+        administrator.environment(GROUNDWORK_KEY=key)
+        done = await administrator("run", "submit", module.source, module.version, "--name", "one")
+        assert ", which makes or changes one (development): " in done.out
 
     async def test_sends_what_was_asked_for(
         self, administrator: Commands, module: Published, monkeypatch: pytest.MonkeyPatch

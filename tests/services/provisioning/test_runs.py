@@ -76,7 +76,7 @@ class TestSubmit:
 
     async def test_a_deployment_stays_in_its_environment(self, driver: Driver) -> None:
         await driver.submit(deployment="one", environment="staging")
-        with pytest.raises(EnvironmentFixed):
+        with pytest.raises(EnvironmentFixed, match="one is in staging, and a name is that of one deployment"):
             await driver.submit(deployment="one", environment="production")
 
     async def test_a_variable_is_given_once(self, driver: Driver) -> None:

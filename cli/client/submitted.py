@@ -1,0 +1,47 @@
+"""What a run that was just submitted means, as far as its key may know."""
+
+from typing import Final
+
+from cli.client.api import Api, Document
+from cli.client.errors import FORBIDDEN, RequestRefused
+from cli.client.finding import RUNS, last_applied
+
+EFFECTS: Final = {"destroy": "destroys", "plan": "plans", "refresh": "refreshes"}
+
+
+def effect(api: Api, made: Document) -> str:
+    """Say what a run does, and to what: whether the name was taken already is easily overlooked."""
+    what = f"{made['deployment_name']} ({made['environment']})"
+    if (does := EFFECTS.get(made["operation"])) is not None:
+        return f"which {does} {what}"
+    try:
+        last = last_applied(api, made["deployment_id"])
+    except RequestRefused as error:
+        if error.status != FORBIDDEN:
+            raise
+        return f"which makes or changes {what}"
+    is_there = last is not None and last["operation"] != "destroy"
+    return f"which {'changes' if is_there else 'makes'} {what}"
+
+
+def dropped_inputs(api: Api, made: Document) -> list[str]:
+    """Name the variables that had values in the run whose inputs `made` could have kept, and have none in it.
+
+    None are known to a key that may submit runs and not look at them.
+    """
+    before = (
+        run
+        for run in api.items(RUNS, deployment_id=made["deployment_id"])
+        if run["id"] < made["id"] and run["operation"] != "plan"
+    )
+    try:
+        last = next(before, made)
+    except RequestRefused as error:
+        if error.status != FORBIDDEN:
+            raise
+        return []
+    return sorted(_variables(last) - _variables(made))
+
+
+def _variables(run: Document) -> set[str]:
+    return {*run["inputs"], *run["secret_input_names"]}
