@@ -4,6 +4,9 @@ A runner deletes its step's folder by itself. It can't when it was killed, or wh
 longer than it may wait; then whichever worker looks into the host's folder next does. A folder is left alone as
 long as a runner claims it, and is not deleted before the step's lease has ended: until then its CLI may still be
 saving what it made.
+
+Code of a module writes in a step's folder, so nothing in it is believed: the folder's name says which step it is,
+the step's row says all else, and what its log may not show stands beside it, in what the step was given.
 """
 
 import asyncio
@@ -13,16 +16,19 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
+from uuid import UUID
 
 import structlog
 
+from activities.provisioning.step_jobs import GIVEN, GivenFolder
 from domain.errors import PlatformError
-from domain.provisioning.steps import StepManifest, StepPhase
+from domain.provisioning.steps import StepPhase
 from domain.redaction import Redactor
 from domain.scope import Actor, ActorKind, Scope
 from integrations.engines.engine import StepFolder
 from integrations.terraformrc import tokens_in
 from services.provisioning.all import ProvisioningServices
+from services.provisioning.steps import StepView
 from workers.runner.files import read_regular
 from workers.runner.outcomes import left_in_module, secrets_of_log
 from workers.runner.tailer import LogTail
@@ -54,46 +60,61 @@ class Leftovers:
             try:
                 with _claimed(root) as is_mine:
                     if is_mine:
-                        await self._look_after(StepFolder(root))
+                        await self._look_after(root)
             except PlatformError as error:
                 self._tell(root, f"{error.detail} ({error.code})")
+            except OSError as error:
+                self._tell(root, f"{error.strerror}: {error.filename}")
             except Exception as error:
                 self._tell(root, type(error).__name__)
 
-    async def _look_after(self, folder: StepFolder) -> None:
-        if not folder.manifest.exists():
-            _remove_if_empty(folder.root)
+    async def _look_after(self, root: Path) -> None:
+        step_id = _step_of(root)
+        if step_id is None:
+            _remove_if_empty(root)
             return
-        whose = StepManifest.model_validate_json(read_regular(folder.root, folder.manifest.name))
-        scope = Scope(whose.organization_id, Actor(ActorKind.RUN, str(whose.run_id)))
-        step = await self._provisioning.steps.look_at(scope, whose.step_id)
-        if step.is_over and whose.key_id is not None:
-            await self._provisioning.run_keys.end(scope, whose.key_id)
-        if whose.phase is StepPhase.APPLY:
+        folder, given = StepFolder(self._work_path / str(step_id)), GivenFolder.of(self._work_path, step_id)
+        if root == given.root and folder.root.exists():
+            return
+        step = await self._provisioning.steps.look_at(step_id)
+        scope = Scope(step.organization_id, Actor(ActorKind.RUN, str(step.run_id)))
+        if step.is_over:
+            await self._provisioning.run_keys.end(scope, step_id)
+        if root == folder.root:
+            await self._store(scope, step_id, step, folder, given)
+        if step.is_over:
+            await asyncio.to_thread(remove_folder, StepFolder(root))
+            log.warning("leftover_stored_and_deleted", folder=str(root), run_id=str(step.run_id))
+
+    async def _store(
+        self, scope: Scope, step_id: UUID, step: StepView, folder: StepFolder, given: GivenFolder
+    ) -> None:
+        if step.phase is StepPhase.APPLY:
             # At once: as long as the lease is live, what was made belongs to the newest state.
             errored = left_in_module(folder, folder.errored_state.name)
-            for content in (_content(folder, folder.state), errored):
+            for content in (_content(folder.root, folder.state), errored):
                 if content:
-                    await self._provisioning.step_states.store(scope, whose.step_id, content)
-        if not step.is_over:
-            return
-        if folder.log.exists():
-            await self._store_log(scope, whose, folder, step.log_end)
-        await asyncio.to_thread(remove_folder, folder)
-        log.warning("leftover_stored_and_deleted", folder=str(folder.root), run_id=str(whose.run_id))
+                    await self._provisioning.step_states.store(scope, step_id, content)
+        if step.is_over and folder.log.exists():
+            await self._store_log(scope, step_id, step, folder, given)
 
-    async def _store_log(self, scope: Scope, whose: StepManifest, folder: StepFolder, stored: int) -> None:
-        """Store what comes behind the part of the log that is stored, redacted as the runner would have."""
+    async def _store_log(
+        self, scope: Scope, step_id: UUID, step: StepView, folder: StepFolder, given: GivenFolder
+    ) -> None:
+        """Store what comes behind the part of the log that is stored, redacted as the runner would have.
+
+        Raises:
+            FileNotFoundError: it can't be, since what the step was given is gone.
+        """
 
         async def keep(offset: int, data: bytes) -> None:
-            if offset + len(data) > stored:
-                new = max(offset, stored)
-                await self._provisioning.steps.store_log(scope, whose.step_id, new, data[new - offset :])
+            if offset + len(data) > step.log_end:
+                new = max(offset, step.log_end)
+                await self._provisioning.steps.store_log(scope, step_id, new, data[new - offset :])
 
-        secret_inputs = await self._provisioning.materials.secret_inputs(scope, whose.run_id)
-        before = folder.state_before if folder.state_before.exists() else folder.state
-        tokens = tokens_in(_content(folder, folder.configuration).decode())
-        secrets = await asyncio.to_thread(secrets_of_log, tokens, secret_inputs, before)
+        secret_inputs = await self._provisioning.materials.secret_inputs(scope, step.run_id)
+        tokens = tokens_in(given.configuration.read_text())
+        secrets = await asyncio.to_thread(secrets_of_log, tokens, secret_inputs, given.state)
         ended = asyncio.Event()
         ended.set()
         await LogTail(folder.log, await asyncio.to_thread(Redactor, secrets), keep, lambda _: None).follow(ended)
@@ -122,10 +143,20 @@ def _claimed(root: Path) -> Iterator[bool]:
         os.close(handle)
 
 
-def _content(folder: StepFolder, file: Path) -> bytes:
+def _step_of(root: Path) -> UUID | None:
+    """Tell by a folder's name whose it is, or whose what was given is."""
+    name = root.name.removesuffix(GIVEN)
+    try:
+        step_id = UUID(name)
+    except ValueError:
+        return None
+    return step_id if str(step_id) == name else None
+
+
+def _content(root: Path, file: Path) -> bytes:
     """Read one of the step's files; empty if it is not there."""
     try:
-        return read_regular(folder.root, str(file.relative_to(folder.root)))
+        return read_regular(root, str(file.relative_to(root)))
     except FileNotFoundError:
         return b""
 

@@ -1,14 +1,14 @@
 """What a runner is given: an assignment, its materials as files, and what a worker's host gives to every step."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, Self
+from uuid import UUID
 
 from domain.deployments.sources import EngineName
 from domain.provisioning.inputs import Inputs
-from domain.provisioning.steps import Sandbox, StepJob, StepLimits, StepManifest
+from domain.provisioning.steps import Sandbox, StepJob, StepLimits
 from domain.scope import Scope
-from integrations.engines.engine import StepFolder
 from integrations.terraformrc import ProviderSource, RegistryHost, render_terraformrc
 from services.provisioning.materials import StepMaterials
 from services.provisioning.run_keys import RunKey
@@ -42,23 +42,58 @@ class Given:
     plan: Path | None
     lock_file: Path | None
     secret_inputs: Inputs
+    terraformrc: str = field(repr=False)
 
 
-def write_materials(folder: StepFolder, whose: StepManifest, materials: StepMaterials) -> Given:
-    """Make a folder that nobody else may look into, with a note whose it is, and write materials into it."""
+@dataclass(frozen=True, slots=True)
+class GivenFolder:
+    """Where materials lie: beside the step's own folder, so that no code of a module writes there.
+
+    It stays as long as the step's own, because the log in that one is redacted by what is in here.
+    """
+
+    root: Path
+
+    @classmethod
+    def of(cls, work_path: Path, step_id: UUID) -> Self:
+        """Name the folder of a step."""
+        return cls(work_path / f"{step_id}{GIVEN}")
+
+    @property
+    def state(self) -> Path:
+        """The state as the step finds it; missing where there is none."""
+        return self.root / "state"
+
+    @property
+    def configuration(self) -> Path:
+        """The CLI's configuration, with the keys that it is given."""
+        return self.root / "terraformrc"
+
+
+def configuration(settings: StepSettings, key: RunKey | None) -> str:
+    """Write the CLI's configuration, with a key for the registry where the step has one."""
+    registry = settings.registry
+    if registry is not None and key is not None:
+        registry = replace(registry, token=key.token)
+    return render_terraformrc(registry, settings.sources)
+
+
+def write_materials(folder: GivenFolder, materials: StepMaterials, terraformrc: str) -> Given:
+    """Make a folder that nobody else may look into, and write what the step is given into it."""
     folder.root.mkdir(mode=0o700, parents=True)
-    folder.manifest.write_text(whose.model_dump_json())
+    folder.configuration.write_text(terraformrc)
 
-    def written(name: str, data: bytes) -> Path:
-        (folder.root / name).write_bytes(data)
-        return folder.root / name
+    def written(path: Path, data: bytes) -> Path:
+        path.write_bytes(data)
+        return path
 
     return Given(
-        module_archive=written("archive", materials.module_archive),
-        state=None if materials.state is None else written("state", materials.state),
-        plan=None if materials.plan is None else written("plan", materials.plan),
-        lock_file=None if materials.lock_file is None else written("lock", materials.lock_file),
+        module_archive=written(folder.root / "archive", materials.module_archive),
+        state=None if materials.state is None else written(folder.state, materials.state),
+        plan=None if materials.plan is None else written(folder.root / "plan", materials.plan),
+        lock_file=None if materials.lock_file is None else written(folder.root / "lock", materials.lock_file),
         secret_inputs=materials.secret_inputs,
+        terraformrc=terraformrc,
     )
 
 
@@ -73,9 +108,6 @@ def make_job(
 ) -> StepJob:
     """Make a runner's job of an assignment, with the materials that were written for it."""
     plan = assignment.plan
-    registry = settings.registry
-    if registry is not None and key is not None:
-        registry = replace(registry, token=key.token)
     return StepJob(
         organization_id=scope.organization_id,
         run_id=assignment.run_id,
@@ -94,7 +126,7 @@ def make_job(
         plan=given.plan,
         plan_sha256=None if plan is None else plan.sha256,
         lock_file=given.lock_file,
-        terraformrc=render_terraformrc(registry, settings.sources),
+        terraformrc=given.terraformrc,
         ca_certificate=settings.ca_certificate,
         show_plan=assignment.show_plan,
         lease_started=lease_started,

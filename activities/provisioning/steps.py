@@ -12,19 +12,23 @@ import structlog
 from temporalio import activity
 
 from activities.errors import maps_errors
-from activities.provisioning.step_jobs import GIVEN, StepSettings, make_job, write_materials
+from activities.provisioning.step_jobs import (
+    GivenFolder,
+    StepSettings,
+    configuration,
+    make_job,
+    write_materials,
+)
 from domain.errors import PlatformError, Unavailable
 from domain.provisioning.errors import EngineMissing, StepRefused
 from domain.provisioning.messages import RunMove, RunReference, StepOrder, StepReport
 from domain.provisioning.steps import (
     InterruptReason,
     StepJob,
-    StepManifest,
     StepOutcome,
     StepProgress,
 )
 from domain.scope import Actor, ActorKind, Scope
-from integrations.engines.engine import StepFolder
 from services.provisioning.materials import Materials
 from services.provisioning.moves import RunMoves
 from services.provisioning.run_keys import DrawnKey, RunKey, RunKeys
@@ -121,14 +125,8 @@ class StepActivities:
             materials = await fetching
         finally:
             fetching.cancel()
-        whose = StepManifest(
-            organization_id=scope.organization_id,
-            run_id=assignment.run_id,
-            step_id=assignment.step_id,
-            phase=assignment.phase,
-            key_id=None if key is None else key.id,
-        )
-        given = await asyncio.to_thread(write_materials, folder, whose, materials)
+        terraformrc = configuration(self._settings, key)
+        given = await asyncio.to_thread(write_materials, folder, materials, terraformrc)
         return make_job(self._settings, scope, assignment, given, key=key, lease_started=lease_started)
 
     async def _run(self, scope: Scope, job: StepJob) -> StepOutcome:
@@ -172,13 +170,17 @@ class StepActivities:
             return None
 
     @contextlib.asynccontextmanager
-    async def _folder(self, step_id: UUID) -> AsyncIterator[StepFolder]:
-        """Name a folder for what the runner reads, and take it away again; see workers.leftovers for the rest."""
-        folder = StepFolder(self._settings.work_path / f"{step_id}{GIVEN}")
+    async def _folder(self, step_id: UUID) -> AsyncIterator[GivenFolder]:
+        """Name a folder for what the runner reads, and take it away again.
+
+        Not if the runner has left the step's own, for whose log it is needed: see workers.leftovers.
+        """
+        folder = GivenFolder.of(self._settings.work_path, step_id)
         try:
             yield folder
         finally:
-            await asyncio.to_thread(shutil.rmtree, folder.root, ignore_errors=True)
+            if not (self._settings.work_path / str(step_id)).exists():
+                await asyncio.to_thread(shutil.rmtree, folder.root, ignore_errors=True)
 
     @contextlib.asynccontextmanager
     async def _key(self, scope: Scope, assignment: Assignment, drawn: DrawnKey) -> AsyncIterator[RunKey | None]:
@@ -188,12 +190,15 @@ class StepActivities:
             yield None
             return
         lifetime = settings.limits.timeout + 2 * settings.limits.grace
-        key = await self._keys.make(scope, owner_id, drawn, run_id=assignment.run_id, lifetime=lifetime)
+        step_id = assignment.step_id
+        key = await self._keys.make(
+            scope, owner_id, drawn, run_id=assignment.run_id, step_id=step_id, lifetime=lifetime
+        )
         try:
             yield key
         finally:
             with contextlib.suppress(PlatformError):  # it ends by itself as well
-                await self._keys.end(scope, key.id)
+                await self._keys.end(scope, step_id)
 
 
 class _Progress:

@@ -115,16 +115,6 @@ class StepJob(BaseModel, frozen=True):
         return self
 
 
-class StepManifest(BaseModel, frozen=True):
-    """Whose a folder on a worker's disk is, for whoever finds it after a crash."""
-
-    organization_id: UUID
-    run_id: UUID
-    step_id: UUID
-    phase: StepPhase
-    key_id: UUID | None = Field(default=None, description="The run's key for the registry, which is to be ended.")
-
-
 class StepFailure(BaseModel, frozen=True):
     """What went wrong, redacted: a class to act on and a sentence for people."""
 

@@ -87,11 +87,6 @@ class StepFolder:
         """What the guard saw happen; there for whoever finds the folder after a crash."""
         return self.root / "guard"
 
-    @property
-    def manifest(self) -> Path:
-        """Whose folder it is, by ids."""
-        return self.root / "step.json"
-
 
 class Engine(Protocol):
     """Argument lists and environment of a CLI, and what its output means. It runs nothing by itself."""

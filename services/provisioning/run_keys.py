@@ -5,6 +5,7 @@ from datetime import timedelta
 from typing import Final
 from uuid import UUID
 
+from domain.identity.errors import ApiKeyNotFound
 from domain.identity.keys import KeyKind, Token, new_token
 from domain.identity.permissions import Permission
 from domain.scope import Scope
@@ -20,7 +21,6 @@ SCOPES: Final = [Permission.REGISTRY_READ.value]
 class RunKey:
     """A key in the clear; it goes into the CLI's configuration."""
 
-    id: UUID
     token: str = field(repr=False)
 
 
@@ -46,18 +46,23 @@ class RunKeys:
         return DrawnKey(token, await self._hasher.hash(token.text))
 
     async def make(
-        self, scope: Scope, owner_id: UUID, drawn: DrawnKey, *, run_id: UUID, lifetime: timedelta
+        self, scope: Scope, owner_id: UUID, drawn: DrawnKey, *, run_id: UUID, step_id: UUID, lifetime: timedelta
     ) -> RunKey:
-        """Make a drawn key good; it ends by itself should nobody end it."""
+        """Make a drawn key good, with the step's id; it ends by itself should nobody end it."""
         token = drawn.token
         async with self._database.transaction(scope) as session:
             request = CreateKey(f"run {run_id}", KeyKind.RUN, SCOPES, await now(session) + lifetime)
             row = key_row(scope.organization_id, owner_id, token, drawn.hashed, request, scopes=SCOPES)
+            row.id = step_id
             session.add(row)
-            return RunKey(row.id, token.text)
+            return RunKey(token.text)
 
-    async def end(self, scope: Scope, key_id: UUID) -> None:
-        """End a key; again is harmless."""
+    async def end(self, scope: Scope, step_id: UUID) -> None:
+        """End the key of a step, if it has one; again is harmless."""
         async with self._database.transaction(scope) as session:
-            row = await api_keys.get(session, scope.organization_id, key_id)
-            row.revoked_at = row.revoked_at or await now(session)
+            try:
+                row = await api_keys.get(session, scope.organization_id, step_id)
+            except ApiKeyNotFound:
+                return
+            if row.kind == KeyKind.RUN:
+                row.revoked_at = row.revoked_at or await now(session)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from domain.deployments.states import Misfit, StateHead
+from domain.provisioning.steps import StepPhase
 from domain.scope import Actor, ActorKind, Scope
 from services.deployments.states import (
     KeptState,
@@ -66,8 +67,7 @@ class StepStates:
 
 async def _misfit(session: Session, scope: Scope, step: RunStepRow, state: KeptState) -> Misfit | None:
     """Say why a state may not be its deployment's newest; None if it may, until the transaction ends."""
-    # A run that only plans writes its own rows, and no state.
-    holds = step.fenced and await deployments.hold_fence(
-        session, scope.organization_id, step.deployment_id, step.id
-    )
+    # A step that plans writes its own rows, and no state: code of a module can put one in its folder.
+    writes = step.fenced and step.phase == StepPhase.APPLY
+    holds = writes and await deployments.hold_fence(session, scope.organization_id, step.deployment_id, step.id)
     return await misfit_of(session, scope, step.deployment_id, state) if holds else Misfit.TOKEN

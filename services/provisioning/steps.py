@@ -74,6 +74,9 @@ class Assignment:
 class StepView:
     """What whoever finds a step's folder has to know of it."""
 
+    organization_id: UUID
+    run_id: UUID
+    phase: StepPhase
     is_over: bool
     """It has an outcome, or its lease has ended."""
     log_end: int
@@ -205,17 +208,20 @@ class Steps:
                 run.due_at = step.lease_expires_at
             return run.cancel_requested_at is not None
 
-    async def look_at(self, scope: Scope, step_id: UUID) -> StepView:
-        """Tell whether anybody may still be working on a step, and how much of its log is stored.
+    async def look_at(self, step_id: UUID) -> StepView:
+        """Tell whose a step is, whether anybody may still be working on it, and how much of its log is stored.
 
         Raises:
             StepSuperseded: no step ever had this token.
         """
-        async with self._database.transaction(scope) as session:
-            step = await steps.get(session, scope.organization_id, step_id)
+        async with self._database.platform("look after a step's folder") as session:
+            step = await steps.find(session, step_id)
             return StepView(
+                organization_id=step.organization_id,
+                run_id=step.run_id,
+                phase=StepPhase(step.phase),
                 is_over=step.finished_at is not None or step.lease_expires_at <= await now(session),
-                log_end=await logs.end_of_step(session, scope.organization_id, step.run_id, step.number),
+                log_end=await logs.end_of_step(session, step.organization_id, step.run_id, step.number),
             )
 
     async def report_progress(self, scope: Scope, run_id: UUID, progress: StepProgress) -> None:

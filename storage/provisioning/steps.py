@@ -37,6 +37,18 @@ async def of_run(session: AsyncSession, organization_id: UUID, run_id: UUID) -> 
     return list(await session.scalars(query.order_by(RunStepRow.number)))
 
 
+async def find(session: AsyncSession, step_id: UUID) -> RunStepRow:
+    """Read a step of whichever organization; needs the platform's role.
+
+    Raises:
+        StepSuperseded: no step ever had this token.
+    """
+    row = await session.scalar(select(RunStepRow).where(RunStepRow.id == step_id))
+    if row is None:
+        raise StepSuperseded("no step has this token", step_id=str(step_id))
+    return row
+
+
 async def live_on(session: AsyncSession, organization_id: UUID, deployment_id: UUID) -> RunStepRow | None:
     """Look for a step that writes the deployment's state and whose lease is live."""
     query = select(RunStepRow).where(

@@ -177,6 +177,7 @@ class RunStepRow(Base):
         CheckConstraint(one_of("exit_class", ExitClass), name="exit_class"),
         CheckConstraint(one_of("error_class", ErrorClass), name="error_class"),
         CheckConstraint("(exit_class IS NULL) = (finished_at IS NULL)", name="finished"),
+        Index("ix_run_step_id", "id"),
         Index(
             "ix_run_step_live",
             "organization_id",

@@ -2,16 +2,23 @@
 
 import json
 import os
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
 import structlog
+from sqlalchemy import text
 
+from activities.provisioning.step_jobs import GivenFolder
 from domain.ids import new_id
-from domain.provisioning.steps import ExitClass, StepManifest, StepPhase
+from domain.provisioning.logs import LogPosition
+from domain.provisioning.runs import Run
+from domain.provisioning.steps import ExitClass, StepOutput, StepPhase
 from integrations.engines.engine import StepFolder
+from integrations.terraformrc import RegistryHost, render_terraformrc
 from services.all import Services
+from storage.database import Database
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import Driver, a_state, an_outcome
@@ -34,36 +41,33 @@ async def driver(services: Services, caller: Caller) -> Driver:
 class Left:
     """The folder of an apply whose runner is gone."""
 
-    def __init__(self, driver: Driver, deployment_id: UUID, whose: StepManifest, work_path: Path) -> None:
+    def __init__(self, driver: Driver, run: Run, step_id: UUID, work_path: Path) -> None:
         self._driver = driver
-        self._deployment_id = deployment_id
-        self._step_id = whose.step_id
-        self.folder = StepFolder(work_path / str(whose.step_id))
-        self.folder.root.mkdir()
-        self.folder.manifest.write_text(whose.model_dump_json())
+        self.run = run
+        self.step_id = step_id
+        self.folder = StepFolder(work_path / str(step_id))
+        self.given = GivenFolder.of(work_path, step_id)
+        self.folder.module.mkdir(parents=True)
         self.folder.state.write_bytes(a_state(1))
+        self.given.root.mkdir()
+        self.given.configuration.touch()
 
     @classmethod
-    async def by(cls, driver: Driver, work_path: Path) -> "Left":
+    async def by(cls, driver: Driver, work_path: Path, *, phase: StepPhase = StepPhase.APPLY) -> "Left":
         run = await driver.submit(auto_apply=True)
-        await driver.plan(run)
+        if phase is StepPhase.APPLY:
+            await driver.plan(run)
         step = await driver.admit(run)
         await driver.services.provisioning.steps.cli_started(driver.scope, step.step_id)
-        whose = StepManifest(
-            organization_id=driver.scope.organization_id,
-            run_id=run.id,
-            step_id=step.step_id,
-            phase=StepPhase.APPLY,
-        )
-        return cls(driver, run.deployment_id, whose, work_path)
+        return cls(driver, run, step.step_id, work_path)
 
     async def states(self) -> list[int]:
         states = self._driver.services.deployments.states
-        page = await states.page(self._driver.scope, self._deployment_id, after=None, limit=10)
+        page = await states.page(self._driver.scope, self.run.deployment_id, after=None, limit=10)
         return [state.serial for state in page]
 
     async def end(self) -> None:
-        outcome = an_outcome(self._step_id, ExitClass.KILLED)
+        outcome = an_outcome(self.step_id, ExitClass.KILLED)
         outcomes = self._driver.services.provisioning.outcomes
         await outcomes.record(self._driver.scope, outcome, outputs={}, plan=None)
 
@@ -109,13 +113,84 @@ class TestLook:
         assert not other.folder.root.exists()
 
     async def test_a_step_that_this_database_does_not_know_is_not_deleted(
+        self, leftovers: Leftovers, tmp_path: Path
+    ) -> None:
+        folder = StepFolder(tmp_path / str(new_id()))
+        folder.root.mkdir()
+        os.utime(folder.root, (0, 0))
+        await leftovers.look()
+        assert folder.root.exists()
+
+    async def test_what_a_module_writes_in_its_folder_speaks_for_no_other_step(
+        self, leftovers: Leftovers, driver: Driver, caller: Caller, tmp_path: Path
+    ) -> None:
+        other, left = await Left.by(driver, tmp_path / "elsewhere"), await Left.by(driver, tmp_path)
+        said = {
+            "organization_id": str(driver.scope.organization_id),
+            "run_id": str(other.run.id),
+            "step_id": str(other.step_id),
+            "phase": "apply",
+            "key_id": str(caller.principal.key_id),
+        }
+        (left.folder.root / "step.json").write_text(json.dumps(said))
+        await left.end()
+        await leftovers.look()
+        assert (await left.states(), await other.states()) == ([1], [])
+        keys = await driver.services.identity.api_keys.page(driver.scope, after=None, limit=10)
+        assert [key.revoked_at for key in keys] == [None]
+
+    async def test_a_step_that_plans_gives_its_deployment_no_state(
+        self, leftovers: Leftovers, driver: Driver, tmp_path: Path
+    ) -> None:
+        left = await Left.by(driver, tmp_path, phase=StepPhase.PLAN)
+        await left.end()
+        await leftovers.look()
+        assert await left.states() == []
+        assert not left.folder.root.exists()
+        assert not left.given.root.exists()
+
+    async def test_ends_the_key_of_the_step_and_no_other(
+        self, leftovers: Leftovers, driver: Driver, caller: Caller, database: Database, tmp_path: Path
+    ) -> None:
+        left, other = await Left.by(driver, tmp_path), await Left.by(driver, tmp_path)
+        keys = driver.services.provisioning.run_keys
+        for each in (left, other):
+            await keys.make(
+                driver.scope,
+                caller.principal.user_id,
+                await keys.draw(),
+                run_id=each.run.id,
+                step_id=each.step_id,
+                lifetime=timedelta(hours=1),
+            )
+        await left.end()
+        await leftovers.look()
+        async with database.transaction(driver.scope) as session:
+            query = text("SELECT id FROM api_key WHERE kind = 'run' AND revoked_at IS NULL")
+            assert (await session.scalars(query)).all() == [other.step_id]
+
+    async def test_the_rest_of_a_log_is_redacted_by_what_the_step_was_given_without_a_gap(
         self, leftovers: Leftovers, driver: Driver, tmp_path: Path
     ) -> None:
         left = await Left.by(driver, tmp_path)
-        whose = json.loads(left.folder.manifest.read_text()) | {"step_id": str(new_id())}
-        left.folder.manifest.write_text(json.dumps(whose))
+        secret = StepOutput(value="a-very-long-secret-value", type="string", sensitive=True)
+        state = {"outputs": {"password": secret.model_dump()}}
+        left.given.state.write_text(json.dumps(state))
+        left.given.configuration.write_text(
+            render_terraformrc(RegistryHost("registry.test", "https://registry.test", "gwk_run_key"), [])
+        )
+        log = b"1 a-very-long-secret-value\n2 gwk_run_key\n3 a-very-long-secret-value\n4 the end\n"
+        shown = b"1 [redacted]\n2 [redacted]\n3 [redacted]\n4 the end\n"
+        await driver.provisioning.steps.store_log(driver.scope, left.step_id, 0, shown[:20])
+        left.folder.log.write_bytes(log)
+        left.folder.configuration.write_text("rewritten by the module")
+        left.folder.state_before.write_text("{}")
+        await left.end()
         await leftovers.look()
-        assert left.folder.state.exists()
+        pieces = await driver.provisioning.logs.read(driver.scope, left.run.id, LogPosition(2, 0))
+        assert b"".join(piece.data for piece in pieces) == shown
+        assert not left.folder.root.exists()
+        assert not left.given.root.exists()
 
     async def test_an_empty_folder_is_deleted_when_nobody_can_be_about_to_fill_it(
         self, leftovers: Leftovers, tmp_path: Path

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from domain.provisioning.errors import ModuleRefused, PlanAltered
-from domain.provisioning.steps import StepJob, StepManifest, StepPhase
+from domain.provisioning.steps import StepJob, StepPhase
 from integrations.archives.members import ArchiveLimits, Member
 from integrations.archives.tarball import iterate_tarball
 from integrations.archives.zipball import iterate_zipball
@@ -28,7 +28,7 @@ _STATES: Final = ("terraform.tfstate", "errored.tfstate", ".terraform.tfstate")
 
 
 def make_folder(job: StepJob) -> int:
-    """Make the step's folder, readable to nobody else, with a note whose it is.
+    """Make the step's folder, readable to nobody else. Its name says whose it is: code of a module writes in it.
 
     Returns:
         The claim on it, see `claim`.
@@ -42,10 +42,6 @@ def make_folder(job: StepJob) -> int:
     folder.root.mkdir(mode=0o700)
     claimed = claim(folder.root, wait=True)  # whoever looks for leftovers lets a new folder go at once
     folder.temporary.mkdir(mode=0o700)
-    whose = StepManifest(
-        organization_id=job.organization_id, run_id=job.run_id, step_id=job.step_id, phase=job.phase
-    )
-    folder.manifest.write_text(whose.model_dump_json())
     return claimed
 
 

@@ -346,6 +346,7 @@ def upgrade() -> None:
             name=op.f("uq_run_step_organization_id_run_id_round_phase_attempt"),
         ),
     )
+    op.create_index("ix_run_step_id", "run_step", ["id"], unique=False)
     op.create_index(
         "ix_run_step_live",
         "run_step",
@@ -465,6 +466,7 @@ def downgrade() -> None:
     op.drop_index("ix_state_quarantine_deployment", table_name="state_quarantine")
     op.drop_table("state_quarantine")
     op.drop_table("log_chunk")
+    op.drop_index("ix_run_step_id", table_name="run_step")
     op.drop_index("ix_run_step_live", table_name="run_step", postgresql_where=sa.text("finished_at IS NULL"))
     op.drop_table("run_step")
     op.drop_table("run_secret_input")

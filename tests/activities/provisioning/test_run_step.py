@@ -13,9 +13,10 @@ from sqlalchemy import text
 from temporalio.exceptions import ApplicationError
 from temporalio.testing import ActivityEnvironment
 
-from activities.provisioning.step_jobs import StepSettings
+from activities.provisioning.step_jobs import GIVEN, StepSettings
 from activities.provisioning.steps import StepActivities
 from domain.deployments.sources import EngineName
+from domain.ids import new_id
 from domain.provisioning.messages import StepOrder
 from domain.provisioning.steps import (
     ExitClass,
@@ -106,6 +107,18 @@ class TestRunStep:
         assert due.runners.interrupts == [InterruptReason.SHUTDOWN]
         assert report.exit_class is ExitClass.INTERRUPTED
         assert names_in(tmp_path) == []
+
+    async def test_what_was_given_stays_while_the_runner_has_left_its_own_folder(
+        self, due: Due, tmp_path: Path
+    ) -> None:
+        step = asyncio.ensure_future(ActivityEnvironment().run(due.activities.run_step, due.order))
+        await asyncio.wait((step, asyncio.create_task(due.runners.running.wait())), return_when="FIRST_COMPLETED")
+        [given] = names_in(tmp_path)
+        (tmp_path / given.removesuffix(GIVEN)).mkdir()
+        due.runners.interrupt(new_id(), InterruptReason.WORKER_GONE)
+        async with asyncio.timeout(30):
+            await step
+        assert given in names_in(tmp_path)
 
     async def test_a_blob_store_that_is_away_is_no_failure_of_the_step(
         self, due: Due, blob_folder: Path, database: Database
