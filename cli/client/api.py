@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from importlib.metadata import version
 from itertools import islice
 from typing import IO, Any, Final, Self
+from uuid import uuid4
 
 import httpx2
 from pydantic import JsonValue
 
-from cli.client.errors import FileUnusable, RequestRefused, refused, unreachable
+from cli.client.errors import AnswerLost, FileUnusable, RequestRefused, refused, unreachable
 from cli.client.profile import Profile, current_profile, is_loopback
 
 Document = dict[str, Any]
@@ -72,10 +73,17 @@ class Api:
         """Read something that is not JSON."""
         return self._answer("GET", path, params=_without_none(query), headers={"Accept": "text/plain"}).text
 
-    def post(self, path: str, body: JsonValue = None, *, idempotency_key: str | None = None) -> Document:
-        """Ask for something to be made or done."""
-        headers = {} if idempotency_key is None else {"Idempotency-Key": idempotency_key}
-        return self._document("POST", path, json=body, headers=headers)
+    def post(self, path: str, body: JsonValue = None) -> Document:
+        """Ask for something to be made or done, once more if the answer got lost.
+
+        Both carry one Idempotency-Key, so that what was made is made once. What is no making is a decision, and
+        harmless the second time.
+        """
+        headers = {"Idempotency-Key": str(uuid4())}
+        try:
+            return self._document("POST", path, json=body, headers=headers)
+        except AnswerLost:
+            return self._document("POST", path, json=body, headers=headers)
 
     def delete(self, path: str) -> None:
         """Take something away."""

@@ -22,10 +22,16 @@ class NotLoggedIn(PlatformError):
 
 
 class ServerUnreachable(PlatformError):
-    """The server could not be asked: no connection, no trust, or no answer in time."""
+    """The server could not be asked: no connection, or no trust."""
 
     kind = ErrorKind.UNAVAILABLE
     code = "client.server_unreachable"
+
+
+class AnswerLost(ServerUnreachable):
+    """The server was asked, and nobody knows what it did: the connection broke, or no answer came in time."""
+
+    code = "client.answer_lost"
 
 
 class RequestRefused(PlatformError):
@@ -110,8 +116,8 @@ def unreachable(url: str, error: httpx2.TransportError) -> ServerUnreachable:
             f"can't reach {url} ({_reason(error)}): is the address right, and does the server run?"
         )
     if isinstance(error, httpx2.TimeoutException):
-        return ServerUnreachable(f"{url} took too long to answer: look at its /readyz, or try again")
-    return ServerUnreachable(f"the connection to {url} broke ({_reason(error)}): try again")
+        return AnswerLost(f"{url} took too long to answer: look at its /readyz, or try again")
+    return AnswerLost(f"the connection to {url} broke ({_reason(error)}): try again")
 
 
 def _json_object(response: httpx2.Response) -> Mapping[str, Any]:
