@@ -74,8 +74,11 @@ class Presence:
 
     async def _ask_temporal(self) -> None:
         try:
-            await self._client.service_client.check_health(timeout=PATIENCE)
-        except (RPCError, RuntimeError) as error:  # the latter from a client that never connected
+            async with asyncio.timeout(
+                2 * PATIENCE.total_seconds()
+            ):  # a client that never connected keeps no time
+                await self._client.service_client.check_health(timeout=PATIENCE)
+        except (RPCError, RuntimeError, TimeoutError) as error:  # the second from one that can't connect
             self._temporal_away.began(error)
         else:
             self._temporal_away.ended()

@@ -36,7 +36,7 @@ log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
-async def serving(
+async def attending(
     settings: Settings,
     services: Services,
     client: Client,
@@ -44,21 +44,43 @@ async def serving(
     queues: Sequence[str] = QUEUES,
     alive_file: Path | None = None,
 ) -> AsyncIterator[None]:
+    """Give signs of life, and look after what killed runners left: whether or not Temporal answers.
+
+    Args:
+        settings: of the installation.
+        services: its use cases.
+        client: of Temporal, which may be lazy.
+        queues: which queues the process works on, or will.
+        alive_file: to be touched as long as the process lives.
+    """
+    presence = Presence(
+        services.provisioning.workers,
+        client,
+        queues=list(queues),
+        slots=_slots(settings, queues),
+        alive_file=alive_file,
+    )
+    async with AsyncExitStack() as stack:
+        await stack.enter_async_context(_beside(presence.run))
+        if TERRAFORM_QUEUE in queues:
+            leftovers = Leftovers(_work_path(settings.runner), services.provisioning)
+            await stack.enter_async_context(_beside(leftovers.run))
+        yield
+
+
+@asynccontextmanager
+async def serving(
+    settings: Settings, services: Services, client: Client, *, queues: Sequence[str] = QUEUES
+) -> AsyncIterator[None]:
     """Do the work of some queues until the context is left, and then let what runs end well.
 
     Args:
         settings: of the installation.
         services: its use cases.
-        client: of Temporal; where it is lazy, the workers wait for the server.
+        client: of Temporal, connected.
         queues: which queues; the control queue brings the dispatcher with it.
-        alive_file: to be touched as long as the process works.
     """
-    slots = settings.runner.slots if TERRAFORM_QUEUE in queues else 0
     async with AsyncExitStack() as stack:
-        presence = Presence(
-            services.provisioning.workers, client, queues=list(queues), slots=slots, alive_file=alive_file
-        )
-        await stack.enter_async_context(_beside(presence.run))
         if CONTROL_QUEUE in queues:
             database = open_database(settings)
             stack.push_async_callback(database.close)
@@ -67,10 +89,9 @@ async def serving(
             await stack.enter_async_context(_beside(dispatcher.run))
             await stack.enter_async_context(build_control_worker(client, services))
         if TERRAFORM_QUEUE in queues:
+            slots = _slots(settings, queues)
             pool = await stack.enter_async_context(RunnerPool(RECORDERS, slots))
-            given = step_settings(settings)
-            await stack.enter_async_context(_beside(Leftovers(given.work_path, services.provisioning).run))
-            worker = build_terraform_worker(client, services, pool, given, slots=slots)
+            worker = build_terraform_worker(client, services, pool, step_settings(settings), slots=slots)
             await stack.enter_async_context(worker)
             stack.callback(_tell_stop, pool, settings)
         yield
@@ -87,13 +108,22 @@ def _limits(runner: RunnerSettings) -> StepLimits:
     return StepLimits(renewal=runner.renewal, deadline=runner.deadline, grace=runner.grace, timeout=runner.timeout)
 
 
-def step_settings(settings: Settings) -> StepSettings:
-    """Give what this host gives to every step; makes the runs' folder, for nobody else to look into."""
-    runner = settings.runner
+def _slots(settings: Settings, queues: Sequence[str]) -> int:
+    return settings.runner.slots if TERRAFORM_QUEUE in queues else 0
+
+
+def _work_path(runner: RunnerSettings) -> Path:
+    """Make the runs' folder, for nobody else to look into."""
     runner.work_path.mkdir(mode=stat.S_IRWXU, parents=True, exist_ok=True)
+    return runner.work_path
+
+
+def step_settings(settings: Settings) -> StepSettings:
+    """Give what this host gives to every step."""
+    runner = settings.runner
     return StepSettings(
         worker=f"{socket.gethostname()}/{os.getpid()}",
-        work_path=runner.work_path,
+        work_path=_work_path(runner),
         engines=_engines(runner),
         limits=_limits(runner),
         sandbox=Sandbox(runner.sandbox),

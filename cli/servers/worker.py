@@ -2,8 +2,9 @@
 
 import asyncio
 import signal
+from collections.abc import Coroutine
 from pathlib import Path
-from typing import Annotated, Final
+from typing import Annotated, Final, TypeVar
 
 import structlog
 from cyclopts import Parameter
@@ -15,9 +16,10 @@ from config.settings import TemporalSettings
 from config.start import begin_process
 from domain.outages import Outage
 from workers.composition import check_key, open_services
-from workers.serving import QUEUES, serving
+from workers.serving import QUEUES, attending, serving
 from workers.temporal_client import connect
 
+T = TypeVar("T")
 RECONNECT_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
 
@@ -45,23 +47,33 @@ async def worker(
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    connecting = asyncio.create_task(_connect(settings.temporal))
-    stopping = asyncio.create_task(stop.wait())
-    await asyncio.wait((connecting, stopping), return_when=asyncio.FIRST_COMPLETED)
-    if not connecting.done():
-        connecting.cancel()
-        return
-    client = connecting.result()
+    # Temporal may be away for long: until it is there, what needs no Temporal is done.
+    lazy = await connect(settings.temporal, lazy=True)
     async with (
         open_services(settings) as services,
-        serving(settings, services, client, queues=queues, alive_file=alive_file),
+        attending(settings, services, lazy, queues=queues, alive_file=alive_file),
     ):
-        say_ready(ready_fd)
-        await stop.wait()
+        client = await _unless(stop, _connect(settings.temporal))
+        if client is None:
+            return
+        async with serving(settings, services, client, queues=queues):
+            say_ready(ready_fd)
+            await stop.wait()
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[None, None, T]) -> T | None:
+    """Do something, or give it up when the process is asked to stop."""
+    working, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait((working, stopping), return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        working.cancel()
+        stopping.cancel()
 
 
 async def _connect(settings: TemporalSettings) -> Client:
-    """Connect to Temporal, for as long as it takes: a worker can't start without, and may be there first."""
+    """Connect to Temporal, for as long as it takes: work can't begin without; no worker takes a lazy client."""
     outage = Outage(log, f"Temporal at {settings.address}")
     while True:
         try:
