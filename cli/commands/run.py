@@ -133,14 +133,20 @@ def logs(
     run_id: RunId,
     /,
     *,
-    follow: Annotated[bool, Parameter(help="Wait for more until the run ends.")] = True,
+    follow: Annotated[
+        bool | None,
+        Parameter(help="Wait for more until the run ends, or not at all; by default until it needs a decision."),
+    ] = None,
     output: ClientOutput = PEOPLE,
 ) -> None:
-    """Show a run's log, and follow it until the run ends. A connection that breaks is made again."""
+    """Show a run's log, and follow it until the run ends, or waits for approval.
+
+    A connection that breaks is made again.
+    """
     with Api.of_caller() as api:
         found = find_run(api, run_id)
-        if follow:
-            _watch(api, found, output)
+        if follow is not False:
+            _watch(api, found, output, to_end=follow is True)
         else:
             print(without_controls(api.text(f"{PATH}/{found}/logs.txt")), end="")
 
@@ -263,8 +269,18 @@ def _was_done_before(verb: str, state: str) -> bool:
             return False
 
 
-def _watch(api: Api, run_id: str, output: ClientOutput) -> int:
-    """Show a run's log until it ends; give 0 if it came to what it was for, else 1."""
+def _is_undecided(api: Api, run_id: str, output: ClientOutput, *, to_end: bool) -> bool:
+    """Tell whether a run that awaits approval really does, and say what to do."""
+    if api.get(f"{PATH}/{run_id}")["decision"] is not None:
+        return False
+    output.progress(
+        f"`groundwork run approve {run_id}` shows the plan and asks{'; Ctrl-C leaves' if to_end else ''}"
+    )
+    return True
+
+
+def _watch(api: Api, run_id: str, output: ClientOutput, *, to_end: bool = True) -> int:
+    """Show a run's log until it ends, or else needs a decision; give 0 if it came to what it was for, else 1."""
     state = ""
     try:
         for news in follow(api, run_id):
@@ -272,8 +288,12 @@ def _watch(api: Api, run_id: str, output: ClientOutput) -> int:
                 case StateSeen():
                     state = news.state
                     output.progress(f"{run_id} is {state}")
-                    if state == AWAITING_APPROVAL:
-                        output.progress(f"`groundwork run approve {run_id}` shows the plan and asks")
+                    if (
+                        state == AWAITING_APPROVAL
+                        and _is_undecided(api, run_id, output, to_end=to_end)
+                        and not to_end
+                    ):
+                        break
                 case ConnectionLost():
                     output.progress("connection lost, trying again")
                 case LogText() if not (output.json or output.quiet):

@@ -237,6 +237,31 @@ class TestLogs:
         assert goes_on == f"the run goes on: `groundwork run logs {NOBODY} --follow`"
         assert error.startswith("groundwork: can't reach https://127.0.0.1:1")
 
+    async def test_ends_when_the_run_waits_for_approval(
+        self, administrator: Commands, services: Services, caller: Caller, module: Published
+    ) -> None:
+        driver = Driver(services, caller.scope, module)
+        run = await driver.submit()
+        await driver.plan(run)
+        done = await administrator("run", "logs", str(run.id))
+        assert done.code == 0
+        assert done.err.splitlines()[-1] == f"`groundwork run approve {run.id}` shows the plan and asks"
+
+    @pytest.mark.parametrize("is_decided", [True, False])
+    async def test_goes_on_when_it_is_decided_or_is_to_see_the_end(
+        self, administrator: Commands, services: Services, caller: Caller, module: Published, is_decided: bool
+    ) -> None:
+        driver = Driver(services, caller.scope, module)
+        run = await driver.submit()
+        await driver.plan(run)
+        if is_decided:
+            await driver.approve(run)
+        words = () if is_decided else ("--follow",)
+        follows = asyncio.create_task(administrator("run", "logs", str(run.id), *words))
+        await driver.provisioning.runs.cancel(driver.scope, run.id)
+        await driver.advance(run)
+        assert (await follows).err.splitlines()[-1] == f"{run.id} is canceled"
+
 
 @pytest.mark.usefixtures("worker")
 class TestWhole:
