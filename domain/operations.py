@@ -43,16 +43,35 @@ class QueueHealth:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
-    """How the installation is. What nobody knows while the database is away is None, or empty."""
+class Readiness:
+    """Whether requests can be served. What nobody knows while the database is away is None."""
 
     database: bool
+    writable: bool | None = None
+    """Whether it takes changes: a standby, or one that ran out of storage, only lets read."""
     migrated: bool | None = None
+
+    @property
+    def ready(self) -> bool:
+        """Whether requests are served; those that change nothing, where the database only lets read."""
+        return self.database and self.migrated is True
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """How the installation is. What nobody knows while the database does not tell is None, or empty."""
+
+    readiness: Readiness
     workers: int = 0
     queued: int = 0
     outbox_age: timedelta | None = None
     ticks: Sequence[LastTick] = ()
     queues: tuple[QueueHealth, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether the database told more than whether it is ready."""
+        return self.outbox_age is not None
 
     @property
     def delivering(self) -> bool | None:
@@ -61,15 +80,18 @@ class Health:
 
     @property
     def ticking(self) -> bool | None:
-        """Whether every area is looked after; None where nobody knows."""
-        if not self.database:
-            return None
-        return bool(self.ticks) and not self.missed
+        """Whether every area is looked after when it is due; None where nobody knows."""
+        return bool(self.ticks) and not self.missed if self.known else None
 
     @property
     def missed(self) -> tuple[str, ...]:
         """The areas that were not looked after for LATE."""
         return tuple(tick.area for tick in self.ticks if tick.age > LATE)
+
+    @property
+    def failing(self) -> tuple[LastTick, ...]:
+        """The areas of which some organizations could not be looked after, or were not reached."""
+        return tuple(tick for tick in self.ticks if tick.failed or tick.left)
 
     @property
     def unmanned(self) -> tuple[str, ...]:
@@ -89,14 +111,21 @@ class Health:
     @property
     def status(self) -> Status:
         """The whole in a word."""
-        if not self.database:
+        if not self.readiness.database:
             return Status.UNHEALTHY
         return Status.DEGRADED if self.advice else Status.HEALTHY
 
     def _sentences(self) -> Iterator[str]:
-        if not self.database:
+        if not self.readiness.database:
             yield "the database does not answer: look at PostgreSQL and at database.app_url"
-        if self.migrated is False:
+        elif self.readiness.ready and not self.known:
+            yield "the database answers too slowly to tell how it goes: look at what it does"
+        if self.readiness.writable is False:
+            yield (
+                "the database takes no changes: is it a former primary, or out of storage? Point database.app_url "
+                "and database.platform_url to the primary, or make room"
+            )
+        if self.readiness.migrated is False:
             yield "the database's schema is not this release's: run `groundwork migrate`"
         for name in self.unmanned:
             yield (
@@ -112,6 +141,11 @@ class Health:
             yield (
                 f"the tick does not look after {', '.join(self.missed) or 'anything yet'}: what is overdue waits; "
                 "look at the log of a worker of the queue control, and at control.tick in the Temporal Web UI"
+            )
+        for tick in self.failing:
+            yield (
+                f"of {tick.area}, the tick failed in {tick.failed} organizations and did not get to {tick.left}: "
+                "look for organization_not_looked_after in the log of a worker of the queue control"
             )
 
 

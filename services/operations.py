@@ -1,13 +1,15 @@
 """Use cases of who operates the installation: is it well, and how much is there to do."""
 
 import asyncio
-from collections.abc import Sequence
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from domain.errors import Unavailable
 from domain.long_work import TERRAFORM_QUEUE
-from domain.operations import ALIVE, NEEDED, Health, Measures, QueueHealth, queue_of
+from domain.operations import ALIVE, NEEDED, Health, Measures, QueueHealth, Readiness, queue_of
 from services.registry.limits import RegistryLimits
 from storage import operations, ticks
 from storage.database import Database, Session
@@ -17,6 +19,10 @@ from storage.provisioning.tables import WorkerRow
 
 PATIENCE: Final = 2
 """Seconds that a question after the health takes at most; probes give up after little more."""
+REMEMBERED: Final = 2.0
+"""Seconds for which an answer is given again: whoever asks needs no key, and asks as often as they like."""
+
+T = TypeVar("T")
 
 
 class Operations:
@@ -27,16 +33,36 @@ class Operations:
         self._database = database
         self.registry_hostname = registry_hostname
         self.module_bytes = limits.module_bytes
+        self._readiness = _Remembered(self._look_whether_ready)
+        self._health = _Remembered(self._look_how_it_is)
+
+    async def readiness(self) -> Readiness:
+        """Tell whether requests can be served, with one question. A database that does not answer is an answer."""
+        return await self._readiness.give()
 
     async def health(self) -> Health:
-        """Tell how it is. A database that does not answer is an answer."""
+        """Tell how it is, as far as the database tells."""
+        readiness = await self.readiness()
+        if not readiness.ready:
+            return Health(readiness)
+        return replace(await self._health.give(), readiness=readiness)
+
+    async def _look_whether_ready(self) -> Readiness:
+        try:
+            async with asyncio.timeout(PATIENCE), self._database.platform("readiness") as session:
+                writable, revision = await operations.readiness(session)
+        except (Unavailable, TimeoutError):
+            return Readiness(database=False)
+        return Readiness(database=True, writable=writable, migrated=suits(revision))
+
+    async def _look_how_it_is(self) -> Health:
+        readiness = Readiness(database=True)
         try:
             async with asyncio.timeout(PATIENCE), self._database.platform("health") as session:
                 _, age = await operations.outbox(session)
                 alive = await workers.seen_within(session, ALIVE)
                 return Health(
-                    database=True,
-                    migrated=suits(await operations.schema_revision(session)),
+                    readiness,
                     workers=len(alive),
                     queued=await operations.waiting_runs(session),
                     outbox_age=age,
@@ -44,7 +70,7 @@ class Operations:
                     queues=await _queues(session, alive),
                 )
         except (Unavailable, TimeoutError):
-            return Health(database=False)
+            return Health(readiness)
 
     async def measure(self) -> Measures:
         """Count what there is.
@@ -64,6 +90,22 @@ class Operations:
                 queues=await _queues(session, alive),
                 ticks=await ticks.every(session),
             )
+
+
+class _Remembered(Generic[T]):
+    """An answer that is given again for a while. Those who ask meanwhile wait for the one who looks."""
+
+    def __init__(self, look: Callable[[], Awaitable[T]]) -> None:
+        self._look = look
+        self._looking = asyncio.Lock()
+        self._answer: tuple[float, T] | None = None
+
+    async def give(self) -> T:
+        async with self._looking:
+            if self._answer is None or time.monotonic() - self._answer[0] >= REMEMBERED:
+                answer = await self._look()
+                self._answer = time.monotonic(), answer
+            return self._answer[1]
 
 
 async def _queues(session: Session, alive: Sequence[WorkerRow]) -> tuple[QueueHealth, ...]:

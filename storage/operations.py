@@ -50,9 +50,13 @@ async def backlog(session: AsyncSession) -> list[tuple[RunState, int, timedelta]
     return [(RunState(state), count, oldest) for state, count, oldest in await session.execute(query)]
 
 
-async def schema_revision(session: AsyncSession) -> str | None:
-    """Tell the newest migration that the database has seen."""
-    return (await session.execute(text("SELECT version_num FROM alembic_version"))).scalar_one_or_none()
+async def readiness(session: AsyncSession) -> tuple[bool, str | None]:
+    """Tell whether this session may write, and the newest migration that the database has seen: one question."""
+    question = text(
+        "SELECT current_setting('transaction_read_only') = 'off', (SELECT version_num FROM alembic_version)"
+    )
+    writable, revision = (await session.execute(question)).one()
+    return writable, revision
 
 
 async def make_audit_partitions(session: AsyncSession) -> int:

@@ -12,6 +12,7 @@ from api.operations.metrics import CONTENT_TYPE, exposition
 from api.routing import facts
 from domain.errors import Unavailable
 from domain.identity.permissions import Permission
+from domain.operations import Health as Known
 from domain.operations import Status
 from domain.scope import Scope
 
@@ -19,7 +20,10 @@ router = APIRouter(tags=["operations"])
 
 VERSION: Final = version("groundwork")
 PROBES_SEND_NO_KEY: Final = "what probes sends no key"
-TICK: Final = "`ok`, `unknown`, or `late`: what is overdue was not looked after for three intervals of the tick."
+TICK: Final = (
+    "`ok`, `unknown`, `failing`: in some organizations it did not succeed, or "
+    "`late`: what is overdue was not looked after for three intervals of the tick."
+)
 
 
 class Probe(BaseModel):
@@ -31,7 +35,7 @@ class Probe(BaseModel):
 class Readiness(Probe):
     """Whether requests can be served, and what is amiss."""
 
-    database: str
+    database: str = Field(description="`connected`, `unavailable`, or `read_only`: it takes no changes now.")
     migrations: str = Field(description="`current`, `behind`, or `unknown` while the database does not answer.")
     temporal: str = Field(
         description="`ok`, `unknown`, or `degraded`: what was accepted waits to be delivered; nothing is lost."
@@ -72,6 +76,10 @@ class Health(BaseModel):
     advice: list[str] = Field(description="What to do, a sentence for each reason not to be healthy.")
 
 
+def _tick(health: Known) -> str:
+    return _word(health.ticking, "failing" if health.failing else "ok", "late")
+
+
 def _word(known: bool | None, yes: str, no: str) -> str:
     return "unknown" if known is None else yes if known else no
 
@@ -89,17 +97,20 @@ async def get_liveness() -> Probe:
 async def get_readiness(operations: OperationService, response: Response) -> Readiness:
     """Tell whether requests can be served: the database answers and has the newest schema.
 
-    Without Temporal or its tick everything is still accepted, so that is degraded, and no failure.
+    Without Temporal or its tick everything is still accepted, and while the database takes no changes it can be
+    read, so that is degraded, and no failure. The answer may be two seconds old.
     """
     health = await operations.health()
-    is_ready = health.database and health.migrated is True
-    response.status_code = 200 if is_ready else 503
+    readiness = health.readiness
+    response.status_code = 200 if readiness.ready else 503
+    is_well = readiness.writable and health.delivering and health.ticking and not health.failing
+    answers = "read_only" if readiness.writable is False else "connected"
     return Readiness(
-        status="ok" if is_ready and health.delivering and health.ticking else "degraded" if is_ready else "failed",
-        database="connected" if health.database else "unavailable",
-        migrations=_word(health.migrated, "current", "behind"),
+        status="failed" if not readiness.ready else "ok" if is_well else "degraded",
+        database=answers if readiness.database else "unavailable",
+        migrations=_word(readiness.migrated, "current", "behind"),
         temporal=_word(health.delivering, "ok", "degraded"),
-        tick=_word(health.ticking, "ok", "late"),
+        tick=_tick(health),
     )
 
 
@@ -118,15 +129,15 @@ async def get_version(operations: OperationService) -> Version:
 @router.get("/api/v1/health", operation_id="get_health", responses={503: {"model": Health}})
 @facts(public=PROBES_SEND_NO_KEY, probe=True)
 async def get_health(operations: OperationService, response: Response) -> Health:
-    """Tell how the installation is, in the provisioning engine's words."""
+    """Tell how the installation is, in the provisioning engine's words. The answer may be two seconds old."""
     health = await operations.health()
-    response.status_code = 200 if health.database else 503
+    response.status_code = 200 if health.readiness.database else 503
     return Health(
         status=health.status,
-        database="connected" if health.database else "disconnected",
+        database="connected" if health.readiness.database else "disconnected",
         queue="healthy" if health.working else "degraded",
         workers=health.workers,
-        tick=_word(health.ticking, "ok", "late"),
+        tick=_tick(health),
         version=VERSION,
         timestamp=datetime.now(UTC),
         queues=[

@@ -11,6 +11,7 @@ import httpx2
 
 from cli.servers.findings import Finding
 from config.settings import Settings
+from domain.long_work import LastTick
 from domain.operations import Health, QueueHealth
 from workers.composition import open_services
 
@@ -36,8 +37,8 @@ def api(settings: Settings) -> list[Finding]:
 def work(settings: Settings) -> list[Finding]:
     """Look who works on each queue, and whether what was accepted goes on."""
     health = asyncio.run(_health(settings))
-    if not health.database:
-        return [Finding("workers", "unknown while the database is away", "see the findings above")]
+    if not health.known:
+        return [Finding("workers", "unknown while the database does not tell", "see the findings above")]
     return [*_queues(health), _delivery(health), _tick(health)]
 
 
@@ -73,8 +74,16 @@ def _delivery(health: Health) -> Finding:
 
 def _tick(health: Health) -> Finding:
     advice = "look at the log of a worker of the queue control, and at control.tick in the Temporal Web UI"
-    ages = ", ".join(f"{tick.area} {_seconds(tick.age)} ago" for tick in health.ticks)
-    return Finding("tick", f"looked after {ages or 'nothing yet'}", "" if health.ticking else advice)
+    looked = ", ".join(f"{tick.area} {_seconds(tick.age)} ago{_but(tick)}" for tick in health.ticks)
+    is_well = health.ticking and not health.failing
+    return Finding("tick", f"looked after {looked or 'nothing yet'}", "" if is_well else advice)
+
+
+def _but(tick: LastTick) -> str:
+    """Say in how many organizations it did not succeed."""
+    if not tick.failed and not tick.left:
+        return ""
+    return f" (failed in {tick.failed} organizations, did not get to {tick.left})"
 
 
 def _seconds(time: timedelta) -> str:

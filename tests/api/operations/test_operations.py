@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
@@ -15,10 +16,11 @@ from api.app import create_app
 from config.secrets import Secrets
 from domain.ids import new_id
 from domain.long_work import TickReport
+from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.operations import PATIENCE
 from storage.blobs.local import LocalBlobStore
-from storage.database import Database
+from storage.database import PLATFORM_ROLE, Database, Session
 from storage.migrations.upgrade import head
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
@@ -26,6 +28,11 @@ from tests.factories.runs import Driver
 from tests.factories.services import make_services
 
 pytestmark = pytest.mark.servers
+
+
+@pytest.fixture(autouse=True)
+def look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.operations.REMEMBERED", 0)
 
 
 @pytest.fixture
@@ -111,6 +118,53 @@ class TestProbes:
         ):
             answer = await client.get("/readyz", headers=caller.headers)
         assert (answer.status_code, answer.json()["database"]) == (503, "unavailable")
+
+    async def test_a_database_that_takes_no_changes_is_told_and_can_still_be_read(
+        self, postgresql: PostgreSQL, owner: AsyncEngine, secrets: Secrets, blobs: LocalBlobStore
+    ) -> None:
+        connecting = Database(postgresql.app_url, postgresql.platform_url)
+        app = create_app(make_services(connecting, secrets, blobs))
+        async with (
+            LifespanManager(app) as running,
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app=running.app), base_url="http://test") as client,
+        ):
+            try:
+                async with owner.begin() as connection:  # of connections that are made from now on
+                    role = f"ALTER ROLE {PLATFORM_ROLE} "
+                    await connection.execute(text(f"{role} SET default_transaction_read_only = on"))
+                ready, health = [await client.get(path) for path in ("/readyz", "/api/v1/health")]
+            finally:
+                async with owner.begin() as connection:
+                    await connection.execute(text(f"{role} RESET default_transaction_read_only"))
+        await connecting.close()
+        assert (ready.status_code, ready.json()["status"], ready.json()["database"]) == (
+            200,
+            "degraded",
+            "read_only",
+        )
+        assert (health.status_code, health.json()["status"]) == (200, "degraded")
+        assert any(sentence.startswith("the database takes no changes") for sentence in health.json()["advice"])
+
+    async def test_are_answered_from_memory_for_a_while_however_many_ask(
+        self, database: Database, secrets: Secrets, blobs: LocalBlobStore, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.operations.REMEMBERED", 3600)
+        asked: list[str] = []
+
+        @asynccontextmanager
+        async def counted(reason: str) -> AsyncIterator[Session]:
+            asked.append(reason)
+            async with Database.platform(database, reason) as session:
+                yield session
+
+        monkeypatch.setattr(database, "platform", counted)
+        app = create_app(make_services(database, secrets, blobs))
+        async with (
+            LifespanManager(app) as running,
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app=running.app), base_url="http://test") as client,
+        ):
+            await asyncio.gather(*(client.get(path) for path in ["/readyz", "/healthz", "/api/v1/health"] * 5))
+        assert sorted(asked) == ["health", "readiness"]
 
 
 class TestRequestLog:
@@ -203,10 +257,16 @@ class TestHealth:
             each for each in (await client.get("/api/v1/health")).json()["advice"] if each.startswith("the tick")
         ]
         assert "does not look after two:" in sentence
-        await services.upkeep.note_tick("two", TickReport(failed=1))
+        await services.upkeep.note_tick("two", TickReport(failed=1, left=2))
+        said.append(await tick_words(client))
+        [sentence] = [
+            each for each in (await client.get("/api/v1/health")).json()["advice"] if each.startswith("of two")
+        ]
+        assert "failed in 1 organizations and did not get to 2" in sentence
+        await services.upkeep.note_tick("two", TickReport(succeeded=3))
         said.append(await tick_words(client))
         late, well = ("degraded", "late", "late"), ("ok", "ok", "ok")
-        assert said == [late, well, late, well]
+        assert said == [late, well, late, ("degraded", "failing", "failing"), well]
 
     async def test_forgets_an_area_that_is_no_more(self, services: Services) -> None:
         await services.upkeep.expect_ticks(["one", "two"])
