@@ -31,7 +31,6 @@ from workers.runner.keeping import Refused
 
 _LONGEST_INTEGER: Final = 4300  # digits; sys.get_int_max_str_digits() of every process that reads it again
 _CHANGES_PLANNED: Final = 2  # -detailed-exitcode
-_UNDECLARED: Final = ("Value for undeclared variable", "Values for undeclared variables")
 _STOPPED: Final = {
     InterruptReason.TIMEOUT: (ExitClass.TIMED_OUT, ErrorClass.TIMEOUT, "the step took longer than it may"),
     InterruptReason.CANCELED: (ExitClass.INTERRUPTED, ErrorClass.USER_CANCEL, "the run was canceled"),
@@ -91,12 +90,6 @@ def failure(how: ExitClass, ended: CliExit, reason: InterruptReason | None, said
         return StepFailure(error_class=ErrorClass.UNKNOWN, message=f"the CLI does not start: {ended.refusal}")
     error_class, message, address = classify(said.errors, said.last_text)
     return StepFailure(error_class=error_class, message=message, address=address)
-
-
-def undeclared_inputs(said: RunTally) -> StepFailure | None:
-    """Find what the CLI says of values for variables that the module does not have."""
-    details = [d.detail.partition("\n")[0] for d in said.diagnostics if d.summary in _UNDECLARED]
-    return StepFailure(error_class=ErrorClass.CONFIG, message=" ".join(details)) if details else None
 
 
 def failure_of(error: Exception) -> StepFailure:

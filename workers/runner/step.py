@@ -23,7 +23,7 @@ from domain.provisioning.steps import (
 from domain.redaction import Redactor
 from integrations.archives.members import ArchiveLimits
 from integrations.engines.engine import Engine, StepFolder
-from workers.runner import outcomes, workspace
+from workers.runner import outcomes, variables, workspace
 from workers.runner.files import read_regular
 from workers.runner.guarded import CliExit, GuardedCli, boot_time
 from workers.runner.keeping import Keeping, NotKept, Refused, wait_within
@@ -208,6 +208,15 @@ class Step:
 
     async def _collect(self, result: StepResult, engine: Engine, cli: GuardedCli) -> StepResult:
         """Add to a success what it made: the plan, or the outputs."""
+        if self._job.phase is StepPhase.PLAN and result.reason is None:
+            unusable = variables.unusable_inputs(
+                self._said,
+                self._job.inputs,
+                variables.declared_variables(self._folder),
+                refuse_undeclared=self._job.refuse_undeclared,
+            )
+            if unusable is not None:
+                return result.model_copy(update={"exit_class": ExitClass.FAILED, "failure": unusable})
         if result.failure is not None:
             return result
         if self._job.phase is StepPhase.APPLY:
@@ -215,9 +224,6 @@ class Step:
             if outputs is None:  # encrypted, or there never was a state
                 outputs = outcomes.outputs_of(await self._ask(cli, engine.outputs(self._folder)))
             return result.model_copy(update={"outputs": outputs or {}})
-        undeclared = outcomes.undeclared_inputs(self._said) if self._job.refuse_undeclared else None
-        if undeclared is not None:
-            return result.model_copy(update={"exit_class": ExitClass.FAILED, "failure": undeclared})
         text = None
         if self._job.show_plan:
             said = await self._ask(cli, engine.show_plan(self._folder))
