@@ -190,7 +190,8 @@ def _move(run: RunRow, following: Next) -> RunMove:
 
 
 def _note_applied(run: RunRow, deployment: DeploymentRow, *, moment: datetime) -> None:
-    """Write into the deployment what it now is."""
+    """Write into the deployment, which is locked, what it now is."""
+    deployment.applied_run_id = run.id
     deployment.module_source, deployment.module_version = run.module_source, run.module_version
     deployment.engine, deployment.tags = run.engine, run.tags
     deployment.expires_at = run.expires_at

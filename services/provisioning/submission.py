@@ -54,7 +54,7 @@ class ChosenModule:
 async def find_basis(session: Session, scope: Scope, request: SubmitRun) -> RunRow | None:
     """Find the run that a new one goes on from; None for a new deployment."""
     known = await deployments.find(session, scope.organization_id, request.deployment)
-    return None if known is None else await runs.basis(session, scope.organization_id, known.id)
+    return None if known is None else await runs.basis(session, known)
 
 
 async def find_module(session: Session, scope: Scope, source: str, version: str) -> ChosenModule:

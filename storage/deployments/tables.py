@@ -25,12 +25,20 @@ class DeploymentRow(Base):
 
     `step_id` is the token of the step that may write the deployment's state: every fenced write compares it
     under FOR SHARE, so no key points from it to a step (recovery takes a token that is no step's).
+    `applied_run_id` is the run that was applied last: ids say in which order runs were asked for, and no more.
     """
 
     __tablename__ = "deployment"
     __table_args__ = (
         UniqueConstraint("organization_id", "name"),
         ForeignKeyConstraint(["organization_id", "tier_id"], ["tier.organization_id", "tier.id"]),
+        # Runs point to their deployment too, so this one can only be added once both tables are there.
+        ForeignKeyConstraint(
+            ["organization_id", "applied_run_id"],
+            ["run.organization_id", "run.id"],
+            name="fk_deployment_organization_id_applied_run_id",
+            use_alter=True,
+        ),
         CheckConstraint(one_of("engine", EngineName), name="engine"),
         CheckConstraint(one_of("source_kind", SourceKind), name="source_kind"),
         CheckConstraint("source_kind <> 'module' OR num_nulls(module_source, module_version) = 0", name="module"),
@@ -47,6 +55,7 @@ class DeploymentRow(Base):
     module_version: Mapped[str | None]
     tier_id: Mapped[UUID | None]
     latest_run_id: Mapped[UUID | None]
+    applied_run_id: Mapped[UUID | None]
     step_id: Mapped[UUID | None]
     blocked_by_run_id: Mapped[UUID | None]
     destroyed_at: Mapped[datetime | None]

@@ -13,6 +13,7 @@ from domain.provisioning.run_states import RunState
 from domain.provisioning.runs import RunFilter
 from domain.provisioning.steps import StepOperation
 from storage.database import locked
+from storage.deployments.tables import DeploymentRow
 from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, RunStepRow, TierRow
 
 
@@ -49,12 +50,15 @@ async def page(
     return list(await session.scalars(query.order_by(RunRow.id.desc()).limit(limit)))
 
 
-async def basis(session: AsyncSession, organization_id: UUID, deployment_id: UUID) -> RunRow | None:
+async def basis(session: AsyncSession, deployment: DeploymentRow) -> RunRow | None:
     """Read the run that a deployment is as: the last applied, else the newest that was to be, else the newest."""
-    query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.deployment_id == deployment_id)
-    was_applied, was_to_be = RunRow.state == RunState.APPLIED, RunRow.operation != StepOperation.PLAN
-    # The lock lets runs be applied in order of coming only.
-    return await session.scalar(query.order_by(was_applied.desc(), was_to_be.desc(), RunRow.id.desc()).limit(1))
+    if deployment.applied_run_id is not None:
+        return await get(session, deployment.organization_id, deployment.applied_run_id)
+    query = select(RunRow).where(
+        RunRow.organization_id == deployment.organization_id, RunRow.deployment_id == deployment.id
+    )
+    was_to_be = RunRow.operation != StepOperation.PLAN
+    return await session.scalar(query.order_by(was_to_be.desc(), RunRow.id.desc()).limit(1))
 
 
 async def put_off_overdue(

@@ -65,6 +65,7 @@ def upgrade() -> None:
         sa.Column("module_version", sa.String(), nullable=True),
         sa.Column("tier_id", sa.Uuid(), nullable=True),
         sa.Column("latest_run_id", sa.Uuid(), nullable=True),
+        sa.Column("applied_run_id", sa.Uuid(), nullable=True),
         sa.Column("step_id", sa.Uuid(), nullable=True),
         sa.Column("blocked_by_run_id", sa.Uuid(), nullable=True),
         sa.Column("destroyed_at", sa.DateTime(timezone=True), nullable=True),
@@ -207,6 +208,13 @@ def upgrade() -> None:
             name=op.f("fk_run_organization_id_tier_id"),
         ),
         sa.PrimaryKeyConstraint("organization_id", "id", name=op.f("pk_run")),
+    )
+    op.create_foreign_key(
+        "fk_deployment_organization_id_applied_run_id",
+        "deployment",
+        "run",
+        ["organization_id", "applied_run_id"],
+        ["organization_id", "id"],
     )
     op.create_index("ix_run_deployment", "run", ["organization_id", "deployment_id", "id"], unique=False)
     op.create_index("ix_run_due", "run", ["due_at"], unique=False, postgresql_where=sa.text("due_at IS NOT NULL"))
@@ -480,6 +488,7 @@ def downgrade() -> None:
     op.drop_index("ix_run_state", table_name="run")
     op.drop_index("ix_run_due", table_name="run", postgresql_where=sa.text("due_at IS NOT NULL"))
     op.drop_index("ix_run_deployment", table_name="run")
+    op.drop_constraint("fk_deployment_organization_id_applied_run_id", "deployment", type_="foreignkey")
     op.drop_table("run")
     op.drop_table("deployment")
     op.drop_index("ix_worker_seen", table_name="worker")

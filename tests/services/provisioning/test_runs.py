@@ -10,6 +10,7 @@ from sqlalchemy import text
 from domain.deployments.errors import DeploymentNotFound
 from domain.errors import IdempotencyKeyReused
 from domain.idempotency import Claim
+from domain.ids import new_id
 from domain.provisioning.decisions import MOST_ATTEMPTS, PAUSES
 from domain.provisioning.errors import (
     EnvironmentFixed,
@@ -27,6 +28,7 @@ from domain.provisioning.run_states import Decision, RunState
 from domain.provisioning.runs import RunFilter
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 from domain.scope import Scope
+from services.provisioning import runs as submitting
 from storage.database import Database
 from storage.provisioning import queue
 from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
@@ -112,6 +114,24 @@ class TestSubmit:
         assignment = await driver.admit(later)
         given = await driver.provisioning.materials.fetch(driver.scope, assignment)
         assert given.secret_inputs == {"password": "a"}
+
+    async def test_a_later_run_goes_on_from_what_was_applied_last_whatever_its_id(
+        self, driver: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        earlier = new_id()
+        first = await driver.submit(deployment="one", auto_apply=True, inputs={"size": 1})
+        await driver.plan(first)
+        await driver.apply(first)
+        with monkeypatch.context() as patched:
+            patched.setattr(submitting, "new_id", lambda: earlier)  # as if it had been drawn on another machine
+            second = await driver.submit(
+                deployment="one", auto_apply=True, inputs={"size": 2}, secret_inputs={"password": "b"}
+            )
+        assert second.id < first.id
+        await driver.plan(second)
+        await driver.apply(second)
+        later = await driver.submit(deployment="one", module_source=None, module_version=None)
+        assert (later.inputs, later.secret_input_names) == ({"size": 2}, ["password"])
 
     async def test_secret_inputs_lie_nowhere_in_the_clear(self, driver: Driver, database: Database) -> None:
         await driver.submit(secret_inputs={"password": "hunter2-canary"})
