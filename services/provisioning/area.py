@@ -10,7 +10,7 @@ from domain.provisioning.errors import RunNotFound
 from domain.provisioning.run_states import FINAL
 from domain.scope import PLATFORM, Scope
 from services.areas import each_organization
-from services.provisioning.admission import admit_next
+from services.provisioning.admission import free_and_admit
 from services.provisioning.wakes import AREA, wake_of
 from storage import outbox
 from storage.database import Database
@@ -64,5 +64,4 @@ class ProvisioningArea:
         """
         async with self._database.transaction(scope) as session:
             capacity = await queue.lock_permits(session, scope.organization_id)
-            released = await queue.release_ended(session, scope.organization_id)
-            return released, len(await admit_next(session, scope, capacity))
+            return await free_and_admit(session, scope, capacity)

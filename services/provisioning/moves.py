@@ -14,7 +14,7 @@ from domain.provisioning.messages import RunMove, RunReference, StepOrder
 from domain.provisioning.run_states import FINAL, Decision, RunState, check_move
 from domain.provisioning.steps import ExitClass, StepOperation, StepPhase
 from domain.scope import Actor, ActorKind, Scope
-from services.provisioning.admission import admit_next
+from services.provisioning.admission import free_and_admit
 from services.provisioning.outcomes import fingerprint, is_plan_void
 from storage import audit
 from storage.database import Database, Session, now
@@ -107,9 +107,7 @@ class RunMoves:
                 outcome="success" if to in SUCCESS else "failure",
                 error_class=run.error_class,
             )
-            await session.flush()  # the line below must see it
-            await queue.release_ended(session, run.organization_id)
-            await admit_next(session, scope, held.capacity)
+            await free_and_admit(session, scope, held.capacity)
 
 
 async def _lock(session: Session, reference: RunReference) -> _Locked:

@@ -26,7 +26,7 @@ from domain.provisioning.runs import (
     RunStep,
 )
 from domain.scope import Scope
-from services.provisioning.admission import admit_next
+from services.provisioning.admission import admit_next, free_and_admit
 from services.provisioning.outcomes import is_plan_void
 from services.provisioning.submission import SubmitRun, deployment_of, find_basis, module_of, new_run, target_of
 from services.provisioning.waiting import waiting_of
@@ -182,8 +182,7 @@ class Runs:
             deployment.blocked_by_run_id = None
             row.acknowledged_at = await now(session)
             audit.record(session, scope, "provisioning.run_acknowledged", ("run", row.id))
-            await session.flush()  # the line below must see it
-            await admit_next(session, scope, capacity)
+            await free_and_admit(session, scope, capacity)
             return Run.model_validate(row)
 
     async def _decide(

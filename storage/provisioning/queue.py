@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import delete, exists, func, select
+from sqlalchemy import exists, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
@@ -120,12 +120,8 @@ async def take_lock(session: AsyncSession, run: RunRow) -> bool:
     return await locks.take(session, lock)
 
 
-async def release_ended(session: AsyncSession, organization_id: UUID) -> int:
-    """Let go of the locks whose runs are final, where no step's lease is live any more.
-
-    Returns:
-        How many.
-    """
+async def locks_of_ended(session: AsyncSession, organization_id: UUID) -> list[DeploymentLockRow]:
+    """List the locks whose runs are final, where no step's lease is live any more."""
     ended = (
         select(RunRow.id)
         .where(RunRow.organization_id == organization_id, RunRow.finished_at.is_not(None))
@@ -138,12 +134,10 @@ async def release_ended(session: AsyncSession, organization_id: UUID) -> int:
         RunStepRow.finished_at.is_(None),
         RunStepRow.lease_expires_at > func.now(),
     )
-    released = await session.execute(
-        delete(DeploymentLockRow)
-        .where(DeploymentLockRow.organization_id == organization_id, DeploymentLockRow.run_id.in_(ended), ~live)
-        .returning(DeploymentLockRow.deployment_id)
+    query = select(DeploymentLockRow).where(
+        DeploymentLockRow.organization_id == organization_id, DeploymentLockRow.run_id.in_(ended), ~live
     )
-    return len(released.all())
+    return list(await session.scalars(query))
 
 
 async def position(session: AsyncSession, run: RunRow) -> int | None:

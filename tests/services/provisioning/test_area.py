@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.scope import Scope
 from services.all import Services
 from services.provisioning import area
-from services.provisioning.admission import admit_next
+from services.provisioning.admission import free_and_admit
 from storage.database import Database, Session
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
@@ -113,9 +113,9 @@ class TestLookAfter:
         async def fails_here(session: Session, scope: Scope, capacity: dict[str, int | None]) -> object:
             if scope.organization_id == driver.scope.organization_id:
                 raise ValueError("a row that nobody thought of")
-            return await admit_next(session, scope, capacity)
+            return await free_and_admit(session, scope, capacity)
 
-        monkeypatch.setattr(area, "admit_next", fails_here)
+        monkeypatch.setattr(area, "free_and_admit", fails_here)
         in_line = []
         for each in (driver, other):
             first = await each.submit(deployment="one")

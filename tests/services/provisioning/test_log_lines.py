@@ -54,7 +54,7 @@ class TestLogLines:
         async def fails(*_: object) -> None:
             raise RuntimeError("after the state was written")
 
-        monkeypatch.setattr(moves, "admit_next", fails)
+        monkeypatch.setattr(moves, "free_and_admit", fails)
         with structlog.testing.capture_logs() as lines, pytest.raises(RuntimeError):
             await driver.advance(run)
         assert lines == []
