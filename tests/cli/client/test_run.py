@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import threading
 
 import pytest
 
@@ -249,15 +250,28 @@ class TestLogs:
 
     @pytest.mark.parametrize("is_decided", [True, False])
     async def test_goes_on_when_it_is_decided_or_is_to_see_the_end(
-        self, administrator: Commands, services: Services, caller: Caller, module: Published, is_decided: bool
+        self,
+        administrator: Commands,
+        services: Services,
+        caller: Caller,
+        module: Published,
+        is_decided: bool,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         driver = Driver(services, caller.scope, module)
         run = await driver.submit()
         await driver.plan(run)
         if is_decided:
             await driver.approve(run)
-        words = () if is_decided else ("--follow",)
+        words, asked, ask = () if is_decided else ("--follow",), threading.Event(), Api.get
+
+        def get(api: Api, path: str, **query: Query) -> Document:
+            asked.set()
+            return ask(api, path, **query)
+
+        monkeypatch.setattr(Api, "get", get)
         follows = asyncio.create_task(administrator("run", "logs", str(run.id), *words))
+        await asyncio.to_thread(asked.wait)  # it saw that the run awaits approval, and asks whether it does
         await driver.provisioning.runs.cancel(driver.scope, run.id)
         await driver.advance(run)
         assert (await follows).err.splitlines()[-1] == f"{run.id} is canceled"
