@@ -85,9 +85,9 @@ def read_public_key(armored: str) -> PublicKey:
 class SignatureVerifier:
     """Checks detached signatures; safe to call from several threads at once, and slow enough to need them."""
 
-    def __init__(self, *, gpg: str | None = None) -> None:
-        """Take the path of gpg, else find it on PATH; without one, Sequoia alone decides, and evidence says so."""
-        self._gpg = gpg or shutil.which("gpg")
+    def __init__(self) -> None:
+        """Find gpg on PATH; without one, Sequoia alone decides, and evidence says so."""
+        self._gpg = shutil.which("gpg")
 
     def verify(
         self, content: bytes, signature: bytes, keys: Sequence[PublicKey], *, now: datetime | None = None

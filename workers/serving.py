@@ -128,7 +128,6 @@ def step_settings(settings: Settings) -> StepSettings:
         limits=_limits(runner),
         sandbox=Sandbox(runner.sandbox),
         registry=RegistryHost(settings.registry.hostname, settings.registry.public_url),
-        sources=(),
         ca_certificate=settings.tls.ca_certificate,
     )
 

@@ -9,7 +9,7 @@ from domain.deployments.sources import EngineName
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.steps import Sandbox, StepJob, StepLimits
 from domain.scope import Scope
-from integrations.terraformrc import ProviderSource, RegistryHost, render_terraformrc
+from integrations.terraformrc import RegistryHost, render_terraformrc
 from services.provisioning.materials import StepMaterials
 from services.provisioning.run_keys import RunKey
 from services.provisioning.steps import Assignment
@@ -27,9 +27,8 @@ class StepSettings:
     engines: dict[EngineName, Path]
     limits: StepLimits
     sandbox: Sandbox
-    registry: RegistryHost | None
+    registry: RegistryHost
     """Where CLIs install from; each step gets a key of its own for it."""
-    sources: tuple[ProviderSource, ...]
     ca_certificate: Path | None
 
 
@@ -73,9 +72,7 @@ class GivenFolder:
 def configuration(settings: StepSettings, key: RunKey | None) -> str:
     """Write the CLI's configuration, with a key for the registry where the step has one."""
     registry = settings.registry
-    if registry is not None and key is not None:
-        registry = replace(registry, token=key.token)
-    return render_terraformrc(registry, settings.sources)
+    return render_terraformrc(registry if key is None else replace(registry, token=key.token))
 
 
 def write_materials(folder: GivenFolder, materials: StepMaterials, terraformrc: str) -> Given:

@@ -186,7 +186,7 @@ class StepActivities:
     async def _key(self, scope: Scope, assignment: Assignment, drawn: DrawnKey) -> AsyncIterator[RunKey | None]:
         """Make a key for the registry that ends with the step."""
         owner_id, settings = assignment.submitter_id, self._settings
-        if settings.registry is None or owner_id is None:
+        if owner_id is None:
             yield None
             return
         lifetime = settings.limits.timeout + 2 * settings.limits.grace

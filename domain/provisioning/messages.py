@@ -37,7 +37,7 @@ class StepOrder(BaseModel, frozen=True):
 
 
 class RunMove(BaseModel, frozen=True):
-    """What Runs.advance found: where the run is now, and what its workflow does until it asks again."""
+    """What RunMoves.advance found: where the run is now, and what its workflow does until it asks again."""
 
     state: RunState
     environment: str

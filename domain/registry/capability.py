@@ -7,7 +7,7 @@ is named in it, so all answers of one window are the same bytes and can be cache
 
 import hashlib
 import hmac
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final
 
 WINDOW: Final = timedelta(minutes=15)
@@ -16,11 +16,6 @@ WINDOW: Final = timedelta(minutes=15)
 def window_of(moment: datetime) -> int:
     """Give the number of the window that a moment lies in."""
     return int(moment.timestamp() // WINDOW.total_seconds())
-
-
-def window_ends(window: int) -> datetime:
-    """Give the moment when a window is over."""
-    return datetime.fromtimestamp((window + 1) * WINDOW.total_seconds(), UTC)
 
 
 class Capabilities:

@@ -26,6 +26,7 @@ from storage.identity import api_keys
 from storage.identity.api_keys import FoundKey
 
 TTL_SECONDS: Final = 30.0
+NOTE_USES_SECONDS: Final = 60.0
 MOST_KEPT: Final = 50_000
 REFUSAL: Final = "send a valid API key as a Bearer token; this one is unknown, revoked or expired"
 log = structlog.get_logger(__name__)
@@ -123,10 +124,10 @@ class Authentication:
         for mac in gone:
             del self._kept[mac]
 
-    async def note_uses_forever(self, every_seconds: float = 60.0) -> None:
+    async def note_uses_forever(self) -> None:
         """Call note_uses from time to time, until cancelled."""
         while True:
-            await asyncio.sleep(every_seconds)
+            await asyncio.sleep(NOTE_USES_SECONDS)
             try:
                 await self.note_uses()
             except Unavailable:

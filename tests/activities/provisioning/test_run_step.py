@@ -27,6 +27,7 @@ from domain.provisioning.steps import (
     StepOutcome,
     StepProgress,
 )
+from integrations.terraformrc import RegistryHost
 from services.all import Services
 from storage.database import Database
 from tests.factories.modules import publish_module
@@ -88,8 +89,7 @@ async def due(services: Services, caller: Caller, tmp_path: Path) -> Due:
             # A grace that no test waits for: it is the CLI's after the interrupt, and none before it.
             limits=StepLimits(grace=timedelta(hours=1)),
             sandbox=Sandbox.NONE,
-            registry=None,
-            sources=(),
+            registry=RegistryHost("registry.groundwork.test", "https://127.0.0.1:1"),
             ca_certificate=None,
         ),
     )
