@@ -10,9 +10,10 @@ AWAITING_APPROVAL: Final = "awaiting_approval"
 WORKING: Final = frozenset({"planning", "applying", "recovering"})
 NEXT: Final = {
     AWAITING_APPROVAL: "groundwork run approve {0}, which shows the plan and asks, or `run reject`",
+    "failed": "groundwork run logs {0}",
     "needs_attention": "groundwork run logs {0}, set things right, then `run acknowledge`",
 }
-"""What somebody has to do about a run, by its state."""
+"""What somebody may want to do about a run, by its state."""
 
 
 def in_words(run: Document) -> str:

@@ -39,6 +39,11 @@ class Diagnostic:
     filename: str | None = None
     line: int | None = None
 
+    def as_sentence(self) -> str:
+        """Give it in one piece, beginning with where it is."""
+        where = self.filename if self.line is None else f"{self.filename}:{self.line}"
+        return ": ".join(part for part in (self.filename and where, self.summary, self.detail) if part)
+
     def as_text(self) -> str:
         """Give it as a person reads it."""
         parts = [f"{self.severity.capitalize()}: {self.summary}"]
@@ -164,7 +169,8 @@ def classify(errors: Sequence[Diagnostic], last_text: str = "") -> tuple[ErrorCl
     # The first error that says something is the cause; what follows are mostly its consequences.
     telling = next((i for i, c in enumerate(classes) if c is not ErrorClass.UNKNOWN), 0)
     error = errors[telling]
-    message = f"{error.summary}: {error.detail}" if error.detail else error.summary
+    others = len(errors) - 1
+    message = error.as_sentence() + (f" (and {others} more: see the log)" if others else "")
     return classes[telling], message, error.address
 
 

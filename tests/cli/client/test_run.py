@@ -358,7 +358,10 @@ class TestWhole:
         module = await publish_module(services, caller, BROKEN)
         done = await administrator("run", "submit", module.source, module.version, "--name", "one", "--follow")
         assert done.code == 1
-        assert "undeclared resource" in done.err
+        assert "\nmain.tf:2: Reference to undeclared resource: " in done.err
+        shown = (await administrator("run", "status", "one")).out
+        assert "error       main.tf:2: Reference to undeclared resource: " in shown
+        assert "next        groundwork run logs " in shown
 
     @staticmethod
     async def awaits_approval(run: str) -> None:

@@ -66,7 +66,13 @@ class TestClassify:
 
     def test_the_first_error_that_says_something_is_the_cause(self) -> None:
         errors = [error("it failed"), error("Saved plan is stale", "really"), error("Access denied")]
-        assert classify(errors) == (ErrorClass.PLAN_STALE, "Saved plan is stale: really", None)
+        message = "Saved plan is stale: really (and 2 more: see the log)"
+        assert classify(errors) == (ErrorClass.PLAN_STALE, message, None)
+
+    @pytest.mark.parametrize(("line", "where"), [(4, "main.tf:4"), (None, "main.tf")])
+    def test_says_where_it_is(self, line: int | None, where: str) -> None:
+        unclosed = Diagnostic("error", "Unclosed configuration block", filename="main.tf", line=line)
+        assert classify([unclosed]) == (ErrorClass.CONFIG, f"{where}: Unclosed configuration block", None)
 
     def test_names_the_resource(self) -> None:
         assert classify([error("it failed", address="a.b")]) == (ErrorClass.UNKNOWN, "it failed", "a.b")
