@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from bench.__main__ import GROUPS
+
 
 def make(repository: Path, *words: str, answer: str = "") -> subprocess.CompletedProcess[str]:
     """Run make without setting up anew: the tests run in what it set up."""
@@ -34,6 +36,9 @@ class TestHelp:
         assert phony is not None
         said = make(repository).stdout
         assert all(re.search(rf"^  make {target} +\w", said, re.MULTILINE) for target in phony.group(1).split())
+
+    def test_it_names_the_groups_of_benchmarks_that_there_are(self, repository: Path) -> None:
+        assert f'(some of them: ONLY="{" ".join(GROUPS)}")' in make(repository).stdout
 
 
 class TestReset:
