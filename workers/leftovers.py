@@ -21,6 +21,7 @@ from uuid import UUID
 import structlog
 
 from activities.provisioning.step_jobs import GIVEN, GivenFolder
+from domain.deployments.errors import StateUnreadable
 from domain.errors import PlatformError
 from domain.provisioning.steps import StepPhase
 from domain.redaction import Redactor
@@ -29,8 +30,7 @@ from integrations.engines.engine import StepFolder
 from integrations.terraformrc import tokens_in
 from services.provisioning.all import ProvisioningServices
 from services.provisioning.steps import StepView
-from workers.runner.files import read_regular
-from workers.runner.outcomes import left_in_module, secrets_of_log
+from workers.runner.outcomes import left_behind, secrets_of_log
 from workers.runner.tailer import LogTail
 from workers.runner.workspace import claim, remove_folder
 
@@ -89,14 +89,25 @@ class Leftovers:
     async def _store(
         self, scope: Scope, step_id: UUID, step: StepView, folder: StepFolder, given: GivenFolder
     ) -> None:
+        """Store the states and the log, each for itself.
+
+        Raises:
+            StateUnreadable: a state is none yet, and its CLI may still be writing it.
+            OSError: a state, which stays where it is, can't be read, or is too large for that.
+        """
+        problem: Exception | None = None
         if step.phase is StepPhase.APPLY:
             # At once: as long as the lease is live, what was made belongs to the newest state.
-            errored = left_in_module(folder, folder.errored_state.name)
-            for content in (_content(folder.root, folder.state), errored):
-                if content:
-                    await self._provisioning.step_states.store(scope, step_id, content)
+            for file in (folder.state, folder.errored_state):
+                try:
+                    if content := left_behind(folder, file):
+                        await self._provisioning.step_states.store(scope, step_id, content, is_final=step.is_over)
+                except (StateUnreadable, OSError) as error:
+                    problem = error
         if step.is_over and folder.log.exists():
             await self._store_log(scope, step_id, step, folder, given)
+        if problem is not None:
+            raise problem
 
     async def _store_log(
         self, scope: Scope, step_id: UUID, step: StepView, folder: StepFolder, given: GivenFolder
@@ -151,14 +162,6 @@ def _step_of(root: Path) -> UUID | None:
     except ValueError:
         return None
     return step_id if str(step_id) == name else None
-
-
-def _content(root: Path, file: Path) -> bytes:
-    """Read one of the step's files; empty if it is not there."""
-    try:
-        return read_regular(root, str(file.relative_to(root)))
-    except FileNotFoundError:
-        return b""
 
 
 def _remove_if_empty(root: Path) -> None:

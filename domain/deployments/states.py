@@ -29,11 +29,16 @@ class StateVersion(BaseModel, frozen=True, from_attributes=True):
 
 
 class Misfit(StrEnum):
-    """Why a state can't be its deployment's newest: its writer was superseded, another history, or an old one."""
+    """Why a state can't be its deployment's newest.
+
+    Its writer was superseded, it is of another history, it is an old one, or it is none at all (cut off in the
+    middle, or something else that a module wrote in its place).
+    """
 
     TOKEN = "token"  # noqa: S105  the word that the table has, no secret
     LINEAGE = "lineage"
     SERIAL = "serial"
+    UNREADABLE = "unreadable"
 
 
 @dataclass(frozen=True, slots=True)

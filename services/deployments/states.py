@@ -22,10 +22,10 @@ from storage.deployments.tables import StateQuarantineRow, StateVersionRow
 
 @dataclass(frozen=True, slots=True)
 class KeptState:
-    """A state whose bytes are kept; which deployment's it is, its row will say."""
+    """A state whose bytes are kept; which deployment's it is, its row will say. One without a head is none."""
 
     id: UUID
-    head: StateHead
+    head: StateHead | None
     sha256: str
     size: int
     blob: str
@@ -62,29 +62,23 @@ class States:
             rows = await states.page(session, scope.organization_id, deployment_id, after=after, limit=limit)
             return [StateVersion.model_validate(row) for row in rows]
 
-    async def keep(self, scope: Scope, data: bytes) -> KeptState:
-        """Seal and store the bytes of a state, before there is a row that names them.
-
-        Raises:
-            StateUnreadable: it is no state.
-        """
-        head, state_id = StateHead.read(data), new_id()
+    async def keep(self, scope: Scope, data: bytes, head: StateHead | None) -> KeptState:
+        """Seal and store the bytes of a state, before there is a row that names them."""
+        state_id = new_id()
         blob = await self._blobs.keep(scope, SealedKind.STATE, state_id, data)
         return KeptState(state_id, head, hashlib.sha256(data).hexdigest(), len(data), blob)
 
 
-async def is_kept(session: Session, scope: Scope, deployment_id: UUID, data: bytes) -> bool:
-    """Tell whether a deployment went through exactly this state.
-
-    Raises:
-        StateUnreadable: it is no state.
-    """
-    known = await states.find(session, scope.organization_id, deployment_id, StateHead.read(data).serial)
+async def is_kept(session: Session, scope: Scope, deployment_id: UUID, data: bytes, head: StateHead) -> bool:
+    """Tell whether a deployment went through exactly this state."""
+    known = await states.find(session, scope.organization_id, deployment_id, head.serial)
     return known is not None and known.sha256 == hashlib.sha256(data).hexdigest()
 
 
 async def misfit_of(session: Session, scope: Scope, deployment_id: UUID, state: KeptState) -> Misfit | None:
     """Say why a state can't be its deployment's newest; None if it can, as long as nobody else may write."""
+    if state.head is None:
+        return Misfit.UNREADABLE
     newest = await states.newest(session, scope.organization_id, deployment_id)
     return state.head.misfit_after(None if newest is None else StateHead(newest.serial, newest.lineage))
 
@@ -113,7 +107,7 @@ async def set_aside(session: Session, scope: Scope, writer: StateWriter, state: 
         ("deployment", writer.deployment_id),
         outcome="failure",
         reason=reason,
-        serial=state.head.serial,
+        serial=None if state.head is None else state.head.serial,
         run=writer.run_id,
     )
     return True
@@ -127,8 +121,8 @@ def _columns(scope: Scope, writer: StateWriter, state: KeptState) -> dict[str, A
         "run_id": writer.run_id,
         "step_id": writer.step_id,
         "written_by": writer.actor.as_json(),
-        "serial": state.head.serial,
-        "lineage": state.head.lineage,
+        "serial": None if state.head is None else state.head.serial,
+        "lineage": None if state.head is None else state.head.lineage,
         "sha256": state.sha256,
         "size": state.size,
         "blob": state.blob,

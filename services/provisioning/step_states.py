@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from uuid import UUID
 
+from domain.deployments.errors import StateUnreadable
 from domain.deployments.states import Misfit, StateHead
 from domain.provisioning.steps import StepPhase
 from domain.scope import Actor, ActorKind, Scope
@@ -27,7 +28,7 @@ from storage.provisioning.tables import RunStepRow
 class Kept:
     """Where a state went: to be the deployment's newest, or aside."""
 
-    serial: int
+    serial: int | None
     quarantined: bool
 
 
@@ -39,19 +40,25 @@ class StepStates:
         self._database = database
         self._states = states
 
-    async def store(self, scope: Scope, step_id: UUID, data: bytes) -> Kept:
+    async def store(self, scope: Scope, step_id: UUID, data: bytes, *, is_final: bool = False) -> Kept:
         """Keep a state of a step, late or not: first its bytes, then its row. Again is harmless.
 
+        Args:
+            scope: whose step it is.
+            step_id: the token.
+            data: the state.
+            is_final: nobody writes it any more; then it is kept aside if it is none.
+
         Raises:
-            StateUnreadable: it is no state.
+            StateUnreadable: it is none, and may become one.
             StepSuperseded: no step ever had this token.
         """
-        head = StateHead.read(data)
+        head = _head(data, is_final=is_final)
         async with self._database.transaction(scope) as session:
             step = await steps.get(session, scope.organization_id, step_id)
-            if await is_kept(session, scope, step.deployment_id, data):
+            if head is not None and await is_kept(session, scope, step.deployment_id, data, head):
                 return Kept(head.serial, quarantined=False)
-        state = await self._states.keep(scope, data)
+        state = await self._states.keep(scope, data, head)
         async with self._database.transaction(scope) as session:
             step = await steps.get(session, scope.organization_id, step_id)
             actor = Actor(ActorKind.RUN, str(step.run_id))
@@ -62,7 +69,16 @@ class StepStates:
             elif await set_aside(session, scope, writer, state, misfit):
                 for run in await runs.void_plans(session, scope.organization_id, step.deployment_id):
                     await outbox.enqueue(session, scope, wake_of(run))
-            return Kept(head.serial, quarantined=misfit is not None)
+            return Kept(None if head is None else head.serial, quarantined=misfit is not None)
+
+
+def _head(data: bytes, *, is_final: bool) -> StateHead | None:
+    try:
+        return StateHead.read(data)
+    except StateUnreadable:
+        if is_final:
+            return None
+        raise
 
 
 async def _misfit(session: Session, scope: Scope, step: RunStepRow, state: KeptState) -> Misfit | None:

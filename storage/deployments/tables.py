@@ -115,7 +115,7 @@ class StateVersionRow(Base):
 
 
 class StateQuarantineRow(Base):
-    """A state that did not fit (its writer was superseded, another lineage, an old serial): kept, and not used."""
+    """A state that did not fit, see domain.deployments.states.Misfit: kept, and not used."""
 
     __tablename__ = "state_quarantine"
     __table_args__ = (
@@ -134,6 +134,9 @@ class StateQuarantineRow(Base):
         ForeignKeyConstraint(["organization_id", "run_id"], ["run.organization_id", "run.id"]),
         ForeignKeyConstraint(["organization_id", "step_id"], ["run_step.organization_id", "run_step.id"]),
         CheckConstraint(one_of("reason", Misfit), name="reason"),
+        CheckConstraint(
+            "(reason = 'unreadable') = (serial IS NULL) AND (serial IS NULL) = (lineage IS NULL)", name="head"
+        ),
         Index("ix_state_quarantine_deployment", "organization_id", "deployment_id", "id"),
     )
 
@@ -144,8 +147,8 @@ class StateQuarantineRow(Base):
     step_id: Mapped[UUID | None]
     written_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     reason: Mapped[str]
-    serial: Mapped[int] = mapped_column(BigInteger)
-    lineage: Mapped[str]
+    serial: Mapped[int | None] = mapped_column(BigInteger)
+    lineage: Mapped[str | None]
     sha256: Mapped[str]
     size: Mapped[int] = mapped_column(BigInteger)
     blob: Mapped[str]

@@ -66,6 +66,11 @@ class Left:
         page = await states.page(self._driver.scope, self.run.deployment_id, after=None, limit=10)
         return [state.serial for state in page]
 
+    async def log(self) -> bytes:
+        logs = self._driver.services.provisioning.logs
+        pieces = await logs.read(self._driver.scope, self.run.id, LogPosition(2, 0))
+        return b"".join(piece.data for piece in pieces)
+
     async def end(self) -> None:
         outcome = an_outcome(self.step_id, ExitClass.KILLED)
         outcomes = self._driver.services.provisioning.outcomes
@@ -97,18 +102,43 @@ class TestLook:
         assert await left.states() == [2, 1]
         assert not left.folder.root.exists()
 
-    async def test_a_state_that_is_no_more_than_half_written_is_not_deleted(
+    async def test_a_state_that_can_not_be_read_goes_aside_when_nobody_writes_it_any_more(
+        self, leftovers: Leftovers, driver: Driver, database: Database, tmp_path: Path
+    ) -> None:
+        left = await Left.by(driver, tmp_path)
+        half = a_state(2)[:20]
+        left.folder.state.write_bytes(half)
+        left.folder.errored_state.write_bytes(a_state(3))
+        left.folder.log.write_bytes(b"the log\n")
+        query = text("SELECT reason, serial, size FROM state_quarantine")
+        await leftovers.look()
+        async with database.transaction(driver.scope) as session:
+            assert (await session.execute(query)).all() == []
+        await left.end()
+        await leftovers.look()
+        async with database.transaction(driver.scope) as session:
+            assert (await session.execute(query)).all() == [("unreadable", None, len(half))]
+        assert (await left.states(), await left.log()) == ([3], b"the log\n")
+        deployment = await driver.services.deployments.deployments.get(driver.scope, left.run.deployment_id)
+        assert deployment.blocked_by_run_id == left.run.id
+        assert not left.folder.root.exists()
+
+    async def test_a_state_of_no_bounds_is_not_read_and_stays_alone(
         self, leftovers: Leftovers, driver: Driver, tmp_path: Path
     ) -> None:
         left, other = await Left.by(driver, tmp_path), await Left.by(driver, tmp_path)
-        left.folder.state.write_bytes(a_state(1)[:20])
+        left.folder.log.write_bytes(b"the log\n")
+        with left.folder.state.open("wb") as file:
+            file.truncate(50 * 1024**3)
         await left.end()
         await other.end()
         with structlog.testing.capture_logs() as lines:
             await leftovers.look()
             await leftovers.look()
-        kept = [line for line in lines if line["event"] == "leftover_kept"]
-        assert [line["folder"] for line in kept] == [str(left.folder.root)]
+        [kept] = [line for line in lines if line["event"] == "leftover_kept"]
+        assert kept["folder"] == str(left.folder.root)
+        assert "has 53687091200 bytes" in kept["reason"]
+        assert await left.log() == b"the log\n"
         assert left.folder.state.exists()
         assert not other.folder.root.exists()
 
@@ -187,8 +217,7 @@ class TestLook:
         left.folder.state_before.write_text("{}")
         await left.end()
         await leftovers.look()
-        pieces = await driver.provisioning.logs.read(driver.scope, left.run.id, LogPosition(2, 0))
-        assert b"".join(piece.data for piece in pieces) == shown
+        assert await left.log() == shown
         assert not left.folder.root.exists()
         assert not left.given.root.exists()
 

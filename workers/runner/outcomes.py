@@ -24,10 +24,10 @@ from domain.provisioning.steps import (
     StepResult,
 )
 from domain.redaction import secret_texts
-from integrations.engines.engine import LOCK_FILE, StepFolder
-from workers.runner.files import read_regular
+from integrations.engines.engine import StepFolder
+from workers.runner.files import Replaced, TooLarge, read_regular
 from workers.runner.guarded import CliExit
-from workers.runner.keeping import Refused
+from workers.runner.keeping import NotKept, Refused
 
 _LONGEST_INTEGER: Final = 4300  # digits; sys.get_int_max_str_digits() of every process that reads it again
 _CHANGES_PLANNED: Final = 2  # -detailed-exitcode
@@ -101,6 +101,8 @@ def failure_of(error: Exception) -> StepFailure:
         return StepFailure(error_class=error_class, message=error.detail + facts)
     if isinstance(error, Refused):
         return StepFailure(error_class=ErrorClass.UNKNOWN, message=str(error))
+    if isinstance(error, TooLarge):
+        return StepFailure(error_class=ErrorClass.CONFIG, message=f"{error.filename}: {error.strerror}")
     if isinstance(error, OSError) and error.errno == errno.E2BIG:
         return StepFailure(error_class=ErrorClass.CONFIG, message="a secret input is too long for an environment")
     if isinstance(error, OSError):
@@ -157,9 +159,20 @@ def _whole(said: bytes) -> Any:  # noqa: ANN401  any JSON
     return json.loads(text)
 
 
-def lost_state(result: StepResult) -> StepResult:
+def lost_state(result: StepResult, problem: BaseException) -> StepResult:
     """Say of a step that its newest state could not be stored, which a person has to see to first of all."""
-    message = "the newest state could not be stored; it is in the step's folder, on its worker"
+    match problem:
+        case OSError():
+            why = problem.strerror
+        case Refused():
+            why = str(problem)
+        case NotKept():
+            why = "the database did not answer in time"
+        case _:
+            why = type(problem).__name__
+    message = (
+        f"the newest state could not be stored; it is in the step's folder, on its worker, until it is: {why}"
+    )
     return result.model_copy(
         update={
             "exit_class": ExitClass.LOST_LEASE,
@@ -197,14 +210,18 @@ def saved_plan(folder: StepFolder, text: str | None) -> SavedPlan:
         path=folder.plan,
         sha256=hashlib.sha256(content).hexdigest(),
         size=len(content),
-        lock_file=None if left_in_module(folder, LOCK_FILE) is None else folder.lock_file,
+        lock_file=None if left_behind(folder, folder.lock_file) is None else folder.lock_file,
         text=text,
     )
 
 
-def left_in_module(folder: StepFolder, name: str) -> bytes | None:
-    """Read a file that the CLI left beside the module's; None if it left none, or something else."""
+def left_behind(folder: StepFolder, file: Path) -> bytes | None:
+    """Read a file that the CLI left; None if it left none, or something else is in its place.
+
+    Raises:
+        OSError: it is there, and can't be read.
+    """
     try:
-        return read_regular(folder.root, f"{folder.module.name}/{name}")
-    except OSError:
+        return read_regular(folder.root, str(file.relative_to(folder.root)))
+    except (FileNotFoundError, Replaced):
         return None

@@ -24,7 +24,7 @@ from domain.redaction import Redactor
 from integrations.archives.members import ArchiveLimits
 from integrations.engines.engine import Engine, StepFolder
 from workers.runner import outcomes, variables, workspace
-from workers.runner.files import read_regular
+from workers.runner.files import TooLarge, read_regular
 from workers.runner.guarded import CliExit, GuardedCli, boot_time
 from workers.runner.keeping import Keeping, NotKept, Refused, wait_within
 from workers.runner.lease import Lease
@@ -63,7 +63,7 @@ class Step:
         self._engine: Engine | None = None
         self._claim: int | None = None
         self._is_kept = True
-        self._is_state_kept = True
+        self._state_lost_by: BaseException | None = None
         self._serial: int | None = None
         self._log_end = 0
         self._redactor = Redactor(())
@@ -173,10 +173,12 @@ class Step:
             # From here on what isn't kept is given up after the grace, and left in the folder.
             self._keeping.end_in(self._grace)
             ended.set()
-            for problem in await following:
+            log_problem, state_problem = await following
+            for problem in (log_problem, state_problem):
                 if problem is not None:
                     log.error("step_not_followed", step_id=str(self._job.step_id), exc_info=problem)
                     self._is_kept = False
+            self._state_lost_by = state_problem or self._state_lost_by
             self._serial, self._log_end = state.serial, tail.end
         self._stage = StepStage.STORING
         await self._keep_errored_state()
@@ -232,15 +234,18 @@ class Step:
         return result.model_copy(update={"plan": outcomes.saved_plan(self._folder, text)})
 
     async def _ask(self, cli: GuardedCli, command: Sequence[str]) -> bytes:
-        """Run a command for its answer; empty if it has none."""
+        """Run a command for its answer; empty if it has none, or a too long one."""
         ended = await cli.run(command, self._folder.answer)
-        return read_regular(self._folder.root, self._folder.answer.name) if ended.code == 0 else b""
+        try:
+            return read_regular(self._folder.root, self._folder.answer.name) if ended.code == 0 else b""
+        except TooLarge:
+            return b""
 
     async def _record(self, result: StepResult) -> StepOutcome:
         """Record the outcome; remove the folder if nothing in it is needed any more."""
         self._keeping.end_in(self._grace)
-        if self._job.phase is StepPhase.APPLY and not self._is_state_kept:
-            result = outcomes.lost_state(result)
+        if self._job.phase is StepPhase.APPLY and self._state_lost_by is not None:
+            result = outcomes.lost_state(result, self._state_lost_by)
         try:
             try:
                 await self._keep_outcome(result)
@@ -289,13 +294,20 @@ class Step:
     async def _keep_state(self, content: bytes) -> None:
         try:
             await self._keeping.keep("state", lambda: self._recorder.store_state(content))
-            self._is_state_kept = True  # this one says all that one before it did
-        except (NotKept, Refused):
-            self._is_kept = self._is_state_kept = False
+            self._state_lost_by = None  # this one says all that one before it did
+        except (NotKept, Refused) as problem:
+            self._lose_state(problem)
+
+    def _lose_state(self, problem: Exception) -> None:
+        self._is_kept, self._state_lost_by = False, problem
 
     async def _keep_errored_state(self) -> None:
         """Keep the state that the CLI could not write where it belongs, as it does on a full disk."""
-        errored = outcomes.left_in_module(self._folder, self._folder.errored_state.name)
+        try:
+            errored = outcomes.left_behind(self._folder, self._folder.errored_state)
+        except OSError as problem:
+            self._lose_state(problem)
+            return
         if errored is not None:
             await self._keep_state(errored)
 

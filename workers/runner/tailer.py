@@ -82,7 +82,8 @@ class StateTail:
     """Looks at a state file and has every new version of it kept.
 
     The CLI writes the file in place, so what is no whole state yet is looked at again. What is none at the end is
-    given to be kept all the same: whoever keeps it says what is wrong, and it is not lost in silence.
+    given to be kept all the same: whoever keeps it says what is wrong, and it is not lost in silence. What can't
+    be read by then is an error, which says why.
     """
 
     def __init__(self, path: Path, keep: Callable[[bytes], Awaitable[None]]) -> None:
@@ -92,13 +93,17 @@ class StateTail:
         self._seen: tuple[int, int] | None = None
         self._digest = b""
         self.serial: int | None = None
-        found = self._read()
-        if found is not None:
-            self._seen, content, self.serial = found
+        if (stamp := _stamp(path)) is not None:
+            content = read_regular(path.parent, path.name)
+            self._seen, self.serial = stamp, _serial(content)
             self._digest = hashlib.sha256(content).digest()
 
     async def follow(self, ended: asyncio.Event) -> None:
-        """Follow the file until it has ended, and look once more."""
+        """Follow the file until it has ended, and look once more.
+
+        Raises:
+            OSError: it can't be read, or not whole.
+        """
         while not ended.is_set():
             await self._look(is_last=False)
             await wait_within(ended, _LOOK_EVERY)
@@ -107,12 +112,16 @@ class StateTail:
 
     async def _look(self, *, is_last: bool) -> None:
         """Have the file kept if it is new, and whole unless it is looked at for the last time."""
-        if _stamp(self._path) in {None, self._seen}:
+        seen = _stamp(self._path)
+        if seen in {None, self._seen}:
             return
-        found = await asyncio.to_thread(self._read)
-        if found is None:
+        try:
+            content = await asyncio.to_thread(read_regular, self._path.parent, self._path.name)
+        except OSError:
+            if is_last:
+                raise
             return
-        seen, content, serial = found
+        serial = await asyncio.to_thread(_serial, content)
         if serial is None and not (is_last and content):
             return
         digest = hashlib.sha256(content).digest()
@@ -121,18 +130,13 @@ class StateTail:
             await self._keep(content)
         self._seen, self._digest = seen, digest
 
-    def _read(self) -> tuple[tuple[int, int], bytes, int | None] | None:
-        """Read the file: as of when, what, and which serial it has if it is a whole state."""
-        stamp = _stamp(self._path)
-        try:
-            content = read_regular(self._path.parent, self._path.name)
-        except OSError:
-            return None
-        try:
-            serial = StateHead.read(content).serial
-        except StateUnreadable:
-            serial = None
-        return None if stamp is None else (stamp, content, serial)
+
+def _serial(content: bytes) -> int | None:
+    """Tell the serial of a whole state."""
+    try:
+        return StateHead.read(content).serial
+    except StateUnreadable:
+        return None
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -387,14 +387,20 @@ def upgrade() -> None:
         sa.Column("step_id", sa.Uuid(), nullable=True),
         sa.Column("written_by", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("reason", sa.String(), nullable=False),
-        sa.Column("serial", sa.BigInteger(), nullable=False),
-        sa.Column("lineage", sa.String(), nullable=False),
+        sa.Column("serial", sa.BigInteger(), nullable=True),
+        sa.Column("lineage", sa.String(), nullable=True),
         sa.Column("sha256", sa.String(), nullable=False),
         sa.Column("size", sa.BigInteger(), nullable=False),
         sa.Column("blob", sa.String(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
         sa.Column("resolved_at", sa.DateTime(timezone=True), nullable=True),
-        sa.CheckConstraint("reason IN ('lineage', 'serial', 'token')", name=op.f("ck_state_quarantine_reason")),
+        sa.CheckConstraint(
+            "(reason = 'unreadable') = (serial IS NULL) AND (serial IS NULL) = (lineage IS NULL)",
+            name=op.f("ck_state_quarantine_head"),
+        ),
+        sa.CheckConstraint(
+            "reason IN ('lineage', 'serial', 'token', 'unreadable')", name=op.f("ck_state_quarantine_reason")
+        ),
         sa.CheckConstraint(_WRITTEN_BY, name=op.f("ck_state_quarantine_written_by")),
         sa.ForeignKeyConstraint(
             ["organization_id", "deployment_id"],
@@ -470,31 +476,11 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Take the change back, for the round trip in the tests."""
-    op.drop_table("state_version")
-    op.drop_index("ix_state_quarantine_deployment", table_name="state_quarantine")
-    op.drop_table("state_quarantine")
-    op.drop_table("log_chunk")
-    op.drop_index("ix_run_step_id", table_name="run_step")
-    op.drop_index("ix_run_step_live", table_name="run_step", postgresql_where=sa.text("finished_at IS NULL"))
-    op.drop_table("run_step")
-    op.drop_table("run_secret_input")
-    op.drop_table("run_output")
-    op.drop_index("ix_deployment_lock_run", table_name="deployment_lock")
-    op.drop_table("deployment_lock")
-    op.drop_index(
-        "ix_run_waiting", table_name="run", postgresql_where=sa.text("admitted_at IS NULL AND finished_at IS NULL")
-    )
-    op.drop_index("ix_run_tags", table_name="run", postgresql_using="gin")
-    op.drop_index("ix_run_state", table_name="run")
-    op.drop_index("ix_run_due", table_name="run", postgresql_where=sa.text("due_at IS NOT NULL"))
-    op.drop_index("ix_run_deployment", table_name="run")
     op.drop_constraint("fk_deployment_organization_id_applied_run_id", "deployment", type_="foreignkey")
-    op.drop_table("run")
-    op.drop_table("deployment")
-    op.drop_index("ix_worker_seen", table_name="worker")
-    op.drop_table("worker")
-    op.drop_table("tier")
-    op.drop_table("permit")
+    for table in ("state_version", "state_quarantine", "log_chunk", "run_step", "run_secret_input", "run_output"):
+        op.drop_table(table)
+    for table in ("deployment_lock", "run", "deployment", "worker", "tier", "permit"):
+        op.drop_table(table)
 
 
 def _secure() -> None:

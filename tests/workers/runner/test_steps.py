@@ -363,6 +363,18 @@ class TestWhatCanNotBeStored:
         result = steps.result(plan)
         assert (result.exit_class, result.plan) == (ExitClass.FAILED, None)
 
+    async def test_of_an_apply_a_state_of_no_bounds_is_told_and_not_read(self, steps: Steps) -> None:
+        command = 'provisioner "local-exec" {\n    command = "truncate -s 50G errored.tfstate"\n  }'
+        plan = steps.job({"main.tf": f'resource "terraform_data" "a" {{\n  {command}\n}}\n'})
+        await steps.run(plan)
+        apply = steps.apply_of(plan)
+        await steps.run(apply)
+        result = steps.result(apply)
+        assert result.exit_class is ExitClass.LOST_LEASE
+        assert result.failure is not None
+        assert "the file has 53687091200 bytes" in result.failure.message
+        remove_folder(StepFolder(apply.folder))
+
     async def test_of_an_apply_its_state_is_for_a_person_to_see_to_and_stays_in_the_folder(
         self, steps: Steps
     ) -> None:

@@ -10,6 +10,7 @@ import pytest
 
 from domain.redaction import Redactor
 from tests.workers.runner.waiting import until
+from workers.runner.files import LARGEST, TooLarge
 from workers.runner.tailer import FLUSH_BYTES, LogTail, StateTail
 
 
@@ -127,6 +128,16 @@ class TestStateTail:
         await following
         assert kept.states == [a_state(1), a_state(2), content]
         assert tail.serial == 2
+
+    async def test_says_at_the_end_alone_what_can_not_be_read(self, tmp_path: Path) -> None:
+        path, kept = tmp_path / "state", Kept()
+        tail = StateTail(path, kept.keep_state)
+        with path.open("wb") as file:
+            file.truncate(LARGEST + 1)
+        await tail._look(is_last=False)
+        with pytest.raises(TooLarge):
+            await tail.follow(await ended())
+        assert kept.states == []
 
     async def test_gives_nothing_of_a_file_that_was_never_filled(self, tmp_path: Path) -> None:
         path, kept = tmp_path / "state", Kept()
