@@ -13,6 +13,7 @@ from alembic import command
 
 from integrations.embedded.postgresql import PostgreSQL
 from storage.migrations.upgrade import configuration, head, upgrade
+from tools.definitions import of_migrations_and_models, what_to_write
 
 
 async def main(subject: str) -> int:
@@ -24,10 +25,13 @@ async def main(subject: str) -> int:
     with tempfile.TemporaryDirectory() as folder:
         async with PostgreSQL(Path(folder) / "postgresql", durable=False) as server:
             await asyncio.to_thread(upgrade, server.owner_url)
+            checks = what_to_write(*of_migrations_and_models(server.owner_url))
             following = f"{int(head()) + 1:04}"
             await asyncio.to_thread(
                 command.revision, configuration(server.owner_url), subject, autogenerate=True, rev_id=following
             )
+    for line in checks:
+        print(f"write into it, since alembic compares no CHECK: {line}")
     print(
         "read it, shorten it, and add row-level security by storage/migrations/policies.py where it makes a table"
     )

@@ -22,6 +22,7 @@ def run() -> None:
             connection=connection,
             target_metadata=METADATA,
             compare_server_default=False,
+            transaction_per_migration=True,  # one that commits meanwhile leaves those before it noted
             include_name=lambda name, kind, _: not (kind == "table" and _is_partition(name)),
         )
         with context.begin_transaction():

@@ -1,16 +1,21 @@
 """The schema: models and migrations agree, changes can be taken back, and no table stands open."""
 
+from collections.abc import Iterator
+
 import pytest
 from alembic import command
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
 from sqlalchemy import Connection, create_engine, text
-from sqlalchemy.exc import ProgrammingError
+from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from integrations.embedded.postgresql import PostgreSQL
 from storage.database import APP_ROLE, PLATFORM_ROLE, Database
-from storage.migrations.metadata import METADATA
+from storage.migrations.checks import replace_check
 from storage.migrations.upgrade import configuration, current, head
 from tests.factories.organizations import Caller
+from tools.definitions import of_migrations_and_models
 
 pytestmark = pytest.mark.servers
 
@@ -28,21 +33,6 @@ def empty_url(postgresql: PostgreSQL) -> str:
     return postgresql.url("groundwork_owner", "round_trip")
 
 
-def definitions(connection: Connection) -> dict[tuple[str, str], str]:
-    """Read the constraints and indexes of the first schema in the path, as PostgreSQL writes them."""
-    constraints = text("""
-        SELECT conrelid::regclass::text, conname, pg_get_constraintdef(pg_constraint.oid)
-        FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
-        WHERE connamespace = current_schema()::regnamespace AND contype <> 'n' AND NOT relispartition
-    """)
-    indexes = text("""
-        SELECT tablename, indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes
-        WHERE schemaname = current_schema() AND tablename NOT LIKE 'audit_event_%'
-    """)
-    found = [*connection.execute(constraints), *connection.execute(indexes)]
-    return {(table, name): definition for table, name, definition in found if table != "alembic_version"}
-
-
 class TestUpgrade:
     def test_goes_up_down_and_up_again_and_matches_the_models(self, empty_url: str) -> None:
         configured = configuration(empty_url)
@@ -54,16 +44,47 @@ class TestUpgrade:
 
     def test_what_tables_refuse_is_what_the_models_say(self, empty_url: str) -> None:
         command.upgrade(configuration(empty_url), "head")
-        engine = create_engine(empty_url)
-        with engine.begin() as connection:
-            of_migrations = definitions(connection)
-            connection.execute(text("CREATE SCHEMA made"))
-            connection.execute(text("SET search_path TO made"))
-            METADATA.create_all(connection)
-            of_models = definitions(connection)
-        engine.dispose()
+        of_migrations, of_models = of_migrations_and_models(empty_url)
         assert len(of_models) > 100
         assert of_migrations == of_models
+
+
+class TestReplaceCheck:
+    @pytest.fixture
+    def table(self, empty_url: str) -> Iterator[Connection]:
+        engine = create_engine(empty_url)
+        with engine.connect() as connection:
+            connection.execute(
+                text("CREATE TABLE thing (state text CONSTRAINT ck_thing_state CHECK (state = 'old'))")
+            )
+            connection.execute(text("INSERT INTO thing VALUES ('old')"))
+            connection.commit()
+            yield connection
+        engine.dispose()
+
+    def replace(self, connection: Connection, condition: str) -> None:
+        context = MigrationContext.configure(connection)
+        with context.begin_transaction(), Operations.context(context):
+            replace_check("thing", "ck_thing_state", condition)
+
+    def test_takes_the_place_of_the_old_one(self, table: Connection) -> None:
+        self.replace(table, "state IN ('old', 'new')")
+        table.execute(text("INSERT INTO thing VALUES ('new')"))
+        table.commit()
+        rules = "SELECT conname, convalidated FROM pg_constraint WHERE conrelid = 'thing'::regclass"
+        assert table.execute(text(rules)).all() == [("ck_thing_state", True)]
+        with pytest.raises(IntegrityError):
+            table.execute(text("INSERT INTO thing VALUES ('other')"))
+
+    def test_what_the_rows_break_leaves_the_old_one_and_can_be_run_again(self, table: Connection) -> None:
+        with pytest.raises(IntegrityError):
+            self.replace(table, "state = 'new'")
+        table.rollback()
+        with pytest.raises(IntegrityError):
+            table.execute(text("INSERT INTO thing VALUES ('other')"))
+        table.rollback()
+        self.replace(table, "state IN ('old', 'new')")
+        table.execute(text("INSERT INTO thing VALUES ('new')"))
 
 
 class TestRights:
