@@ -94,6 +94,11 @@ async def claim_due(session: AsyncSession, *, limit: int, lease: timedelta) -> l
     return rows
 
 
+async def find(session: AsyncSession, organization_id: UUID, workflow_id: str) -> OutboxRow | None:
+    """Read the wake of a workflow that was not delivered yet; None if there is none."""
+    return await session.get(OutboxRow, (organization_id, workflow_id))
+
+
 async def settle(session: AsyncSession, delivered: Sequence[OutboxRow]) -> None:
     """Forget wakes that Temporal has taken; where there has been news since they were claimed, they stay."""
     await session.execute(delete(OutboxRow).where(_KEY.in_(_unchanged(delivered))))

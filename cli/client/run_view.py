@@ -45,6 +45,8 @@ def _next_of_waiting(waiting: Document) -> str | None:
             return f"groundwork run status {run_id}"
         case {"waits_for": "worker", "queue": queue}:
             return f"whoever operates the servers: `groundwork doctor`, and a worker of the queue {queue}"
+        case {"waits_for": "delivery"}:
+            return "whoever operates the servers: `groundwork doctor`, and whether Temporal answers"
         case _:
             return None
 

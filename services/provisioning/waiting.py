@@ -1,15 +1,19 @@
 """What a run waits for: looked up when somebody asks, and stored nowhere."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from domain.long_work import CONTROL_QUEUE
-from domain.operations import ALIVE, queue_of
+from domain.operations import ALIVE, STUCK, queue_of
 from domain.provisioning import waiting
+from domain.provisioning.decisions import PHASE_OF
 from domain.provisioning.run_states import FINAL, RunState
-from domain.provisioning.steps import StepOperation
+from domain.provisioning.steps import StepOperation, StepPhase
 from domain.provisioning.waiting import Waiting
 from services.provisioning.admission import has_room
 from services.provisioning.outcomes import is_plan_void
+from services.provisioning.wakes import wake_of
+from storage import outbox
 from storage.database import Session, now
 from storage.deployments import deployments, locks
 from storage.provisioning import queue, runs, workers
@@ -17,7 +21,7 @@ from storage.provisioning.tables import RunRow, RunStepRow
 
 
 async def waiting_of(session: Session, run: RunRow, steps: Sequence[RunStepRow]) -> Waiting | None:
-    """Tell what a run waits for; None if it has ended, or is being worked on, or will be at once.
+    """Tell what a run waits for; None if it has ended, or is being worked on, or its workflow has its turn.
 
     Args:
         session: of the run's organization.
@@ -34,12 +38,30 @@ async def waiting_of(session: Session, run: RunRow, steps: Sequence[RunStepRow])
         elif _awaits_decision(run, steps):
             return waiting.APPROVAL
     moment = await now(session)
-    if any(step.finished_at is None and step.lease_expires_at > moment for step in steps):
-        return None
+    newest = steps[-1] if steps else None
+    if newest is not None and newest.finished_at is None:
+        if newest.lease_expires_at > moment:
+            return None
+        if newest.retry_at is not None and newest.retry_at > moment and run.cancel_requested_at is None:
+            return waiting.for_retry(StepPhase(newest.phase), newest.error_message, newest.retry_at)
+    return await _before_a_step(session, run, newest, moment)
+
+
+async def _before_a_step(
+    session: Session, run: RunRow, newest: RunStepRow | None, moment: datetime
+) -> Waiting | None:
+    """Tell what an admitted run waits for while it has no step; the wake is asked about before the slots."""
     at_work = {name for row in await workers.seen_within(session, ALIVE) for name in row.queues}
-    # The control queue gives every step out, and takes its outcome.
-    needed = (CONTROL_QUEUE, queue_of(RunState(run.state)))
-    return next((waiting.for_worker(name) for name in needed if name not in at_work), None)
+    if CONTROL_QUEUE not in at_work:  # it gives every step out, and takes its outcome
+        return waiting.for_worker(CONTROL_QUEUE)
+    wake = await outbox.find(session, run.organization_id, wake_of(run).workflow_id)
+    if wake is not None and (wake.last_error is not None or wake.created_at < moment - STUCK):
+        return waiting.DELIVERY
+    phase, queue_next = PHASE_OF.get(RunState(run.state)), queue_of(RunState(run.state))
+    ended = newest is not None and newest.phase == phase and newest.finished_at is not None
+    if phase is None or ended or run.cancel_requested_at is not None:
+        return None
+    return waiting.for_slot(queue_next) if queue_next in at_work else waiting.for_worker(queue_next)
 
 
 def _awaits_decision(run: RunRow, steps: Sequence[RunStepRow]) -> bool:

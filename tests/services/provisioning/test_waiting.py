@@ -1,6 +1,7 @@
 """What a run waits for, as its status tells."""
 
 from collections.abc import Awaitable, Callable
+from datetime import UTC
 from uuid import UUID, uuid4
 
 import pytest
@@ -13,7 +14,8 @@ from domain.provisioning.runs import Run
 from domain.provisioning.steps import ExitClass, StepOperation
 from domain.provisioning.waiting import Waiting, WaitsFor
 from storage.database import Database
-from tests.factories.runs import Driver
+from tests.factories.runs import A_PLAN, Driver, an_outcome
+from tests.services.provisioning.test_runs import rest
 
 pytestmark = pytest.mark.servers
 
@@ -52,7 +54,20 @@ class TestWorker:
         assert found is not None
         assert (found.waits_for, found.queue) == (WaitsFor.WORKER, TERRAFORM_QUEUE)
         await works(driver, TERRAFORM_QUEUE)
-        assert await waiting(driver, run) is None
+        found = await waiting(driver, run)
+        assert found is not None
+        assert (found.waits_for, found.queue) == (WaitsFor.SLOT, TERRAFORM_QUEUE)
+
+    async def test_of_the_tools_is_not_waited_for_by_a_run_that_is_to_stop_or_whose_step_ended(
+        self, driver: Driver
+    ) -> None:
+        await works(driver, CONTROL_QUEUE)
+        canceled, planned = await driver.submit(), await driver.submit()
+        await driver.advance(canceled)
+        await driver.provisioning.runs.cancel(driver.scope, canceled.id)
+        step = await driver.admit(planned)
+        await driver.provisioning.outcomes.record(driver.scope, an_outcome(step.step_id), outputs={}, plan=A_PLAN)
+        assert [await waiting(driver, run) for run in (canceled, planned)] == [None, None]
 
     async def test_is_not_waited_for_while_a_step_goes_on_without_one(self, driver: Driver) -> None:
         run = await driver.submit()
@@ -71,6 +86,54 @@ class TestWorker:
         run = await driver.submit()
         await driver.plan(run, ExitClass.FAILED)
         assert await waiting(driver, run) is None
+
+
+class TestRetry:
+    async def test_is_waited_for_with_its_reason_and_its_time(self, driver: Driver, database: Database) -> None:
+        await works(driver, CONTROL_QUEUE, TERRAFORM_QUEUE)
+        run = await driver.submit()
+        step = await driver.admit(run)
+        await driver.provisioning.steps.give_back(driver.scope, step.step_id, "there is no tofu", excused=False)
+        found = await waiting(driver, run)
+        assert found is not None
+        assert found.retry_at is not None
+        assert found.waits_for is WaitsFor.RETRY
+        at = f"{found.retry_at.astimezone(UTC):%H:%M:%S}"
+        assert found.reason == f"the plan could not be begun (there is no tofu), and is tried again at {at} UTC"
+        await rest(database, driver.scope)
+        found = await waiting(driver, run)
+        assert found is not None
+        assert found.waits_for is WaitsFor.SLOT
+
+    async def test_is_not_waited_for_by_a_run_that_is_to_stop(self, driver: Driver) -> None:
+        await works(driver, CONTROL_QUEUE, TERRAFORM_QUEUE)
+        run = await driver.submit()
+        step = await driver.admit(run)
+        await driver.provisioning.steps.give_back(driver.scope, step.step_id, "a reason", excused=False)
+        await driver.provisioning.runs.cancel(driver.scope, run.id)
+        assert await waiting(driver, run) is None
+
+
+class TestDelivery:
+    @pytest.mark.parametrize(
+        "undelivered",
+        ["last_error = 'no answer'", "created_at = now() - interval '2 minutes'"],
+        ids=["failed", "old"],
+    )
+    async def test_is_waited_for_while_temporal_is_away(
+        self, driver: Driver, database: Database, undelivered: str
+    ) -> None:
+        await works(driver, CONTROL_QUEUE, TERRAFORM_QUEUE)
+        run = await driver.submit()
+        assert await waiting(driver, run) is None
+        async with database.platform("a dispatcher that finds no Temporal") as session:
+            await session.execute(
+                text(f"UPDATE outbox SET {undelivered} WHERE workflow_id = :id"),  # noqa: S608  the test's own words
+                {"id": f"run:{run.id}"},
+            )
+        found = await waiting(driver, run)
+        assert found is not None
+        assert found.waits_for is WaitsFor.DELIVERY
 
 
 class TestPerson:
