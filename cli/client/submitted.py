@@ -1,6 +1,9 @@
 """What a run that was just submitted means, as far as its key may know."""
 
+from collections.abc import Mapping
 from typing import Final
+
+from pydantic import JsonValue
 
 from cli.client.api import Api, Document
 from cli.client.errors import FORBIDDEN, RequestRefused
@@ -24,23 +27,26 @@ def effect(api: Api, made: Document) -> str:
     return f"which {'changes' if is_there else 'makes'} {what}"
 
 
+def kept_inputs(body: Mapping[str, JsonValue], made: Document) -> list[str]:
+    """Name the variables whose values a run took over, since its request gave no inputs or no secret ones."""
+    kept = set(made["inputs"]) if body["inputs"] is None else set()
+    return sorted(kept.union(made["secret_input_names"] if body["secret_inputs"] is None else ()))
+
+
 def dropped_inputs(api: Api, made: Document) -> list[str]:
-    """Name the variables that had values in the run whose inputs `made` could have kept, and have none in it.
+    """Name the variables that had values in the run which another goes on from, and have none in that.
 
     None are known to a key that may submit runs and not look at them.
     """
-    before = (
-        run
-        for run in api.items(RUNS, deployment_id=made["deployment_id"])
-        if run["id"] < made["id"] and run["operation"] != "plan"
-    )
+    if made["basis_run_id"] is None:
+        return []
     try:
-        last = next(before, made)
+        basis = api.get(f"{RUNS}/{made['basis_run_id']}")
     except RequestRefused as error:
         if error.status != FORBIDDEN:
             raise
         return []
-    return sorted(_variables(last) - _variables(made))
+    return sorted(_variables(basis) - _variables(made))
 
 
 def _variables(run: Document) -> set[str]:

@@ -43,6 +43,9 @@ class Run(BaseModel, frozen=True, from_attributes=True):
     module_source: str | None
     module_version: str | None
     inputs: Inputs
+    basis_run_id: UUID | None = Field(
+        description="The run that it goes on from: inputs and secret inputs that it was not given are as there."
+    )
     secret_input_names: list[str] = Field(description="Inputs whose values are kept encrypted and not shown.")
     tags: Tags
     priority: RunPriority

@@ -143,7 +143,12 @@ async def new_run(
     basis: RunRow | None,
     run_id: UUID,
 ) -> RunRow:
-    """Make the row of a run; what its request leaves out is as in the run which it goes on from."""
+    """Make the row of a run; what its request leaves out is as in the run which it goes on from.
+
+    Of one that ended before it had a plan nothing is taken over but the module.
+    """
+    if basis is not None and basis.finished_at is not None and basis.plan_step_id is None:
+        basis = None
     inputs, names, secrets_run_id = request.inputs, sorted(request.secret_inputs or {}), run_id
     if inputs is None:
         inputs = basis.inputs if basis else {}
@@ -164,6 +169,7 @@ async def new_run(
         module_version=module.version,
         module_digest=module.digest,
         inputs=inputs,
+        basis_run_id=None if basis is None else basis.id,
         secret_input_names=names,
         secrets_run_id=secrets_run_id if names else None,
         tags=deployment.tags if request.tags is None else request.tags,

@@ -14,7 +14,7 @@ from domain.provisioning.runs import RunFilter
 from domain.provisioning.steps import StepOperation
 from storage.database import locked
 from storage.deployments.tables import DeploymentRow
-from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, RunStepRow, TierRow
+from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, RunStepRow
 
 
 async def get(session: AsyncSession, organization_id: UUID, run_id: UUID, *, lock: bool = False) -> RunRow:
@@ -51,14 +51,18 @@ async def page(
 
 
 async def basis(session: AsyncSession, deployment: DeploymentRow) -> RunRow | None:
-    """Read the run that a deployment is as: the last applied, else the newest that was to be, else the newest."""
+    """Read the run that a deployment is as: the last applied, else the newest that was to be, else the newest.
+
+    One that ended before it had a plan comes last, for what it was given may be what was wrong.
+    """
     if deployment.applied_run_id is not None:
         return await get(session, deployment.organization_id, deployment.applied_run_id)
     query = select(RunRow).where(
         RunRow.organization_id == deployment.organization_id, RunRow.deployment_id == deployment.id
     )
+    may_plan = RunRow.finished_at.is_(None) | RunRow.plan_step_id.is_not(None)
     was_to_be = RunRow.operation != StepOperation.PLAN
-    return await session.scalar(query.order_by(was_to_be.desc(), RunRow.id.desc()).limit(1))
+    return await session.scalar(query.order_by(may_plan.desc(), was_to_be.desc(), RunRow.id.desc()).limit(1))
 
 
 async def put_off_overdue(
@@ -145,14 +149,3 @@ async def set_progress(
         .where(RunRow.organization_id == organization_id, RunRow.id == free)
         .values(stage=stage, progress_done=done, progress_total=total, progress_message=message)
     )
-
-
-async def count_by_tier_and_state(session: AsyncSession) -> list[tuple[str, RunState, int]]:
-    """Count all runs by tier (empty for none) and state, for the metrics; needs the platform's role."""
-    tier = func.coalesce(TierRow.name, "")
-    counted = await session.execute(
-        select(tier, RunRow.state, func.count())
-        .outerjoin(TierRow, (TierRow.organization_id == RunRow.organization_id) & (TierRow.id == RunRow.tier_id))
-        .group_by(tier, RunRow.state)
-    )
-    return [(name, RunState(state), count) for name, state, count in counted]

@@ -77,6 +77,7 @@ class RunRow(Base):
         ),
         ForeignKeyConstraint(["organization_id", "tier_id"], ["tier.organization_id", "tier.id"]),
         ForeignKeyConstraint(["organization_id", "retry_of"], ["run.organization_id", "run.id"]),
+        ForeignKeyConstraint(["organization_id", "basis_run_id"], ["run.organization_id", "run.id"]),
         ForeignKeyConstraint(["organization_id", "secrets_run_id"], ["run.organization_id", "run.id"]),
         CheckConstraint(one_of("state", RunState), name="state"),
         CheckConstraint(one_of("operation", StepOperation), name="operation"),
@@ -123,6 +124,7 @@ class RunRow(Base):
     inputs: Mapped[dict[str, Any]] = mapped_column(JSONB)
     secret_input_names: Mapped[list[str]] = mapped_column(ARRAY(String))
     secrets_run_id: Mapped[UUID | None]
+    basis_run_id: Mapped[UUID | None]
     tags: Mapped[dict[str, str]] = mapped_column(JSONB)
     priority: Mapped[str]
     auto_apply: Mapped[bool]

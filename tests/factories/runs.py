@@ -78,7 +78,10 @@ class Driver:
         step = await self.admit(run)
         await self.provisioning.steps.cli_started(self.scope, step.step_id)
         await self.provisioning.outcomes.record(
-            self.scope, an_outcome(step.step_id, exit_class), outputs={}, plan=A_PLAN
+            self.scope,
+            an_outcome(step.step_id, exit_class),
+            outputs={},
+            plan=None if exit_class is ExitClass.FAILED else A_PLAN,
         )
         return await self.advance(run)
 

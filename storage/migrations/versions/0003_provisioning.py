@@ -104,6 +104,7 @@ def upgrade() -> None:
         sa.Column("module_digest", sa.String(), nullable=True),
         sa.Column("inputs", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("secret_input_names", sa.ARRAY(sa.String()), nullable=False),
+        sa.Column("basis_run_id", sa.Uuid(), nullable=True),
         sa.Column("secrets_run_id", sa.Uuid(), nullable=True),
         sa.Column("tags", postgresql.JSONB(astext_type=sa.Text()), nullable=False),
         sa.Column("priority", sa.String(), nullable=False),
@@ -187,6 +188,11 @@ def upgrade() -> None:
             name=op.f("ck_run_decided_plan"),
         ),
         sa.CheckConstraint("(finished_at IS NULL) = (due_at IS NOT NULL)", name=op.f("ck_run_due")),
+        sa.ForeignKeyConstraint(
+            ["organization_id", "basis_run_id"],
+            ["run.organization_id", "run.id"],
+            name=op.f("fk_run_organization_id_basis_run_id"),
+        ),
         sa.ForeignKeyConstraint(
             ["organization_id", "deployment_id"],
             ["deployment.organization_id", "deployment.id"],

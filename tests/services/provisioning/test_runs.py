@@ -115,6 +115,26 @@ class TestSubmit:
         given = await driver.provisioning.materials.fetch(driver.scope, assignment)
         assert given.secret_inputs == {"password": "a"}
 
+    async def test_a_later_run_goes_on_with_no_inputs_of_a_run_that_failed_before_it_had_a_plan(
+        self, driver: Driver
+    ) -> None:
+        failed = await driver.submit(deployment="one", inputs={"siez": 3}, secret_inputs={"password": "a"})
+        await driver.plan(failed, ExitClass.FAILED)
+        later = await driver.submit(deployment="one", module_source=None, module_version=None)
+        assert (later.module_source, later.inputs, later.secret_input_names) == (failed.module_source, {}, [])
+        assert later.basis_run_id is None
+        await driver.provisioning.runs.cancel(driver.scope, later.id)
+        await driver.advance(later)
+        planned = await driver.submit(deployment="one", inputs={"size": 3})
+        await driver.plan(planned)
+        await driver.provisioning.runs.reject(driver.scope, planned.id, None)
+        await driver.advance(planned)
+        again = await driver.submit(deployment="one", inputs={"siez": 3})
+        await driver.provisioning.runs.cancel(driver.scope, again.id)
+        await driver.advance(again)
+        last = await driver.submit(deployment="one", module_source=None, module_version=None)
+        assert (last.inputs, last.basis_run_id) == ({"size": 3}, planned.id)
+
     async def test_a_later_run_goes_on_from_what_was_applied_last_whatever_its_id(
         self, driver: Driver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
