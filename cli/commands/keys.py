@@ -74,7 +74,9 @@ def create(
     # With --quiet too: its id alone would be a key that nobody can ever use.
     output.result(made, made["key"])
     if not output.json:
-        output.progress("this is the only time the key is shown")
+        may = "all that you may" if scope is None else ", ".join(made["scopes"])
+        until = "it is revoked" if made["expires_at"] is None else moment("expires_at")(made)
+        output.progress(f"it may {may}, until {until}; this is the only time it is shown")
 
 
 @keys.command(help_epilogue=examples("groundwork keys revoke 01932b0c-0000-7000-8000-000000000000"))

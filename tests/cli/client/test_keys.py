@@ -15,7 +15,7 @@ class TestCreate:
         done = await administrator("keys", "create", "laptop")
         [line] = done.lines
         assert read_token(line) is not None
-        assert done.err == "this is the only time the key is shown\n"
+        assert done.err == "it may all that you may, until it is revoked; this is the only time it is shown\n"
 
     async def test_prints_the_key_and_not_its_id_when_quiet(self, administrator: Commands) -> None:
         done = await administrator("keys", "create", "laptop", "--quiet")
@@ -27,6 +27,8 @@ class TestCreate:
         made = json.loads((await administrator(*words, "--json")).out)
         assert (made["kind"], made["scopes"]) == ("svc", ["registry:read"])
         assert made["expires_at"] is not None
+        said = (await administrator(*words, "--scope", "run:read")).err
+        assert said.startswith(f"it may registry:read, run:read, until {made['expires_at'][:10]}")
 
     async def test_names_the_field_that_the_server_refuses(self, administrator: Commands) -> None:
         done = await administrator("keys", "create", "x", "--scope", "registry:eat")
