@@ -148,8 +148,6 @@ def _next_command(code: object, facts: Any) -> str:  # noqa: ANN401  of somebody
     match code, facts:
         case "registry.namespace_not_found", {"namespace": str(namespace)}:
             return f", or `groundwork namespaces claim {namespace}`"
-        case "provisioning.module_unknown", {"source": str(source)}:
-            return f": see `groundwork modules show {source}`"
         case "provisioning.plan_not_ready", _:
             return ": `groundwork run status` says where it is"
         case _:

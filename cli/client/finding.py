@@ -122,6 +122,16 @@ def meant(words: str, known: Sequence[str]) -> str:
     return f" (did you mean {near[0]}?)" if near else ""
 
 
+def nothing_in(api: Api, path: str, environment: str | None) -> str:
+    """Say which environments a list has something in; empty where the one that was typed is among them."""
+    if environment is None:
+        return ""
+    known = sorted({str(item["environment"]) for item in islice(api.items(path), NEWEST)})
+    if environment in known or not known:
+        return ""
+    return f"nothing is in an environment {environment}{meant(environment, known)}: there are {', '.join(known)}"
+
+
 def _ids(items: Iterable[Document]) -> list[str]:
     return [str(item["id"]) for item in items]
 

@@ -58,7 +58,12 @@ class ClientOutput(Output):
     quiet: Annotated[bool, Parameter(negative="", name=["--quiet", "-q"], help="Print ids only.")] = False
 
     def listing(
-        self, items: Iterable[Document], columns: Sequence[Column], *, empty: str, id_field: Value = "id"
+        self,
+        items: Iterable[Document],
+        columns: Sequence[Column],
+        *,
+        empty: str | Callable[[], str],
+        id_field: Value = "id",
     ) -> None:
         """Print a list: a table on a terminal, tab-separated lines elsewhere; `empty` says what to do next."""
         if self.json:
@@ -71,14 +76,17 @@ class ClientOutput(Output):
             if found:
                 _table(found, columns)
             else:
-                self.progress(empty)
+                self._nothing(empty)
         else:
             printed = False
             for item in items:
                 print("\t".join(column.of(item) for column in columns))
                 printed = True
             if not printed:
-                self.progress(empty)
+                self._nothing(empty)
+
+    def _nothing(self, empty: str | Callable[[], str]) -> None:
+        self.progress(empty if isinstance(empty, str) else empty())
 
     def noun(self, document: Document, human: str, *, id_field: Value = "id") -> None:
         """Print what was made or asked for: its sentence for people, or the document."""

@@ -6,7 +6,7 @@ from cyclopts import App, Parameter
 
 from cli.client.api import Api, Document
 from cli.client.errors import FORBIDDEN, RequestRefused
-from cli.client.finding import RUNS, find_deployment
+from cli.client.finding import RUNS, find_deployment, nothing_in
 from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
 from cli.output import examples
 
@@ -80,8 +80,11 @@ def list_deployments(
         output.listing(
             api.items(PATH, limit=limit, environment=environment, tag=tag),
             COLUMNS,
-            empty=f"{'no such deployment' if environment or tag else 'no deployment yet'}: "
-            "`groundwork run submit MODULE VERSION --name NAME` makes one",
+            empty=lambda: (
+                nothing_in(api, PATH, environment)
+                or f"{'no such deployment' if environment or tag else 'no deployment yet'}: "
+                "`groundwork run submit MODULE VERSION --name NAME` makes one"
+            ),
             id_field="name",
         )
 

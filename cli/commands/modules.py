@@ -4,14 +4,12 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from cli.client.api import Api, Document
+from cli.client.api import Api
 from cli.client.errors import usage
-from cli.client.files import segment
-from cli.client.finding import find_named
+from cli.client.published import MODULES, address, find_module, versions_of
 from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
 from cli.output import examples
 
-PATH: Final = "/api/v1/modules/search"
 PARTS: Final = 3
 
 modules = App(
@@ -23,12 +21,8 @@ modules = App(
 )
 
 
-def _address(module: Document) -> str:
-    return f"{module['namespace']}/{module['name']}/{module['system']}"
-
-
 COLUMNS: Final = (
-    Column("MODULE", _address),
+    Column("MODULE", address),
     Column("LATEST", "latest_version"),
     Column("DESCRIPTION", "description"),
     Column("FIRST PUBLISHED", moment("created_at"), extra=True),
@@ -48,13 +42,13 @@ def list_modules(
     """List the organization's modules in order of first publication."""
     with Api.of_caller() as api:
         output.listing(
-            api.items(PATH, limit=limit, q=" ".join(words)),
+            api.items(MODULES, limit=limit, q=" ".join(words)),
             COLUMNS,
             empty="no module has all of these words: `groundwork modules list` shows all"
             if words
             else "no module yet: `groundwork publish module ./folder --namespace NAMESPACE --name NAME "
             "--system SYSTEM --version 1.0.0` publishes one",
-            id_field=_address,
+            id_field=address,
         )
 
 
@@ -70,10 +64,9 @@ def show(
     if len(parts) != PARTS or not all(parts):
         raise usage("a module is named NAMESPACE/NAME/SYSTEM, as `groundwork modules list` shows it")
     with Api.of_caller() as api:
-        found = find_named(api, PATH, module, named=_address, noun="module", q=" ".join(parts))
-        protocol = api.get(f"/v1/modules/{'/'.join(map(segment, parts))}/versions")
+        found = find_module(api, module)
+        versions = versions_of(api, module)
         hostname = api.get("/version")["registry_hostname"]
-    versions = [version["version"] for version in protocol["modules"][0]["versions"]]
     source, latest = f"{hostname}/{module}", found["latest_version"]
     lines = {
         "module": module,

@@ -11,6 +11,7 @@ from pydantic import JsonValue, TypeAdapter
 
 from cli.client.api import Api, Document
 from cli.client.finding import find_named
+from cli.client.published import names_module
 from cli.client.run_inputs import read_inputs
 from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
 from cli.output import examples
@@ -96,7 +97,7 @@ def create(
         "description": description,
         "module": {"source": module, "version": version},
     }
-    with Api.of_caller() as api:
+    with Api.of_caller() as api, names_module(api, module, version):
         made = api.post(PATH, body | {field: value for field, value in chosen.items() if value is not None})
     output.noun(made, f"created {name}: {_module(made)} in {made['environment']}", id_field="name")
 

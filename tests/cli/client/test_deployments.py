@@ -40,7 +40,7 @@ class TestListDeployments:
         assert (await administrator("deployments", "list", "--tag", "team=b", "-q")).lines == ["other"]
         none = await administrator("deployments", "list", "--environment", "production")
         assert (none.code, none.out) == (0, "")
-        assert "no such deployment: `groundwork run submit MODULE VERSION --name NAME`" in none.err
+        assert "nothing is in an environment production: there are staging" in none.err
 
 
 class TestShowDeployment:
@@ -135,5 +135,5 @@ class TestTiers:
         missing = await administrator("tiers", "show", "small")
         for done in (unknown, missing):
             assert (done.code, done.out, len(done.err.splitlines())) == (1, "", 1)
-        assert "publish it first" in unknown.err
+        assert "it has 1.0.0" in unknown.err
         assert "`groundwork tiers list`" in missing.err

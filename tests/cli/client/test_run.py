@@ -103,24 +103,8 @@ class TestSubmit:
         assert (await administrator(*words, "--input", "size=2", "--secret-input", "password")).err == ""
         await administrator("run", "submit", "--name", "one", "--operation", "plan", "--input", "name=otto")
         done = await administrator("run", "submit", "--name", "one", "--input", "name=otto")
-        assert done.err.splitlines() == [
-            f"with password as in run {run}: --no-inputs leaves them out",
-            f"without size of run {run}: inputs are given whole",
-        ]
-
-    async def test_says_which_inputs_it_keeps(self, administrator: Commands, module: Published) -> None:
-        words = ("run", "submit", module.source, module.version, "--name", "one", "--input", "name=anna", "-q")
-        [run] = (await administrator(*words)).lines
-        kept = await administrator("run", "submit", "--name", "one")
-        assert kept.err == f"with name as in run {run}: --no-inputs leaves them out\n"
-        without = await administrator("run", "submit", "--name", "one", "--no-inputs", "--json")
-        assert json.loads(without.out)["inputs"] == {}
-        assert f"without name of run {json.loads(without.out)['basis_run_id']}: inputs" in without.err
-
-    async def test_keeps_no_inputs_or_takes_some(self, administrator: Commands) -> None:
-        done = await administrator("run", "submit", "--name", "one", "--no-inputs", "--input", "name=anna")
-        assert done.code == 2
-        assert "--no-inputs leaves all inputs out" in done.err
+        assert done.err == "without size of the last run: inputs are given whole\n"
+        assert (await administrator("run", "submit", "--name", "one")).err == ""
 
     async def test_says_so_when_there_is_no_deployment_whose_module_it_could_take(
         self, administrator: Commands
@@ -129,11 +113,21 @@ class TestSubmit:
         assert "there is no such deployment yet: name the module" in done.err
         assert "deployment: nothing-yet" in done.err
 
-    async def test_says_where_to_look_when_the_module_is_not_there(
+    async def test_says_what_there_is_when_the_module_is_not_there(
         self, administrator: Commands, module: Published
     ) -> None:
         done = await administrator("run", "submit", module.source, "9.9.9", "--name", "one")
-        assert done.err.endswith(f": see `groundwork modules show {module.source}`\n")
+        assert done.err == f"groundwork: {module.source} has no version 9.9.9; it has 1.0.0\n"
+        mistyped = await administrator("run", "submit", f"{module.source}l", "1.0.0", "--name", "one")
+        assert f"there is no module {module.source}l (did you mean {module.source}?)" in mistyped.err
+        done = await administrator("tiers", "create", "small", module.source, "9.9.9")
+        assert done.err == f"groundwork: {module.source} has no version 9.9.9; it has 1.0.0\n"
+
+    async def test_says_no_more_than_its_key_may_know(self, administrator: Commands, module: Published) -> None:
+        [key] = (await administrator("keys", "create", "submits", "--scope", "run:submit")).lines
+        administrator.environment(GROUNDWORK_KEY=key)
+        done = await administrator("run", "submit", module.source, "9.9.9", "--name", "one")
+        assert "the registry has no such module version" in done.err
 
     async def test_refuses_a_module_without_a_version(self, administrator: Commands) -> None:
         done = await administrator("run", "submit", "a/b/c", "--name", "one")
@@ -161,6 +155,18 @@ class TestList:
         [line] = (await administrator("run", "list", "--tag", "team=a")).lines
         assert line.split("\t")[:4] == [run, "one", "development", "apply"]
         assert (await administrator("run", "list", "--state", "applied")).lines == []
+
+    @pytest.mark.parametrize("noun", ["run", "deployments"])
+    async def test_says_which_environments_there_are(
+        self, administrator: Commands, module: Published, noun: str
+    ) -> None:
+        words = ("run", "submit", module.source, module.version, "--environment")
+        await administrator(*words, "staging", "--name", "one")
+        await administrator(*words, "prod", "--name", "two")
+        done = await administrator(noun, "list", "--environment", "pord")
+        assert (done.code, done.out) == (0, "")
+        assert done.err == "nothing is in an environment pord (did you mean prod?): there are prod, staging\n"
+        assert "no such run" in (await administrator("run", "list", "--environment", "prod", "--tag", "a=b")).err
 
     async def test_says_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
         assert "no run yet: `groundwork run submit" in (await administrator("run", "list")).err
