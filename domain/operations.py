@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 from typing import Final
+from uuid import UUID
 
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE, TICK_EVERY, LastTick
 from domain.provisioning.decisions import PHASE_OF
@@ -16,6 +17,8 @@ STUCK: Final = timedelta(minutes=1)
 """A wake that is older was not delivered when it was due."""
 LATE: Final = 3 * TICK_EVERY
 """An area that was not looked after for longer has been missed by the tick."""
+RECENT: Final = timedelta(hours=1)
+"""Runs that ended within it are counted; more are a matter for whoever keeps what the metrics told."""
 NEEDED: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE)
 """Queues without which nothing that was accepted goes on."""
 
@@ -63,7 +66,6 @@ class Health:
 
     readiness: Readiness
     workers: int = 0
-    queued: int = 0
     outbox_age: timedelta | None = None
     ticks: Sequence[LastTick] = ()
     queues: tuple[QueueHealth, ...] = ()
@@ -150,11 +152,49 @@ class Health:
 
 
 @dataclass(frozen=True, slots=True)
+class UndeliveredWake:
+    """A wake that has not reached Temporal: whose, how often it was tried, and what kept it the last time."""
+
+    organization_id: UUID
+    workflow_id: str
+    attempts: int
+    age: timedelta
+    last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRun:
+    """A run that something has to happen to, and for how long."""
+
+    organization_id: UUID
+    run_id: UUID
+    state: RunState
+    age: timedelta
+
+
+@dataclass(frozen=True, slots=True)
+class Oldest:
+    """What has waited longest in all organizations, each None where nothing waits."""
+
+    wake: UndeliveredWake | None
+    backlog: WaitingRun | None
+    """It is admitted, and no worker is at it."""
+    queued: WaitingRun | None
+    """It is not admitted."""
+    blocking: WaitingRun | None
+    """It has ended, and its deployment waits for a person."""
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """What the metrics show of the rows."""
 
-    runs: list[tuple[str, RunState, int]]
+    unfinished: list[tuple[str, RunState, int]]
+    finished: list[tuple[str, RunState, int]]
+    """Those of the last hour."""
     queued: int
+    queued_age: timedelta
+    blocked: int
     outbox_waiting: int
     outbox_age: timedelta
     workers: int

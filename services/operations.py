@@ -9,12 +9,12 @@ from typing import Final, Generic, TypeVar
 
 from domain.errors import Unavailable
 from domain.long_work import TERRAFORM_QUEUE
-from domain.operations import ALIVE, NEEDED, Health, Measures, QueueHealth, Readiness, queue_of
+from domain.operations import ALIVE, NEEDED, RECENT, Health, Measures, Oldest, QueueHealth, Readiness, queue_of
 from services.registry.limits import RegistryLimits
 from storage import operations, ticks
 from storage.database import Database, Session
 from storage.migrations.upgrade import suits
-from storage.provisioning import runs, workers
+from storage.provisioning import workers
 from storage.provisioning.tables import WorkerRow
 
 PATIENCE: Final = 2
@@ -64,13 +64,26 @@ class Operations:
                 return Health(
                     readiness,
                     workers=len(alive),
-                    queued=await operations.waiting_runs(session),
                     outbox_age=age,
                     ticks=await ticks.every(session),
                     queues=await _queues(session, alive),
                 )
         except (Unavailable, TimeoutError):
             return Health(readiness)
+
+    async def oldest(self) -> Oldest:
+        """Name what has waited longest, in all organizations: for operators alone.
+
+        Raises:
+            Unavailable.
+        """
+        async with self._database.platform("what has waited longest") as session:
+            return Oldest(
+                wake=await operations.oldest_wake(session),
+                backlog=await operations.oldest_in_backlog(session),
+                queued=await operations.oldest_waiting_run(session),
+                blocking=await operations.oldest_blocking_run(session),
+            )
 
     async def measure(self) -> Measures:
         """Count what there is.
@@ -80,10 +93,14 @@ class Operations:
         """
         async with self._database.platform("metrics") as session:
             waiting, age = await operations.outbox(session)
+            queued, queued_age = await operations.waiting_runs(session)
             alive = await workers.seen_within(session, ALIVE)
             return Measures(
-                runs=await runs.count_by_tier_and_state(session),
-                queued=await operations.waiting_runs(session),
+                unfinished=await operations.unfinished_runs(session),
+                finished=await operations.finished_runs(session, RECENT),
+                queued=queued,
+                queued_age=queued_age,
+                blocked=await operations.blocked_deployments(session),
                 outbox_waiting=waiting,
                 outbox_age=age,
                 workers=len(alive),

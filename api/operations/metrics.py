@@ -59,17 +59,35 @@ class MetricsLayer:
 
 
 class _Measured(Collector):
-    def __init__(self, measured: Measures) -> None:
+    def __init__(self, measured: Measures | None) -> None:
         self._measured = measured
 
     def collect(self) -> Iterable[Metric]:
         measured = self._measured
-        runs = GaugeMetricFamily("groundwork_runs", "Runs by tier and state.", labels=["tier", "state"])
-        for tier, state, count in measured.runs:
-            runs.add_metric([tier, state.value], count)
-        yield runs
+        up = "Whether the database answers; while it does not, what follows from its rows is left out."
+        yield GaugeMetricFamily("groundwork_database_up", up, value=measured is not None)
+        if measured is None:
+            return
+        for name, help_text, counted in (
+            ("groundwork_runs", "Runs that have not ended.", measured.unfinished),
+            ("groundwork_runs_finished_last_hour", "Runs that ended in the last hour.", measured.finished),
+        ):
+            runs = GaugeMetricFamily(name, f"{help_text} By tier and state.", labels=["tier", "state"])
+            for tier, state, count in counted:
+                runs.add_metric([tier, state.value], count)
+            yield runs
         for name, help_text, value in (
             ("groundwork_run_queue_depth", "Runs that wait to be admitted.", measured.queued),
+            (
+                "groundwork_run_queue_age_seconds",
+                "How long the first of them has waited.",
+                measured.queued_age.total_seconds(),
+            ),
+            (
+                "groundwork_deployments_blocked",
+                "Deployments that wait for a person to look after what a run left.",
+                measured.blocked,
+            ),
             ("groundwork_outbox_waiting", "Wakes that wait to be delivered.", measured.outbox_waiting),
             (
                 "groundwork_outbox_age_seconds",
@@ -121,12 +139,9 @@ def _ticks(measured: Measures) -> Iterable[Metric]:
 
 def exposition(measured: Measures | None) -> bytes:
     """Write all metrics; without measures, those of the requests."""
-    text = generate_latest(_requests())
-    if measured is None:
-        return text
     rows = CollectorRegistry()
     rows.register(_Measured(measured))
-    return text + generate_latest(rows)
+    return generate_latest(_requests()) + generate_latest(rows)
 
 
 def _requests() -> CollectorRegistry:

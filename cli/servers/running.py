@@ -12,7 +12,7 @@ import httpx2
 from cli.servers.findings import Finding
 from config.settings import Settings
 from domain.long_work import LastTick
-from domain.operations import Health, QueueHealth
+from domain.operations import Health, Oldest, QueueHealth, UndeliveredWake
 from workers.composition import open_services
 
 API_SECONDS: Final = 5
@@ -36,21 +36,42 @@ def api(settings: Settings) -> list[Finding]:
 
 def work(settings: Settings) -> list[Finding]:
     """Look who works on each queue, and whether what was accepted goes on."""
-    health = asyncio.run(_health(settings))
-    if not health.known:
+    health, oldest = asyncio.run(_look(settings))
+    if oldest is None:
         return [Finding("workers", "unknown while the database does not tell", "see the findings above")]
-    return [*_queues(health), _delivery(health), _tick(health)]
+    return [*_changes(health), *_queues(health), *_waiting(oldest), _delivery(health, oldest.wake), _tick(health)]
 
 
-async def _health(settings: Settings) -> Health:
+async def _look(settings: Settings) -> tuple[Health, Oldest | None]:
     async with open_services(settings) as services:
-        return await services.operations.health()
+        health = await services.operations.health()
+        return health, await services.operations.oldest() if health.known else None
+
+
+def _changes(health: Health) -> Iterator[Finding]:
+    if health.readiness.writable is False:
+        advice = "set both addresses to the primary, or make room for the database"
+        yield Finding("changes", "the database takes none, it is read-only", advice)
 
 
 def _queues(health: Health) -> Iterator[Finding]:
     for queue in health.queues:
         advice = f"start `groundwork worker --queue {queue.name}`, or look at its log"
         yield Finding(f"queue {queue.name}", _who_and_what(queue), advice if queue.name in health.unmanned else "")
+
+
+def _waiting(oldest: Oldest) -> Iterator[Finding]:
+    """Name what has waited longest; whether that is too long, only whoever knows the runs can tell."""
+    for name, run in (
+        ("oldest that no worker is at", oldest.backlog),
+        ("oldest that is not admitted", oldest.queued),
+        ("oldest that blocks its deployment", oldest.blocking),
+    ):
+        if run is not None:
+            yield Finding(
+                name,
+                f"run {run.run_id} of organization {run.organization_id}, {run.state} for {_seconds(run.age)}",
+            )
 
 
 def _who_and_what(queue: QueueHealth) -> str:
@@ -62,13 +83,17 @@ def _who_and_what(queue: QueueHealth) -> str:
     return f"{workers}{slots}, {waits}"
 
 
-def _delivery(health: Health) -> Finding:
-    age = health.outbox_age or timedelta()
+def _delivery(health: Health, wake: UndeliveredWake | None) -> Finding:
     advice = "look whether Temporal answers, and at the log of a worker of the queue control"
-    return Finding(
-        "delivery",
-        f"the oldest wake waits for {_seconds(age)}" if age else "no wake waits",
-        "" if health.delivering else advice,
+    return Finding("delivery", "no wake waits" if wake is None else _of(wake), "" if health.delivering else advice)
+
+
+def _of(wake: UndeliveredWake) -> str:
+    failed = f"{wake.attempts} attempts failed" if wake.attempts else "no attempt came to an answer"
+    tried = f"{failed}, last error: {wake.last_error}" if wake.last_error else "not tried yet"
+    return (
+        f"the oldest wake waits for {_seconds(wake.age)}: {wake.workflow_id} "
+        f"of organization {wake.organization_id}, {tried}"
     )
 
 

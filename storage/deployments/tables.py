@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint, func, text
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -42,6 +42,12 @@ class DeploymentRow(Base):
         CheckConstraint(one_of("engine", EngineName), name="engine"),
         CheckConstraint(one_of("source_kind", SourceKind), name="source_kind"),
         CheckConstraint("source_kind <> 'module' OR num_nulls(module_source, module_version) = 0", name="module"),
+        Index(
+            "ix_deployment_blocked",
+            "organization_id",
+            "blocked_by_run_id",
+            postgresql_where=text("blocked_by_run_id IS NOT NULL"),
+        ),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)

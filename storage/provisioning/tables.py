@@ -107,6 +107,7 @@ class RunRow(Base):
             postgresql_where=text("admitted_at IS NULL AND finished_at IS NULL"),
         ),
         Index("ix_run_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        Index("ix_run_finished", "finished_at", postgresql_where=text("finished_at IS NOT NULL")),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -123,8 +124,8 @@ class RunRow(Base):
     module_digest: Mapped[str | None]
     inputs: Mapped[dict[str, Any]] = mapped_column(JSONB)
     secret_input_names: Mapped[list[str]] = mapped_column(ARRAY(String))
-    secrets_run_id: Mapped[UUID | None]
     basis_run_id: Mapped[UUID | None]
+    secrets_run_id: Mapped[UUID | None]
     tags: Mapped[dict[str, str]] = mapped_column(JSONB)
     priority: Mapped[str]
     auto_apply: Mapped[bool]

@@ -224,6 +224,20 @@ def upgrade() -> None:
     )
     op.create_index("ix_run_deployment", "run", ["organization_id", "deployment_id", "id"], unique=False)
     op.create_index("ix_run_due", "run", ["due_at"], unique=False, postgresql_where=sa.text("due_at IS NOT NULL"))
+    op.create_index(
+        "ix_run_finished",
+        "run",
+        ["finished_at"],
+        unique=False,
+        postgresql_where=sa.text("finished_at IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_deployment_blocked",
+        "deployment",
+        ["organization_id", "blocked_by_run_id"],
+        unique=False,
+        postgresql_where=sa.text("blocked_by_run_id IS NOT NULL"),
+    )
     op.create_index("ix_run_state", "run", ["organization_id", "state", "id"], unique=False)
     op.create_index("ix_run_tags", "run", ["tags"], unique=False, postgresql_using="gin")
     op.create_index(
@@ -491,7 +505,7 @@ def downgrade() -> None:
 
 def _secure() -> None:
     protect("tier", app="SELECT, INSERT", platform="SELECT")
-    protect("deployment", app="SELECT, INSERT, UPDATE")
+    protect("deployment", app="SELECT, INSERT, UPDATE", platform="SELECT")
     protect("permit", app="SELECT, INSERT, UPDATE")
     protect("run", app="SELECT, INSERT, UPDATE", platform="SELECT")
     protect("deployment_lock", app="SELECT, INSERT, DELETE", platform="SELECT")

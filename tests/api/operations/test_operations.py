@@ -2,8 +2,10 @@
 
 import asyncio
 import re
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -13,9 +15,11 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
+from api.operations.metrics import exposition
 from config.secrets import Secrets
 from domain.ids import new_id
 from domain.long_work import TickReport
+from domain.provisioning.run_states import RunState
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.operations import PATIENCE
@@ -26,6 +30,7 @@ from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import Driver
 from tests.factories.services import make_services
+from tests.fixtures.platform import end_other_runs
 
 pytestmark = pytest.mark.servers
 
@@ -49,6 +54,10 @@ async def hear_and_say_nothing(reader: asyncio.StreamReader, writer: asyncio.Str
     await reader.read()
     writer.close()
     await writer.wait_closed()
+
+
+def counted_by(counts: list[tuple[str, RunState, int]]) -> Counter[tuple[str, RunState]]:
+    return Counter({(tier, state): count for tier, state, count in counts})
 
 
 async def tick_words(client: httpx2.AsyncClient) -> tuple[str, ...]:
@@ -316,6 +325,42 @@ class TestHealth:
             )
 
 
+class TestOldest:
+    async def test_names_what_has_waited_longest(
+        self, services: Services, caller: Caller, database: Database, owner: AsyncEngine
+    ) -> None:
+        await end_other_runs(owner)
+        driver = Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
+        deployment = f"d-{new_id().hex}"
+        first = await driver.submit(deployment=deployment)
+        second = await driver.submit(deployment=deployment)
+        async with database.platform("a wake that could not be delivered") as session:
+            await session.execute(
+                text(
+                    "UPDATE outbox SET attempts = 7, last_error = 'what Temporal said', "
+                    "created_at = now() - interval '1 hour' WHERE workflow_id = :id"
+                ),
+                {"id": f"run:{first.id}"},
+            )
+        oldest = await services.operations.oldest()
+        assert oldest.backlog is not None
+        assert oldest.queued is not None
+        assert (oldest.backlog.organization_id, oldest.backlog.run_id) == (caller.organization.id, first.id)
+        assert (oldest.queued.run_id, oldest.queued.state, oldest.blocking) == (second.id, RunState.ACCEPTED, None)
+        assert oldest.wake is not None
+        assert (oldest.wake.workflow_id, oldest.wake.attempts) == (f"run:{first.id}", 7)
+        assert oldest.wake.last_error == "what Temporal said"
+        measured = await services.operations.measure()
+        assert (measured.queued, measured.blocked) == (1, 0)
+        assert measured.queued_age > timedelta()
+        async with database.transaction(caller.scope) as session:
+            await session.execute(text("UPDATE deployment SET blocked_by_run_id = :id"), {"id": first.id})
+        blocking = (await services.operations.oldest()).blocking
+        assert blocking is not None
+        assert blocking.run_id == first.id
+        assert (await services.operations.measure()).blocked == 1
+
+
 class TestMetrics:
     async def test_count_requests_by_route_and_runs_by_tier_and_state(
         self, client: httpx2.AsyncClient, services: Services, caller: Caller, operator: dict[str, str]
@@ -332,7 +377,10 @@ class TestMetrics:
         assert f'groundwork_runs{{state="accepted",tier="{name}"}} 1.0' in answer.text
         assert 'route="/api/v1/provisioning/status/{job_id}"' in answer.text
         assert job["job_id"] not in answer.text
-        for family in ("run_queue_depth", "outbox_age_seconds", "outbox_waiting", "workers"):
+        for family in (
+            *("database_up", "deployments_blocked", "run_queue_depth", "run_queue_age_seconds"),
+            *("outbox_age_seconds", "outbox_waiting", "workers"),
+        ):
             assert f"\ngroundwork_{family} " in answer.text
         for family in ("workers", "backlog", "backlog_age_seconds"):
             for queue in ("control", "terraform"):
@@ -349,6 +397,27 @@ class TestMetrics:
         assert '\ngroundwork_tick_failed_organizations{area="one"} 3.0' in answer.text
         [age] = re.findall(r'\ngroundwork_tick_age_seconds\{area="one"\} (\S+)', answer.text)
         assert 0 <= float(age) < 60
+
+    async def test_count_a_run_that_has_ended_for_an_hour(
+        self, services: Services, caller: Caller, database: Database, owner: AsyncEngine
+    ) -> None:
+        await end_other_runs(owner)
+        before = counted_by((await services.operations.measure()).finished)
+        driver = Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
+        run = await driver.submit()
+        measured = [await services.operations.measure()]
+        await driver.provisioning.runs.cancel(driver.scope, run.id)
+        await driver.advance(run)
+        measured.append(await services.operations.measure())
+        async with database.transaction(caller.scope) as session:
+            await session.execute(text("UPDATE run SET finished_at = now() - interval '61 minutes'"))
+        measured.append(await services.operations.measure())
+        assert [each.unfinished for each in measured] == [[("", RunState.ACCEPTED, 1)], [], []]
+        finished = [counted_by(each.finished) - before for each in measured]
+        assert finished == [{}, {("", RunState.CANCELED): 1}, {}]
+
+    async def test_say_that_the_database_is_away(self) -> None:
+        assert b"\ngroundwork_database_up 0.0" in exposition(None)
 
     async def test_are_for_operators_alone(self, client: httpx2.AsyncClient, caller: Caller) -> None:
         assert (await client.get("/metrics")).status_code == 401

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from pydantic import SecretStr
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cli.servers import checks, running
 from cli.servers.findings import Finding
@@ -39,6 +40,10 @@ from services.all import Services
 from services.secrets import SealedKind
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
+from tests.factories.modules import publish_module
+from tests.factories.organizations import Caller
+from tests.factories.runs import Driver
+from tests.fixtures.platform import end_other_runs
 from workers.composition import check_key, open_database, open_services
 from workers.runner.sandbox import sandbox_arguments
 
@@ -294,6 +299,25 @@ class TestWork:
         assert findings["queue terraform"].state.startswith("1 worker with 5 slots, ")
         assert findings["queue control"].advice.startswith("start `groundwork worker --queue control`")
         assert findings["delivery"].state == "no wake waits"
+
+    async def test_names_the_oldest_run_and_wake_with_what_kept_it(
+        self, given: Given, services: Services, caller: Caller, database: Database, owner: AsyncEngine
+    ) -> None:
+        await end_other_runs(owner)
+        driver = Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
+        run = await driver.submit()
+        async with database.platform("a wake that could not be delivered") as session:
+            await session.execute(
+                text(
+                    "UPDATE outbox SET attempts = 7, last_error = 'what Temporal said', "
+                    "created_at = now() - interval '1 hour'"
+                )
+            )
+        findings = by_name(await asyncio.to_thread(running.work, given()))
+        whose = f"of organization {caller.organization.id}"
+        told = f"run:{run.id} {whose}, 7 attempts failed, last error: what Temporal said"
+        assert (findings["delivery"].ok, findings["delivery"].state.endswith(told)) == (False, True)
+        assert findings["oldest that no worker is at"].state.startswith(f"run {run.id} {whose}, accepted for ")
 
     async def test_a_tick_that_did_not_come_is_told(self, given: Given, database: Database) -> None:
         async with database.platform("forget the ticks") as session:
