@@ -15,7 +15,7 @@ from cli.client.run_inputs import read_inputs, read_secrets, split_pair
 from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
 from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words, without_outputs
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
-from cli.client.submitted import dropped_inputs, effect
+from cli.client.submitted import dropped_inputs, effect, kept_inputs
 from cli.output import examples
 
 PATH: Final = "/api/v1/runs"
@@ -62,6 +62,7 @@ def submit(
         list[str] | None,
         Parameter(negative="", help="Name of a secret value: from TF_VAR_<name>, a prompt or standard input."),
     ] = None,
+    no_inputs: Annotated[bool, Parameter(negative="", help="Keep no inputs either, secret or not.")] = False,
     environment: Annotated[str | None, Parameter(help="Of a new deployment; development by default.")] = None,
     tag: Annotated[list[str] | None, Parameter(negative="", help="key=value. Give several.")] = None,
     engine: Annotated[Literal["terraform", "opentofu"] | None, Parameter(help="Which tool does it.")] = None,
@@ -71,8 +72,11 @@ def submit(
 ) -> int:
     """Submit a run. Without a module it takes the one of the deployment's last run.
 
-    Inputs are given whole: all of them, or none to keep the last run's. The same goes for secret inputs.
+    Inputs are given whole: all of them, or none to keep those of the run that was applied last, else of the last
+    one that had a plan. The same goes for secret inputs.
     """
+    if no_inputs and (input or inputs_file or secret_input):
+        raise usage("--no-inputs leaves all inputs out, so none can be given beside it")
     if (module is None) != (version is None):
         raise usage("a module is named with its version, as in demo/environment/local 1.0.0")
     tags: dict[str, JsonValue] = dict(split_pair(pair, "--tag") for pair in tag or ())
@@ -82,18 +86,20 @@ def submit(
         "module": None if module is None else {"source": module, "version": version},
         "engine": engine,
         "environment": environment,
-        "inputs": read_inputs(inputs_file, input or ()),
-        "secret_inputs": read_secrets(secret_input or ()),
+        "inputs": {} if no_inputs else read_inputs(inputs_file, input or ()),
+        "secret_inputs": {} if no_inputs else read_secrets(secret_input or ()),
         "tags": tags or None,
         "auto_apply": auto_approve,
     }
     with Api.of_caller() as api:
         with names_module(api, module, version):
             made = api.post(PATH, body)
-        if body["inputs"] is not None or body["secret_inputs"] is not None:
-            dropped = dropped_inputs(api, made)
-            if dropped:
-                output.progress(f"without {', '.join(dropped)} of the last run: inputs are given whole")
+        if kept := kept_inputs(body, made):
+            output.progress(
+                f"with {', '.join(kept)} as in run {made['basis_run_id']}: --no-inputs leaves them out"
+            )
+        if dropped := dropped_inputs(api, made):
+            output.progress(f"without {', '.join(dropped)} of run {made['basis_run_id']}: inputs are given whole")
         said = "" if output.quiet or output.json else f"submitted {made['id']}, {effect(api, made)}"
         if not follow:
             output.noun(made, f"{said}: watch it with `groundwork run logs {made['id']}`")

@@ -100,11 +100,29 @@ class TestSubmit:
     ) -> None:
         monkeypatch.setenv("TF_VAR_password", "hunter2")
         words = ("run", "submit", module.source, module.version, "--name", "one", "--input", "name=anna")
-        assert (await administrator(*words, "--input", "size=2", "--secret-input", "password")).err == ""
+        first = await administrator(*words, "--input", "size=2", "--secret-input", "password")
+        assert first.err == ""
+        run = first.out.split()[1].rstrip(",")
         await administrator("run", "submit", "--name", "one", "--operation", "plan", "--input", "name=otto")
         done = await administrator("run", "submit", "--name", "one", "--input", "name=otto")
-        assert done.err == "without size of the last run: inputs are given whole\n"
-        assert (await administrator("run", "submit", "--name", "one")).err == ""
+        assert done.err.splitlines() == [
+            f"with password as in run {run}: --no-inputs leaves them out",
+            f"without size of run {run}: inputs are given whole",
+        ]
+
+    async def test_says_which_inputs_it_keeps(self, administrator: Commands, module: Published) -> None:
+        words = ("run", "submit", module.source, module.version, "--name", "one", "--input", "name=anna", "-q")
+        [run] = (await administrator(*words)).lines
+        kept = await administrator("run", "submit", "--name", "one")
+        assert kept.err == f"with name as in run {run}: --no-inputs leaves them out\n"
+        without = await administrator("run", "submit", "--name", "one", "--no-inputs", "--json")
+        assert json.loads(without.out)["inputs"] == {}
+        assert f"without name of run {json.loads(without.out)['basis_run_id']}: inputs" in without.err
+
+    async def test_keeps_no_inputs_or_takes_some(self, administrator: Commands) -> None:
+        done = await administrator("run", "submit", "--name", "one", "--no-inputs", "--input", "name=anna")
+        assert done.code == 2
+        assert "--no-inputs leaves all inputs out" in done.err
 
     async def test_says_so_when_there_is_no_deployment_whose_module_it_could_take(
         self, administrator: Commands
