@@ -258,8 +258,14 @@ class Step:
         except LeaseLost:
             log.warning("outcome_refused", step_id=str(self._job.step_id))
         if self._is_kept and self._claim is not None:  # one that was there before is another attempt's
-            await asyncio.to_thread(workspace.remove_folder, self._folder)
+            await self._remove_folder()
         return result.model_copy(update={"stored": self._is_kept}).outcome()
+
+    async def _remove_folder(self) -> None:
+        try:
+            await asyncio.to_thread(workspace.remove_folder, self._folder)
+        except OSError as error:  # who looks for leftovers tries again
+            log.warning("folder_not_removed", folder=error.filename, reason=error.strerror)
 
     def _ended(self, ended: CliExit) -> StepResult:
         how = outcomes.exit_class(self._job.phase, ended, self._reason)

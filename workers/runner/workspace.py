@@ -1,10 +1,12 @@
 """Lays out a step's folder: the module as root module, and beside it what the CLI has to find."""
 
+import errno
 import fcntl
 import hashlib
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
@@ -66,9 +68,29 @@ def claim(root: Path, *, wait: bool = False) -> int:
 
 
 def remove_folder(folder: StepFolder) -> None:
-    """Remove all that a step has on disk."""
+    """Remove all that a step has on disk, the step's own folder last; what is gone already is no news.
+
+    Raises:
+        OSError: something is still there.
+    """
     for made in (folder.temporary, folder.root):
-        shutil.rmtree(made, ignore_errors=True)
+        if made.is_symlink():
+            made.unlink()
+            continue
+        try:
+            shutil.rmtree(made)
+        except FileNotFoundError:
+            continue
+        except (OSError, RecursionError):
+            _remove_by_force(made)
+
+
+def _remove_by_force(top: Path) -> None:
+    """Remove what is protected from it, as Go's module cache is, or lies deeper than Python goes."""
+    for command in (["chmod", "-R", "u+rwX"], ["rm", "-rf"]):
+        done = subprocess.run([*command, "--", top], check=False, capture_output=True, text=True)
+    if done.returncode:
+        raise OSError(errno.ENOTEMPTY, done.stderr.strip().rpartition("\n")[2], str(top))
 
 
 def lay_out(job: StepJob, folder: StepFolder, limits: ArchiveLimits) -> None:

@@ -2,7 +2,9 @@
 
 import json
 import os
+import subprocess
 import tarfile
+import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -18,6 +20,7 @@ from integrations.engines.engine import StepFolder
 from tests.fixtures.archives import a_tar_gz, a_tar_gz_with, a_zip
 from workers.runner.workspace import claim, lay_out, make_folder, remove_folder
 
+NOBODY = 65534
 Pack = Callable[[Mapping[str, str]], bytes]
 LIMITS = ArchiveLimits(members=100, unpacked_bytes=1024 * 1024)
 
@@ -56,6 +59,21 @@ def laid_out(tmp_path: Path, archive: bytes, **fields: object) -> dict[str, str]
         lay_out(job, folder, LIMITS)
         files = sorted(path for path in folder.module.rglob("*") if path.is_file())
         return {str(path.relative_to(folder.module)): path.read_text() for path in files}
+
+
+def as_nobody(do: Callable[[], object]) -> bool:
+    """Do something in a process that modes of files hold back, as they don't root; tell whether it was done."""
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.geteuid() == 0:
+                os.setgid(NOBODY)
+                os.setuid(NOBODY)
+            do()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def a_link(kind: bytes, target: str) -> tarfile.TarInfo:
@@ -142,6 +160,48 @@ class TestLayOut:
             lay_out(job, folder, LIMITS)
             modes = {name: (folder.module / name).stat().st_mode & 0o111 for name in ("run.sh", "main.tf")}
         assert modes == {"run.sh": 0o111, "main.tf": 0}
+
+
+class TestRemoveFolder:
+    def test_takes_what_forbids_it_and_nothing_that_is_only_named(self) -> None:
+        with tempfile.TemporaryDirectory() as top:  # everybody may go there, unlike to tmp_path
+            Path(top).chmod(0o777)
+            folder, outside = StepFolder(Path(top, "step")), Path(top, "outside")
+            cache = folder.home / "go/pkg/mod"
+
+            def fill() -> None:
+                for inner in (outside, cache / "module", cache / "unreadable"):
+                    inner.mkdir(parents=True)
+                    (inner / "file").touch()
+                    inner.chmod(0o500)
+                (cache / "link").symlink_to(outside)
+                (cache / "unreadable").chmod(0)
+                cache.chmod(0o500)
+
+            assert as_nobody(fill)
+            assert as_nobody(lambda: remove_folder(folder))
+            assert not folder.root.exists()
+            assert (outside / "file").exists()
+            assert outside.stat().st_mode & 0o777 == 0o500
+
+    def test_takes_what_lies_very_deep(self, tmp_path: Path) -> None:
+        folder = StepFolder(tmp_path / "step")
+        subprocess.run(["mkdir", "-p", f"{folder.root}{'/a' * 1900}"], check=True)
+        remove_folder(folder)
+        assert not folder.root.exists()
+
+    def test_takes_a_link_for_a_link(self, tmp_path: Path) -> None:
+        folder, outside = StepFolder(tmp_path / "step"), tmp_path / "outside"
+        outside.mkdir()
+        folder.root.symlink_to(outside)
+        remove_folder(folder)
+        assert list(tmp_path.iterdir()) == [outside]
+
+    def test_says_what_is_still_there(self) -> None:
+        with tempfile.TemporaryDirectory() as top:
+            folder = StepFolder(Path(top, "step"))
+            folder.root.mkdir()
+            assert not as_nobody(lambda: remove_folder(folder))
 
 
 class TestMakeFolder:
