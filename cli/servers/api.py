@@ -1,12 +1,10 @@
 """`groundwork api`: the HTTP server."""
 
 import asyncio
-import os
 import signal
 import socket
 import ssl
 from collections.abc import Callable
-from tempfile import TemporaryDirectory
 from types import FrameType
 from typing import Annotated, Final
 
@@ -16,6 +14,7 @@ from fastapi import FastAPI
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from api.app import create_app
+from cli.servers.processes import begin_child, shared_counts
 from cli.servers.ready import say_ready
 from config.start import begin_process
 from workers.composition import check_key, listen_to_commits, make_services, open_database
@@ -51,9 +50,7 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
     try:
         asyncio.run(check_key(settings))
         if settings.api.processes > 1:
-            with TemporaryDirectory(prefix="groundwork-metrics-") as counts:
-                # Before a child imports the metrics: whichever is scraped then tells what all of them counted.
-                os.environ["PROMETHEUS_MULTIPROC_DIR"] = counts
+            with shared_counts(settings.api.processes):
                 Multiprocess(config, [config.bind_socket()]).run()
         else:
             _Server(config, ready_fd).run()
@@ -67,6 +64,7 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
 def application() -> FastAPI:
     """Make the application of one process, from the settings it finds."""
     settings = begin_process()
+    begin_child()
     database = open_database(settings)
     services = make_services(settings, database)
 

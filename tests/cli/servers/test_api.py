@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx2
+import psutil
 import pytest
 
 from config.secrets import Secrets
@@ -89,6 +90,16 @@ class TestApi:
         running.process.send_signal(signal.SIGTERM)
         assert running.ended() == 0
         assert running.said.count("Application shutdown complete") == processes
+
+    def test_its_processes_end_when_it_is_killed(self, start: Start) -> None:
+        running = start(free_port(), GROUNDWORK_API__PROCESSES="2")
+        for _ in range(2):
+            running.says("Application startup complete")
+        children = psutil.Process(running.process.pid).children(recursive=True)
+        running.process.kill()
+        _, alive = psutil.wait_procs(children, timeout=30)
+        assert alive == []
+        assert running.ended() == -signal.SIGKILL
 
     def test_the_metrics_of_two_processes_are_told_together_whichever_is_asked(
         self, start: Start, operator: dict[str, str]
