@@ -18,6 +18,8 @@ from domain.errors import ServerFailed
 LINES_SHOWN = 15
 LOOK_SECONDS: Final = 0.2
 NAME: Final = "groundwork"
+COMPLAINT: Final = "groundwork: "
+"""What a command's own error begins with (cli.output.complain)."""
 INTERRUPTING: Final = re.compile(r"interrupting_runs.* runs=(\d+) seconds_at_most=(\d+)")
 """What a worker says in its log when it stops (workers.serving)."""
 
@@ -26,7 +28,7 @@ async def start_detached(home: Home, output: Output) -> int:
     """Start a supervisor of its own session; return its process id when all of its servers are ready.
 
     Raises:
-        ServerFailed: it ended before that; the end of its log is in the detail.
+        ServerFailed: it ended before that; the reason, and what it said last, is in the detail.
     """
     home.prepare()
     reader, writer = os.pipe()
@@ -52,9 +54,17 @@ async def start_detached(home: Home, output: Output) -> int:
         ready = waiting.result()
     if not ready:
         await child.wait()
-        words = home.log_file.read_text(errors="replace").splitlines()[-LINES_SHOWN:]
-        raise ServerFailed("groundwork dev ended while it started: " + " / ".join(words))
+        said = home.log_file.read_bytes()[before:].decode(errors="replace")
+        raise ServerFailed("groundwork dev ended while it started: " + why(said))
     return child.pid
+
+
+def why(said: str) -> str:
+    """Write what a start said that failed in one line: its reason, and then its last lines."""
+    lines = said.splitlines()
+    reasons = [line for line in lines if line.startswith(COMPLAINT)]
+    last = [line for line in lines[-LINES_SHOWN:] if line not in reasons[-1:]]
+    return " / ".join([*(reason.removeprefix(COMPLAINT) for reason in reasons[-1:]), *last])
 
 
 async def stop_detached(home: Home, output: Output) -> bool:
