@@ -1,4 +1,4 @@
-"""What `groundwork doctor` and `migrate` ask of the database as a whole."""
+"""What `groundwork doctor` asks of the database as a whole."""
 
 import time
 from collections.abc import Iterator
@@ -58,12 +58,6 @@ def clock_ahead(url: str) -> float:
         before = time.time()
         theirs = float(connection.execute(text("SELECT extract(epoch FROM clock_timestamp())")).scalar_one())
         return theirs - (before + time.time()) / 2
-
-
-def make_audit_partitions(owner_url: str) -> int:
-    """Make the partitions of this month and the next two where they are missing; say how many were."""
-    with _connected(owner_url) as connection, connection.begin():
-        return int(connection.execute(text("SELECT make_audit_partitions()")).scalar_one())
 
 
 @contextmanager

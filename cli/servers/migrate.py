@@ -13,7 +13,6 @@ from config.settings import DatabaseSettings, TemporalSettings
 from config.start import begin_process
 from domain.errors import SettingsInvalid, Unavailable
 from integrations.temporal_registration import register
-from storage.inspection import make_audit_partitions
 from storage.migrations.upgrade import current, head, upgrade
 from storage.roles import ensure_roles
 from workers.temporal_client import connect
@@ -48,7 +47,7 @@ async def migrate(
 
 
 def migrate_database(settings: DatabaseSettings) -> str | None:
-    """Make the roles, run the migrations, make the audit partitions; give the revision that was there before.
+    """Make the roles and run the migrations; give the revision that was there before.
 
     Raises:
         SettingsInvalid: the owner's address is not set.
@@ -61,7 +60,6 @@ def migrate_database(settings: DatabaseSettings) -> str | None:
     ensure_roles(owner, app, platform)
     before = current(owner)
     upgrade(owner)
-    make_audit_partitions(owner)
     return before
 
 

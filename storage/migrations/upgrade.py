@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import create_engine, pool
+from sqlalchemy import create_engine, pool, text
 
 HERE: Final = Path(__file__).parent
 
@@ -23,8 +23,14 @@ def configuration(owner_url: str) -> Config:
 
 
 def upgrade(owner_url: str) -> None:
-    """Bring the schema to the newest revision; harmless when it is there."""
+    """Bring the schema to the newest revision; harmless when it is there.
+
+    After a long rest the audit partitions are made anew here: the first rows come before the first tick.
+    """
     command.upgrade(configuration(owner_url), "head")
+    engine = create_engine(owner_url, poolclass=pool.NullPool, hide_parameters=True)
+    with engine.begin() as connection:
+        connection.execute(text("SELECT make_audit_partitions()"))
 
 
 @functools.cache

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from integrations.embedded.postgresql import PostgreSQL
 from storage.database import APP_ROLE, PLATFORM_ROLE, Database
 from storage.migrations.checks import replace_check
-from storage.migrations.upgrade import configuration, current, head
+from storage.migrations.upgrade import configuration, current, head, upgrade
 from tests.factories.organizations import Caller
 from tools.definitions import of_migrations_and_models
 
@@ -41,6 +41,18 @@ class TestUpgrade:
         command.downgrade(configured, "base")
         command.upgrade(configured, "head")
         assert current(empty_url) == head()
+
+    def test_makes_the_audit_partitions_that_fell_due_meanwhile(self, empty_url: str) -> None:
+        upgrade(empty_url)
+        engine = create_engine(empty_url)
+        partitions = text("SELECT relname FROM pg_class WHERE relispartition AND relkind = 'r' ORDER BY relname")
+        with engine.begin() as connection:
+            made = connection.scalars(partitions).all()
+            connection.execute(text(f"DROP TABLE {made[0]}"))
+        upgrade(empty_url)
+        with engine.connect() as connection:
+            assert connection.scalars(partitions).all() == made
+        engine.dispose()
 
     def test_what_tables_refuse_is_what_the_models_say(self, empty_url: str) -> None:
         command.upgrade(configuration(empty_url), "head")
