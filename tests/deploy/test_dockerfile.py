@@ -47,7 +47,10 @@ class TestStages:
         }
 
     def test_both_images_are_the_one_command(self, stages: dict[str, list[Instruction]]) -> None:
-        assert json.loads(last(stages["api"], "ENTRYPOINT")) == ["groundwork"]
+        first = "/usr/local/lib/groundwork/entrypoint.py"
+        assert json.loads(last(stages["api"], "ENTRYPOINT")) == ["python", "-I", first, "groundwork"]
+        assert f"deploy/entrypoint.py {first}" in [each["value"] for each in stages["api"]]
+        assert "ENTRYPOINT" not in [each["instruction"] for each in stages["worker"]]
         assert json.loads(last(stages["api"], "CMD")) == ["api"]
         assert json.loads(last(stages["worker"], "CMD")) == ["worker"]
 
