@@ -64,7 +64,7 @@ class _Measured(Collector):
 
     def collect(self) -> Iterable[Metric]:
         measured = self._measured
-        up = "Whether the database answers; while it does not, what follows from its rows is left out."
+        up = "Whether the database told what there is; while it does not, all of its rows are left out."
         yield GaugeMetricFamily("groundwork_database_up", up, value=measured is not None)
         if measured is None:
             return

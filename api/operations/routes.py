@@ -159,7 +159,7 @@ async def get_health(operations: OperationService, response: Response) -> Health
 async def get_metrics(
     _: Annotated[Scope, Depends(Requires(Permission.METRICS_READ))], operations: OperationService
 ) -> Response:
-    """Give the metrics in Prometheus' text format. Those of the database are left out while it is away.
+    """Give the metrics in Prometheus' text format. Those of the database are left out while it does not tell.
 
     They are of all organizations, and name their tiers: give the scraper an operator's key.
     """
