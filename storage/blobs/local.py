@@ -14,6 +14,7 @@ from typing import BinaryIO, Final, ParamSpec, TypeVar
 import structlog
 
 from domain.errors import BlobNotFound, BlobTooLarge, Unavailable
+from domain.outages import Outage
 from storage.blobs.store import Received
 
 PIECE: Final = 1024 * 1024
@@ -33,27 +34,30 @@ class LocalBlobStore:
         self._kept = folder / "sha256"
         for path in (folder, self._incoming, self._kept):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._unreadable = Outage(log, f"blob store, reading {folder}")
+        self._unwritable = Outage(log, f"blob store, writing {folder}")
         self._clear()
 
     @asynccontextmanager
     async def receive(self, data: AsyncIterable[bytes], *, limit: int) -> AsyncIterator[Received]:
         """See BlobStore."""
-        file, path = await _on_disk(self._new_file)
+        file, path = await _on_disk(self._unwritable, self._new_file)
         try:
             digest, size = hashlib.sha256(), 0
             async for piece in data:
                 size += len(piece)
                 if size > limit:
                     raise BlobTooLarge(f"more than {limit} bytes came in, which is the most that is taken")
-                await _on_disk(_write, file, digest, piece)
-            await _on_disk(_flush, file)
+                await _on_disk(self._unwritable, _write, file, digest, piece)
+            await _on_disk(self._unwritable, _flush, file)
             yield Received(path, digest.hexdigest(), size)
         finally:
             await asyncio.to_thread(_discard, file, path)
 
     async def keep(self, received: Received) -> None:
         """See BlobStore."""
-        await _on_disk(_link, received.path, self._path(received.sha256))
+        await _on_disk(self._unwritable, _link, received.path, self._path(received.sha256))
+        self._unwritable.ended()  # not before: a full disk still lets files be made
 
     async def put(self, data: AsyncIterable[bytes], *, limit: int) -> tuple[str, int]:
         """See BlobStore."""
@@ -68,15 +72,16 @@ class LocalBlobStore:
             file = await asyncio.to_thread(path.open, "rb")
         except FileNotFoundError as error:
             if not self._kept.exists():
-                raise _is_away(error) from error
+                raise _is_away(self._unreadable, error) from error
             raise BlobNotFound("the store has no such blob", sha256=sha256) from None
         except OSError as error:
-            raise _is_away(error) from error
+            raise _is_away(self._unreadable, error) from error
         with file:
             file.seek(start)
             left = stop - start if stop is not None else None
             while left is None or left > 0:
-                piece = await _on_disk(file.read, PIECE if left is None else min(PIECE, left))
+                piece = await _on_disk(self._unreadable, file.read, PIECE if left is None else min(PIECE, left))
+                self._unreadable.ended()
                 if not piece:
                     return
                 if left is not None:
@@ -117,17 +122,17 @@ class LocalBlobStore:
                 path.unlink()
 
 
-async def _on_disk(work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def _on_disk(outage: Outage, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do work that waits for the disk, off the event loop; a disk that is full or broken may do better later."""
     try:
         return await asyncio.to_thread(work, *args, **kwargs)
     except OSError as error:
-        raise _is_away(error) from error
+        raise _is_away(outage, error) from error
 
 
-def _is_away(error: OSError) -> Unavailable:
+def _is_away(outage: Outage, error: OSError) -> Unavailable:
     """Say what is wrong with the disk: whoever looks after it has to know, and where it is the log says."""
-    log.warning("blob_store_away", file=error.filename, error=error.strerror)
+    outage.began(error)
     return Unavailable(
         f"the blob store does not work now ({error.strerror}); it goes on by itself once an operator has made "
         "room on its disk or brought its folder back (setting blobs.path)"

@@ -7,6 +7,7 @@ from typing import Final, TypeVar
 import structlog
 
 from domain.errors import ErrorKind, PlatformError
+from domain.outages import Outage
 from workers.runner.recorder import LeaseLost
 
 T = TypeVar("T")
@@ -49,19 +50,26 @@ class Keeping:
         """
         wait = _FIRST_WAIT
         refusals = 0
+        outage = Outage(log, f"PostgreSQL or the blob store, for the {what}")
         while True:
             try:
-                return await call()
+                kept = await call()
             except LeaseLost:
                 raise
             except Exception as error:
-                refusals += not _is_outage(error)
                 left = _LONGEST_WAIT if self._until is None else self._left(self._until)
-                log.warning("not_kept_yet", what=what, error=_reason(error))
+                if is_outage(error):
+                    outage.began(error)
+                else:
+                    refusals += 1
+                    log.warning("not_kept_yet", what=what, error=_reason(error))
                 if refusals == _MOST_REFUSALS:
                     raise Refused(f"the {what} could not be stored: {_reason(error)}") from error
                 if left <= 0:
                     raise NotKept(what) from error
+            else:
+                outage.ended()
+                return kept
             await asyncio.sleep(min(wait, left))  # nothing tells when a database is back
             wait = min(2 * wait, _LONGEST_WAIT)
 
@@ -69,7 +77,8 @@ class Keeping:
         return until - asyncio.get_running_loop().time()
 
 
-def _is_outage(error: Exception) -> bool:
+def is_outage(error: Exception) -> bool:
+    """Tell whether the same may be answered later."""
     if isinstance(error, PlatformError):
         return error.kind is ErrorKind.UNAVAILABLE
     return isinstance(error, OSError)

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import structlog
 
+from domain.outages import Outage
 from domain.provisioning.steps import InterruptReason, StepJob
 from workers.runner.guarded import boot_time
-from workers.runner.keeping import wait_within
+from workers.runner.keeping import is_outage, wait_within
 from workers.runner.recorder import LeaseLost, StepRecorder
 
 log = structlog.get_logger(__name__)
@@ -22,6 +23,7 @@ class Lease:
         self._recorder = recorder
         self._every = job.limits.renewal.total_seconds()
         self._lasts = job.limits.deadline.total_seconds()
+        self._outage = Outage(log, "PostgreSQL, for the lease")
         self.deadline = job.lease_started + self._lasts
 
     async def hold(
@@ -39,10 +41,14 @@ class Lease:
                 on_stop(InterruptReason.LEASE_LOST)
                 return
             except Exception as error:
-                log.warning("lease_not_renewed", step_id=self._step_id, error=f"{type(error).__name__}: {error}")
+                if is_outage(error):
+                    self._outage.began(error)
+                else:
+                    log.warning("lease_not_renewed", step_id=self._step_id, error=type(error).__name__)
                 if boot_time() >= self.deadline:
                     on_stop(InterruptReason.LEASE_LOST)
                 continue
+            self._outage.ended()
             self.deadline = sent + self._lasts
             on_deadline(self.deadline)
             if renewal.cancel_requested:

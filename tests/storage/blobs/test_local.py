@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from domain.errors import Unavailable
 from storage.blobs.local import STALE_SECONDS, LocalBlobStore
@@ -55,8 +56,12 @@ class TestLocalBlobStore(BlobStoreContract):
     ) -> None:
         name, _ = await store.put(pieces(b"x"), limit=1)
         (tmp_path / "blobs").rename(tmp_path / "unmounted")
-        with pytest.raises(Unavailable, match=r"No such file or directory.*blobs\.path"):
-            await store.put(pieces(b"y"), limit=1)
+        with structlog.testing.capture_logs() as lines:
+            for _ in range(3):
+                with pytest.raises(Unavailable, match=r"No such file or directory.*blobs\.path"):
+                    await store.put(pieces(b"y"), limit=1)
+        [line] = lines
+        assert (line["event"], line["server"]) == ("server_away", f"blob store, writing {tmp_path / 'blobs'}")
         with pytest.raises(Unavailable):
             await anext(store.open(name))
         (tmp_path / "unmounted").rename(tmp_path / "blobs")

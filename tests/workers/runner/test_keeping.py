@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
+import structlog
 
 from domain.errors import ErrorKind, PlatformError, Unavailable
 from workers.runner.keeping import Keeping, NotKept, Refused
@@ -33,6 +34,12 @@ class TestKeep:
     async def test_waits_for_the_end_of_an_outage(self, error: Exception) -> None:
         recorder = Recorder(*[error] * 4)
         assert await Keeping().keep("log", recorder.store) == "stored"
+
+    async def test_says_once_that_an_outage_began_and_once_that_it_is_over(self) -> None:
+        with structlog.testing.capture_logs() as lines:
+            await Keeping().keep("log", Recorder(*[Unavailable("away", reason="57P03 starting")] * 3).store)
+        assert [line["event"] for line in lines] == ["server_away", "server_back"]
+        assert lines[0]["reason"] == "57P03 starting"
 
     async def test_gives_up_an_outage_at_the_time_given(self) -> None:
         keeping, recorder = Keeping(), Recorder(*[Unavailable("away")] * 100)
