@@ -11,6 +11,7 @@ from cli.client.api import Api, Document
 from cli.client.errors import FileUnusable
 from cli.client.key_search import search_archive
 from cli.client.packing import IGNORE_FILE, pack_module, survey_module
+from cli.client.parsing import syntax_errors
 from cli.client.provider_release import read_release
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
 from cli.client.upload import Counted, in_bytes, upload_progress
@@ -104,6 +105,9 @@ def _archive(api: Api, source: Path, stack: ExitStack, output: ClientOutput) -> 
             f"left out: {', '.join(map(without_controls, folder.left_out))} "
             f"(a line !NAME in {IGNORE_FILE} takes one in)"
         )
+    if errors := syntax_errors(source):
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        output.progress(f"warning: nobody will be able to use it: {without_controls(errors[0])}{more}")
     output.progress(f"packing {len(folder.files)} file(s), {in_bytes(folder.size)}")
     packed = Path(stack.enter_context(TemporaryDirectory(prefix="groundwork-"))) / "module.tar.gz"
     with packed.open("wb") as target:

@@ -55,6 +55,17 @@ async def signer(administrator: Commands, namespace: str) -> Signer:
 
 
 class TestPublishModule:
+    async def test_warns_of_what_can_not_be_read(
+        self, administrator: Commands, words: Callable[..., Words], source: Path
+    ) -> None:
+        (source / "main.tf").write_text('output "answer" {\n  value = 42\n')
+        (source / "nested").mkdir()
+        (source / "nested" / "other.tf").write_text("}\n")
+        done = await administrator(*words())
+        assert done.code == 0
+        warning = "warning: nobody will be able to use it: main.tf:1: Unclosed configuration block (and 1 more)"
+        assert done.err.splitlines()[0] == warning
+
     async def test_publishes_a_folder(
         self, administrator: Commands, words: Callable[..., Words], namespace: str
     ) -> None:
