@@ -216,5 +216,6 @@ CHECKS: Final[tuple[tuple[str, Callable[[Settings], list[Finding]]], ...]] = (
     ("secrets", secrets),
     ("sandbox", sandbox),
     ("API", running.api),
+    ("certificate", running.certificate),
     ("workers", running.work),
 )

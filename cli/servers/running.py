@@ -2,9 +2,12 @@
 
 import asyncio
 import json
+import socket
 import ssl
+import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Final
 
 import httpx2
@@ -16,6 +19,12 @@ from domain.operations import Health, Oldest, QueueHealth, UndeliveredWake
 from workers.composition import open_services
 
 API_SECONDS: Final = 5
+HTTPS: Final = 443
+DAY_SECONDS: Final = 24 * 60 * 60
+LEAST_DAYS: Final = 30
+RENEW: Final = (
+    "renew it, restart the API: `deploy/compose/prepare` and a start of `groundwork dev` renew those they made"
+)
 
 
 def api(settings: Settings) -> list[Finding]:
@@ -32,6 +41,31 @@ def api(settings: Settings) -> list[Finding]:
         return [Finding("API", f"{url}: {reason}", advice)]
     told = ", ".join(f"{name} {state}" for name, state in ready.items() if name != "status")
     return [Finding("API", f"{url} answers: {told}", "" if answer.is_success else "see the findings above")]
+
+
+def certificate(settings: Settings) -> list[Finding]:
+    """Look how long the certificate is good that clients meet at registry.public_url."""
+    url = httpx2.URL(settings.registry.public_url)
+    if url.scheme != "https":
+        return []
+    try:
+        ends = _end_of_certificate(url.host, url.port or HTTPS, settings.tls.ca_certificate)
+    except ssl.SSLCertVerificationError as error:
+        return [Finding("certificate", f"{url.host}: {error.verify_message}", RENEW)]
+    except OSError:
+        return []  # nobody answers, which the finding of the API tells
+    days = int((ends - time.time()) // DAY_SECONDS)
+    return [Finding("certificate", f"good for {days} days", RENEW if days < LEAST_DAYS else "")]
+
+
+def _end_of_certificate(host: str, port: int, authority: Path | None) -> float:
+    trusted = ssl.create_default_context(cafile=None if authority is None else str(authority))
+    with (
+        socket.create_connection((host, port), timeout=API_SECONDS) as connection,
+        trusted.wrap_socket(connection, server_hostname=host) as secured,
+    ):
+        told = secured.getpeercert()
+        return ssl.cert_time_to_seconds(str(told["notAfter"])) if told else 0.0
 
 
 def work(settings: Settings) -> list[Finding]:

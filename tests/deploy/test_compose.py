@@ -195,6 +195,40 @@ class TestSecrets:
 
         assert {path.name: path.read_bytes() for path in prepared.iterdir()} == before
 
+    @pytest.mark.parametrize(("days", "renewed"), [(29, True), (31, False)])
+    def test_prepare_again_renews_a_certificate_near_its_end_by_the_same_authority(
+        self, repository: Path, tmp_path: Path, days: int, *, renewed: bool
+    ) -> None:
+        script = tmp_path / "prepare"
+        text = repository.joinpath("deploy", "compose", "prepare").read_text()
+        read = ("tls.crt", "tls.key", "ca.crt")
+        files = []
+        for each in (text.replace("-days 825", f"-days {days}"), text):
+            script.write_text(each.replace('"$here/../../.env"', '"$here/.env"'))
+            subprocess.run(["/bin/sh", script, HOSTNAME], check=True, capture_output=True)
+            files.append([tmp_path.joinpath("secrets", name).read_bytes() for name in read])
+        same = [first == second for first, second in zip(*files, strict=True)]
+
+        assert same == ([False, False, True] if renewed else [True, True, True])
+        subprocess.run(
+            ["openssl", "verify", "-verify_hostname", HOSTNAME, "-CAfile", "ca.crt", "tls.crt"],
+            check=True,
+            cwd=tmp_path / "secrets",
+        )
+
+    def test_prepare_refuses_to_renew_a_certificate_that_it_did_not_make(
+        self, repository: Path, tmp_path: Path
+    ) -> None:
+        script = tmp_path / "prepare"
+        text = repository.joinpath("deploy", "compose", "prepare").read_text()
+        script.write_text(text.replace("-days 825", "-days 9").replace('"$here/../../.env"', '"$here/.env"'))
+        subprocess.run(["/bin/sh", script, HOSTNAME], check=True, capture_output=True)
+        tmp_path.joinpath("secrets", "ca.key").unlink()
+
+        done = subprocess.run(["/bin/sh", script, HOSTNAME], check=False, capture_output=True, text=True)
+
+        assert (done.returncode, "was not made here: replace it" in done.stderr) == (1, True)
+
     def test_prepare_keeps_others_out(self, prepared: Path) -> None:
         assert prepared.stat().st_mode & 0o777 == 0o700
         assert prepared.joinpath("ca.key").stat().st_mode & 0o777 == 0o600
