@@ -7,11 +7,14 @@ from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 
 from domain.long_work import Priority
+from domain.provisioning.decisions import DueStep, Facts, Next, decide
 from domain.provisioning.errors import NoDecisionAwaited, StepRefused
+from domain.provisioning.failures import ErrorClass
 from domain.provisioning.messages import StepOrder
 from domain.provisioning.run_states import Decision, RunState
 from domain.provisioning.runs import Run
-from domain.provisioning.steps import ExitClass, StepPhase
+from domain.provisioning.steps import ExitClass, StepFailure, StepPhase
+from services.provisioning import moves
 from services.provisioning.steps import Assignment
 from storage.database import Database, violated
 from tests.factories.runs import A_PLAN, WORKER, Driver, a_state, an_outcome
@@ -91,6 +94,22 @@ class TestRound:
             await admit(driver, run, StepPhase.PLAN, 1, attempt=2)
         await plan_again(driver, run)
         assert (await driver.advance(run)).state is RunState.AWAITING_APPROVAL
+
+    async def test_begins_wherever_the_rule_says_so_by_what_went_wrong(
+        self, driver: Driver, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def again_when_throttled(facts: Facts) -> Next:
+            if facts.step is None or facts.step.error_class is not ErrorClass.PROVIDER_THROTTLE:
+                return decide(facts)
+            return Next(step=DueStep(facts.step.phase, 1, facts.round + 1))
+
+        monkeypatch.setattr(moves, "decide", again_when_throttled)
+        run = await driver.submit()
+        failed = an_outcome((await driver.admit(run)).step_id, ExitClass.FAILED)
+        why = StepFailure(error_class=ErrorClass.PROVIDER_THROTTLE, message="slow down")
+        throttled = failed.model_copy(update={"failure": why})
+        await driver.provisioning.outcomes.record(driver.scope, throttled, outputs={}, plan=None)
+        assert (await driver.plan(run)).state is RunState.AWAITING_APPROVAL
 
     async def test_that_is_behind_is_over(self, driver: Driver, database: Database) -> None:
         run, _ = await lost(driver, database)
