@@ -135,6 +135,10 @@ class StepOutcome(BaseModel, frozen=True):
     last_serial: int | None = Field(default=None, description="Of the newest state the step has seen.")
     log_end: int = Field(default=0, description="Bytes of redacted log; all of them were stored if `stored`.")
     in_flight: tuple[str, ...] = Field(default=(), description="Addresses begun and not known to have ended.")
+    exposed_inputs: tuple[str, ...] = Field(
+        default=(),
+        description="Names of plain inputs whose variables are sensitive; the run forgets their values.",
+    )
     engine_version: str | None = None
     stored: bool = Field(
         default=True, description="False: the database did not answer in time and the folder is still there."

@@ -117,6 +117,10 @@ class Engine(Protocol):
         """Say what the saved plan would do, for people."""
         ...
 
+    def describe_plan(self, folder: StepFolder) -> Sequence[str]:
+        """Say all of the saved plan and its configuration as JSON, sensitive values in clear."""
+        ...
+
     def outputs(self, folder: StepFolder) -> Sequence[str]:
         """Say all outputs as JSON, sensitive ones in clear."""
         ...

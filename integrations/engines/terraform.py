@@ -62,6 +62,10 @@ class TerraformEngine:
         """See Engine."""
         return self._command_line.arguments(folder.module, "show", str(folder.plan), no_color=FLAG)
 
+    def describe_plan(self, folder: StepFolder) -> Sequence[str]:
+        """See Engine."""
+        return self._command_line.arguments(folder.module, "show", str(folder.plan), no_color=FLAG, json=FLAG)
+
     def outputs(self, folder: StepFolder) -> Sequence[str]:
         """See Engine."""
         return self._command_line.arguments(folder.module, "output", no_color=FLAG, json=FLAG)

@@ -70,6 +70,8 @@ class Outcomes:
             run = await runs.get(session, scope.organization_id, step.run_id, lock=True)
             state = await states.newest(session, scope.organization_id, step.deployment_id)
             _write_outcome(step, outcome, moment=await now(session))
+            if outcome.exposed_inputs:
+                run.inputs = {n: value for n, value in run.inputs.items() if n not in outcome.exposed_inputs}
             if plan is not None:
                 step.plan_sha256, step.plan_blob = plan.sha256, blobs[SealedKind.PLAN]
                 step.lock_file_blob = blobs.get(SealedKind.LOCK_FILE)

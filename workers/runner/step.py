@@ -226,6 +226,11 @@ class Step:
             if outputs is None:  # encrypted, or there never was a state
                 outputs = outcomes.outputs_of(await self._ask(cli, engine.outputs(self._folder)))
             return result.model_copy(update={"outputs": outputs or {}})
+        if self._job.refuse_undeclared and variables.may_be_exposed(self._folder, self._job.inputs):
+            said = await self._ask(cli, engine.describe_plan(self._folder))
+            if exposed := await asyncio.to_thread(variables.exposed_inputs, said, self._job.inputs):
+                refused = {"exit_class": ExitClass.FAILED, "failure": variables.exposure(exposed)}
+                return result.model_copy(update={**refused, "exposed_inputs": exposed})
         text = None
         if self._job.show_plan:
             said = await self._ask(cli, engine.show_plan(self._folder))

@@ -23,6 +23,7 @@ _MORE_UNDECLARED: Final = "Values for undeclared variables"
 _MISSING: Final = "No value for required variable"
 _NAMED: Final = re.compile(r'variable "([^"]+)"|variable named "([^"]+)"')
 _DECLARATION: Final = re.compile(r'^[ \t]*variable[ \t]+"?([\w-]+)"?[ \t]*\{', re.MULTILINE)
+_SENSITIVE: Final = "sensitive"
 _CODE: Final = (".tf", ".tofu")
 _JSON_CODE: Final = (".tf.json", ".tofu.json")
 _LONGEST: Final = 1_000_000  # bytes that are read of a file
@@ -48,6 +49,35 @@ def unusable_inputs(
         options = " ".join(f"--input {name}=..." for name in missing)
         sentences.append(f"the module needs a value for {_listed(missing)}: give it with {options}")
     return StepFailure(error_class=ErrorClass.CONFIG, message="; ".join(sentences)) if sentences else None
+
+
+def may_be_exposed(folder: StepFolder, inputs: Inputs) -> bool:
+    """Tell whether it is worth asking the CLI for exposed inputs, which may take it seconds."""
+    return any(
+        _SENSITIVE in text and not inputs.keys().isdisjoint(_declared(text, is_json=is_json))
+        for text, is_json in _sources(folder)
+    )
+
+
+def exposed_inputs(described_plan: bytes, inputs: Inputs) -> tuple[str, ...]:
+    """Name the plain inputs whose variables are sensitive, by what the CLI says of a plan."""
+    try:
+        found = json.loads(described_plan)["configuration"]["root_module"]["variables"]
+        return tuple(sorted(name for name in inputs if found.get(name, {}).get(_SENSITIVE) is True))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return ()
+
+
+def exposure(names: Sequence[str]) -> StepFailure:
+    """Say what to do about inputs that were exposed."""
+    options = " ".join(f"--secret-input {name}" for name in names)
+    return StepFailure(
+        error_class=ErrorClass.CONFIG,
+        message=(
+            f"{_listed(names)} is sensitive in the module and was given as a plain input, which all who looked at "
+            f"the run could see until now: give it with {options}, and change it if somebody may have"
+        ),
+    )
 
 
 def declared_variables(folder: StepFolder) -> list[str]:

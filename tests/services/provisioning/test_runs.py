@@ -153,6 +153,17 @@ class TestSubmit:
         later = await driver.submit(deployment="one", module_source=None, module_version=None)
         assert (later.inputs, later.secret_input_names) == ({"size": 2}, ["password"])
 
+    async def test_values_that_a_module_keeps_secret_are_forgotten_where_they_were_given_plainly(
+        self, driver: Driver
+    ) -> None:
+        run = await driver.submit(inputs={"password": "hunter2", "size": 3})
+        step = await driver.admit(run)
+        await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
+        failed = an_outcome(step.step_id, ExitClass.FAILED)
+        outcome = failed.model_copy(update={"exposed_inputs": ("password",)})
+        await driver.provisioning.outcomes.record(driver.scope, outcome, outputs={}, plan=None)
+        assert (await driver.look(run)).inputs == {"size": 3}
+
     async def test_secret_inputs_lie_nowhere_in_the_clear(self, driver: Driver, database: Database) -> None:
         await driver.submit(secret_inputs={"password": "hunter2-canary"})
         async with database.transaction(driver.scope) as session:

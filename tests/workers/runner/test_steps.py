@@ -204,6 +204,17 @@ class TestAPlan:
         assert outcome.failure.error_class is ErrorClass.CONFIG
         assert outcome.failure.message == "the module has no variable four, one, three, two (it has none)"
 
+    async def test_refuses_a_plain_input_whose_variable_is_sensitive(self, steps: Steps) -> None:
+        inputs = INPUTS | {"password": PASSWORD}
+        plan = steps.job(A_MODULE, inputs=inputs, refuse_undeclared=True, show_plan=True)
+        outcome = await steps.run(plan)
+        assert (outcome.exit_class, outcome.exposed_inputs) == (ExitClass.FAILED, ("password",))
+        assert outcome.failure is not None
+        assert "give it with --secret-input password" in outcome.failure.message
+        assert steps.result(plan).plan is None
+        named = steps.job(A_MODULE, inputs=INPUTS, secret_inputs={"password": PASSWORD}, refuse_undeclared=True)
+        assert (await steps.run(named)).exit_class is ExitClass.SUCCEEDED
+
     async def test_drops_inputs_that_the_module_does_not_have(self, steps: Steps) -> None:
         outcome = await steps.run(steps.job(SIMPLE, inputs={"one": 1}))
         assert outcome.exit_class is ExitClass.SUCCEEDED

@@ -7,7 +7,7 @@ import pytest
 from domain.provisioning.events import RunTally
 from domain.provisioning.failures import Diagnostic
 from integrations.engines.engine import StepFolder
-from workers.runner.variables import declared_variables, unusable_inputs
+from workers.runner.variables import declared_variables, exposed_inputs, may_be_exposed, unusable_inputs
 
 
 def undeclared(name: str) -> Diagnostic:
@@ -68,6 +68,28 @@ class TestUnusableInputs:
 
     def test_are_none_where_the_cli_complains_of_none(self) -> None:
         assert unusable_inputs(said(), {"size": 1}, [], refuse_undeclared=True) is None
+
+
+class TestExposedInputs:
+    @pytest.mark.parametrize("described", [b"", b"[]", b'{"configuration": {"root_module": {"variables": 1}}}'])
+    def test_are_none_where_the_cli_does_not_tell(self, described: bytes) -> None:
+        assert exposed_inputs(described, {"password": "a"}) == ()
+
+    @pytest.mark.parametrize(
+        ("source", "inputs", "worth_asking"),
+        [
+            ('variable "a" {\n  sensitive = true\n}\n', {"a": 1}, True),
+            ('variable "a" {\n  sensitive = true\n}\n', {"b": 1}, False),
+            ('variable "a" {}\n', {"a": 1}, False),
+        ],
+    )
+    def test_are_asked_for_where_there_may_be_some(
+        self, tmp_path: Path, source: str, inputs: dict[str, int], *, worth_asking: bool
+    ) -> None:
+        folder = StepFolder(tmp_path)
+        folder.module.mkdir()
+        (folder.module / "main.tf").write_text(source)
+        assert may_be_exposed(folder, dict(inputs)) is worth_asking
 
 
 class TestDeclaredVariables:
