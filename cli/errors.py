@@ -1,5 +1,7 @@
 """What commands of this product's own end with, each in one sentence."""
 
+from cyclopts import CycloptsError
+
 from domain.errors import ErrorKind, PlatformError
 
 
@@ -50,3 +52,8 @@ class KeyMissing(PlatformError):
 
     kind = ErrorKind.PRECONDITION_FAILED
     code = "dev.key_missing"
+
+
+def usage(sentence: str) -> CycloptsError:
+    """Make the error of a command line that can't be meant: it ends with the exit code of wrong usage."""
+    return CycloptsError(msg=sentence)

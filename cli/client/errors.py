@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import httpx2
-from cyclopts import CycloptsError
 
 from domain.errors import ErrorKind, PlatformError
 
@@ -66,11 +65,6 @@ class SeveralFound(PlatformError):
 
     kind = ErrorKind.CONFLICT
     code = "client.several_found"
-
-
-def usage(sentence: str) -> CycloptsError:
-    """Make the error of a command line that can't be meant: it ends with the exit code of wrong usage."""
-    return CycloptsError(msg=sentence)
 
 
 def refused(response: httpx2.Response, *, of_key: str) -> RequestRefused:

@@ -10,8 +10,9 @@ from typing import Final
 
 from pydantic import JsonValue
 
-from cli.client.errors import FileUnusable, usage
+from cli.client.errors import FileUnusable
 from cli.client.files import read_text
+from cli.errors import usage
 
 FROM_ENVIRONMENT: Final = "TF_VAR_"
 BEGINS_JSON: Final = ("[", "{", '"')

@@ -9,9 +9,10 @@ from cyclopts import Parameter
 from pydantic import SecretStr
 
 from cli.client.api import Api
-from cli.client.errors import FORBIDDEN, RequestRefused, usage
+from cli.client.errors import FORBIDDEN, RequestRefused
 from cli.client.profile import Profile, checked_url, store
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
+from cli.errors import usage
 from domain.identity.keys import read_token
 
 

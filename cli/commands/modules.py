@@ -5,9 +5,9 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from cli.client.api import Api
-from cli.client.errors import usage
 from cli.client.published import MODULES, address, find_module, versions_of
 from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
+from cli.errors import usage
 from cli.output import examples
 
 PARTS: Final = 3

@@ -5,10 +5,10 @@ from typing import Annotated, Final
 from cyclopts import App, Parameter
 
 from cli.client.api import Api, Document
-from cli.client.errors import usage
 from cli.client.files import segment
 from cli.client.finding import find_named
 from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
+from cli.errors import usage
 from cli.output import examples
 
 PATH: Final = "/api/v1/providers"

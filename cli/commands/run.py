@@ -8,7 +8,7 @@ from cyclopts import App, Parameter
 from pydantic import JsonValue
 
 from cli.client.api import Api, Document
-from cli.client.errors import ServerUnreachable, usage
+from cli.client.errors import ServerUnreachable
 from cli.client.finding import find_run, find_run_with_outputs, nothing_in
 from cli.client.published import names_module
 from cli.client.run_inputs import read_inputs, read_secrets, split_pair
@@ -16,6 +16,7 @@ from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
 from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words, without_outputs
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
 from cli.client.submitted import dropped_inputs, effect, kept_inputs
+from cli.errors import usage
 from cli.output import examples
 
 PATH: Final = "/api/v1/runs"

@@ -6,9 +6,10 @@ from typing import Annotated, Final
 from cyclopts import Parameter
 
 from cli.client.api import Api
-from cli.client.errors import FileUnusable, usage
+from cli.client.errors import FileUnusable
 from cli.client.profile import current_profile
 from cli.client.showing import PEOPLE, ClientOutput
+from cli.errors import usage
 from cli.private_files import write_private
 from integrations.terraformrc import RegistryHost, render_terraformrc
 
