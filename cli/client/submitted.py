@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from cli.client.api import Api, Document
 from cli.client.errors import FORBIDDEN, RequestRefused
-from cli.client.finding import RUNS, last_applied
+from cli.client.finding import DEPLOYMENTS, RUNS, last_applied
 
 EFFECTS: Final = {"destroy": "destroys", "plan": "plans", "refresh": "refreshes"}
 
@@ -19,12 +19,15 @@ def effect(api: Api, made: Document) -> str:
         return f"which {does} {what}"
     try:
         last = last_applied(api, made["deployment_id"])
+        in_environment = list(api.items(DEPLOYMENTS, limit=2, environment=made["environment"]))
     except RequestRefused as error:
         if error.status != FORBIDDEN:
             raise
         return f"which makes or changes {what}"
-    is_there = last is not None and last["operation"] != "destroy"
-    return f"which {'changes' if is_there else 'makes'} {what}"
+    if last is not None and last["operation"] != "destroy":
+        return f"which changes {what}"
+    first = ", the first of that environment" if len(in_environment) == 1 else ""
+    return f"which makes {what}{first}"
 
 
 def kept_inputs(body: Mapping[str, JsonValue], made: Document) -> list[str]:

@@ -59,7 +59,12 @@ class TestSubmit:
     ) -> None:
         driver = Driver(services, caller.scope, await publish_module(services, caller, MODULE))
         submit = ("run", "submit", driver.module.source, driver.module.version, "--name", "one")
-        assert ", which makes one (staging): " in (await administrator(*submit, "--environment", "staging")).out
+        first = await administrator(*submit, "--environment", "staging")
+        assert ", which makes one (staging), the first of that environment: " in first.out
+        assert (
+            ", which makes other (staging): "
+            in (await administrator(*submit[:-1], "other", "--environment", "staging")).out
+        )
         applied = await driver.submit(deployment="two", auto_apply=True)
         await driver.plan(applied)
         await driver.apply(applied)
