@@ -153,6 +153,7 @@ class Dispatcher:
         self._tick_was_there = True
 
     async def _sweep_on_news(self) -> None:
+        is_failing = False
         while True:
             self._news.clear()  # before looking: what commits while looking is looked for again
             try:
@@ -161,10 +162,12 @@ class Dispatcher:
                 self._database_away.began(error)
                 delivered = 0
             except Exception:
-                log.exception("sweep_failed")  # whatever it was, the next sweep may do better
-                delivered = 0
+                if not is_failing:  # a trace for each of many sweeps would tell no more
+                    log.exception("sweep_failed")  # whatever it was, the next sweep may do better
+                is_failing, delivered = True, 0
             else:
                 self._database_away.ended()
+                is_failing = False
             if delivered == 0:
                 try:
                     await asyncio.wait_for(self._news.wait(), SWEEP_SECONDS)

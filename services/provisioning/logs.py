@@ -111,7 +111,7 @@ class RunLogs:
 
     async def _look(self) -> None:
         """Look for all followers until there are none."""
-        outage = Outage(log, "PostgreSQL")
+        outage, is_failing = Outage(log, "PostgreSQL"), False
         while self._followers:
             self._look_now.clear()
             # Who has not taken what there was is not asked for again: a slow reader fills no memory.
@@ -120,10 +120,13 @@ class RunLogs:
                 await self._serve(ready)
             except Unavailable as error:
                 outage.began(error)  # whoever follows waits with us
-            except Exception:
-                log.exception("following_failed")  # one that ends here would leave all of them waiting for ever
+            except Exception:  # one that ends here would leave all of them waiting for ever
+                if not is_failing:
+                    log.exception("following_failed")
+                is_failing = True
             else:
                 outage.ended()
+                is_failing = False
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(EVERY):
                     await self._look_now.wait()

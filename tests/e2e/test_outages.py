@@ -58,7 +58,8 @@ class Processes:
         body = {
             "deployment": deployment,
             "module": self.module,
-            "inputs": {"name": "anna", "password": "p"},
+            "inputs": {"name": "anna"},
+            "secret_inputs": {"password": "p"},
             "auto_apply": True,
         }
         submitted = await self.people.post("/api/v1/runs", body)
@@ -168,8 +169,9 @@ class TestTemporalAway:
     async def test_what_is_accepted_meanwhile_is_done_without_a_person(self, processes: Processes) -> None:
         people = processes.people
         await processes.servers["Temporal"].stop()
-        body = {"deployment": "meanwhile", "module": processes.module, "inputs": {"name": "a", "password": "p"}}
-        submitted = await people.post("/api/v1/runs", body | {"auto_apply": True})
+        inputs = {"inputs": {"name": "a"}, "secret_inputs": {"password": "p"}}
+        body = {"deployment": "meanwhile", "module": processes.module, "auto_apply": True} | inputs
+        submitted = await people.post("/api/v1/runs", body)
         await asyncio.sleep(AWAY_SECONDS)  # the outage is this long
         assert (await people.get(f"/api/v1/runs/{submitted['id']}"))["state"] == "accepted"
         await processes.servers["Temporal"].start()

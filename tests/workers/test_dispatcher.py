@@ -40,6 +40,7 @@ from workers.dispatcher import TICK, Dispatcher
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("no_other_runs")]
 
 LONGEST = 30
+MANY = 5
 
 
 @pytest.fixture
@@ -237,6 +238,30 @@ class TestRun:
         finally:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
+
+
+    async def test_a_sweep_that_always_fails_is_one_line(
+        self, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("workers.dispatcher.SWEEP_SECONDS", 0)
+        enough = asyncio.Event()
+        sweeps = 0
+
+        async def fail() -> int:
+            nonlocal sweeps
+            sweeps += 1
+            if sweeps == MANY:
+                enough.set()
+            raise ValueError("a defect")
+
+        monkeypatch.setattr(dispatcher, "sweep", fail)
+        with structlog.testing.capture_logs() as lines:
+            running = asyncio.create_task(dispatcher.run())
+            async with asyncio.timeout(LONGEST):
+                await enough.wait()
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        assert [line["event"] for line in lines if line["event"] == "sweep_failed"] == ["sweep_failed"]
 
 
 class TestTheTick:
