@@ -60,6 +60,19 @@ def clock_ahead(url: str) -> float:
         return theirs - (before + time.time()) / 2
 
 
+def connections(url: str) -> tuple[int, int]:
+    """Tell how many connections are taken, and how many there are for who is no superuser."""
+    query = text(
+        """
+        SELECT (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'),
+               current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        """
+    )
+    with _connected(url) as connection:
+        taken, most = connection.execute(query).one()
+        return int(taken), int(most)
+
+
 @contextmanager
 def _connected(url: str) -> Iterator[Connection]:
     engine = create_engine(

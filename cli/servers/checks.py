@@ -25,6 +25,8 @@ from workers.temporal_client import connect
 
 OLDEST_POSTGRESQL: Final = 150000
 MOST_SECONDS_APART: Final = 2.0
+MOST_TAKEN: Final = 0.8
+"""Of PostgreSQL's connections; the rest is for the busiest minute."""
 TEMPORAL_SECONDS: Final = 10.0
 GIBIBYTE: Final = 1024**3
 LEAST_FREE: Final = 2 * GIBIBYTE
@@ -108,6 +110,14 @@ def database(settings: Settings) -> list[Finding]:
             "replication",
             "no standby is synchronous" if loses else "no failover loses an answered request",
             "set synchronous_standby_names, or a failover may lose what was answered" if loses else "",
+        )
+    )
+    taken, most = inspection.connections(url)
+    findings.append(
+        Finding(
+            "connections",
+            f"{taken} of {most} are taken",
+            "raise max_connections, or lower database.pool_size" if taken > most * MOST_TAKEN else "",
         )
     )
     ahead = inspection.clock_ahead(url)

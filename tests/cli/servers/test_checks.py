@@ -38,6 +38,7 @@ from integrations.embedded.postgresql import APP, OWNER, PLATFORM, PostgreSQL
 from integrations.embedded.temporal import TemporalServer
 from services.all import Services
 from services.secrets import SealedKind
+from storage import inspection
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
 from tests.factories.modules import publish_module
@@ -145,6 +146,14 @@ class TestDatabase:
         finding = by_name(checks.database(given(empty_database)))["migrations"]
         assert (finding.ok, finding.state) == (False, "at nothing")
         assert finding.advice.startswith("`groundwork migrate` brings it to ")
+
+    @pytest.mark.parametrize(("taken", "good"), [(80, True), (81, False)])
+    def test_connections_that_run_out_are_found(
+        self, given: Given, monkeypatch: pytest.MonkeyPatch, taken: int, *, good: bool
+    ) -> None:
+        monkeypatch.setattr(inspection, "connections", lambda _url: (taken, 100))
+        finding = by_name(checks.database(given()))["connections"]
+        assert (finding.ok, finding.state) == (good, f"{taken} of 100 are taken")
 
     def test_rows_in_the_default_partition_are_found(
         self, given: Given, empty_database: str, postgresql: PostgreSQL
