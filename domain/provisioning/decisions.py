@@ -64,6 +64,8 @@ class Facts:
     operation: StepOperation
     auto_apply: bool
     admitted: bool
+    untouched: bool = False
+    """Whether nobody ever began to make anything of the deployment: then there is nothing to destroy."""
     cancel_requested: bool = False
     decision: Decision | None = None
     approval_left: timedelta | None = None
@@ -140,7 +142,8 @@ def _waiting(facts: Facts) -> Next:
     if facts.cancel_requested:
         return Next(RunState.CANCELED)
     if facts.admitted:
-        return Next(RunState.PLANNING)
+        is_done = facts.untouched and facts.operation is StepOperation.DESTROY
+        return Next(RunState.APPLIED if is_done else RunState.PLANNING)
     return Next(RunState.QUEUED) if facts.state is RunState.ACCEPTED else Next()
 
 

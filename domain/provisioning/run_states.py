@@ -40,8 +40,8 @@ class RunPriority(StrEnum):
 
 _S = RunState
 TRANSITIONS: Final[dict[RunState, frozenset[RunState]]] = {
-    _S.ACCEPTED: frozenset({_S.QUEUED, _S.PLANNING, _S.CANCELED}),
-    _S.QUEUED: frozenset({_S.PLANNING, _S.CANCELED}),
+    _S.ACCEPTED: frozenset({_S.QUEUED, _S.PLANNING, _S.APPLIED, _S.CANCELED}),
+    _S.QUEUED: frozenset({_S.PLANNING, _S.APPLIED, _S.CANCELED}),
     _S.PLANNING: frozenset({_S.AWAITING_APPROVAL, _S.APPLYING, _S.PLANNED, _S.FAILED, _S.CANCELED, _S.TIMED_OUT}),
     _S.AWAITING_APPROVAL: frozenset({_S.APPLYING, _S.REJECTED, _S.FAILED, _S.CANCELED, _S.TIMED_OUT}),
     _S.APPLYING: frozenset({_S.APPLIED, _S.FAILED, _S.CANCELED, _S.TIMED_OUT, _S.RECOVERING}),

@@ -128,6 +128,7 @@ async def _facts(session: Session, run: RunRow) -> Facts:
         operation=StepOperation(run.operation),
         auto_apply=run.auto_apply,
         admitted=run.admitted_at is not None,
+        untouched=run.operation == StepOperation.DESTROY and await _is_untouched(session, run),
         cancel_requested=run.cancel_requested_at is not None,
         decision=None if run.decision is None else Decision(run.decision),
         approval_left=left if left is not None and left > timedelta() else None,
@@ -135,6 +136,12 @@ async def _facts(session: Session, run: RunRow) -> Facts:
         round=1 if newest is None else newest.round,
         plan_stale=await _is_stale(session, run, newest),
     )
+
+
+async def _is_untouched(session: Session, run: RunRow) -> bool:
+    """Tell whether nothing can be there of a deployment: it has no state, and no apply was ever begun."""
+    deployment = (run.organization_id, run.deployment_id)
+    return await states.newest(session, *deployment) is None and not await steps.any_apply_of(session, *deployment)
 
 
 async def _is_stale(session: Session, run: RunRow, newest: RunStepRow | None) -> bool:

@@ -7,8 +7,9 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.provisioning.errors import StepSuperseded
+from domain.provisioning.steps import StepPhase
 from storage.database import locked, now
-from storage.provisioning.tables import RunStepRow
+from storage.provisioning.tables import RunRow, RunStepRow
 
 
 async def get(session: AsyncSession, organization_id: UUID, step_id: UUID, *, lock: bool = False) -> RunStepRow:
@@ -59,6 +60,20 @@ async def live_on(session: AsyncSession, organization_id: UUID, deployment_id: U
         RunStepRow.lease_expires_at > func.now(),
     )
     return await session.scalar(query.limit(1))
+
+
+async def any_apply_of(session: AsyncSession, organization_id: UUID, deployment_id: UUID) -> bool:
+    """Tell whether a CLI was ever started to apply something to a deployment."""
+    its_runs = select(RunRow.id).where(
+        RunRow.organization_id == organization_id, RunRow.deployment_id == deployment_id
+    )
+    query = select(RunStepRow.id).where(
+        RunStepRow.organization_id == organization_id,
+        RunStepRow.run_id.in_(its_runs),
+        RunStepRow.phase == StepPhase.APPLY,
+        RunStepRow.cli_started_at.is_not(None),
+    )
+    return await session.scalar(query.limit(1)) is not None
 
 
 async def time_left(session: AsyncSession, moment: datetime) -> timedelta | None:

@@ -34,6 +34,7 @@ facts = st.builds(
     operation=st.sampled_from(StepOperation),
     auto_apply=st.booleans(),
     admitted=st.booleans(),
+    untouched=st.booleans(),
     cancel_requested=st.booleans(),
     decision=st.none() | st.sampled_from(Decision),
     approval_left=st.none() | st.timedeltas(timedelta(milliseconds=1), timedelta(days=7)),
@@ -54,6 +55,13 @@ class TestDecide:
     def test_never_moves_what_has_ended(self, known: Facts) -> None:
         if known.state in FINAL:
             assert decide(known) == Next()
+
+    @given(facts)
+    def test_ends_without_a_cli_only_what_destroys_nothing(self, known: Facts) -> None:
+        if known.state in {RunState.ACCEPTED, RunState.QUEUED} and decide(known).to is RunState.APPLIED:
+            assert known.operation is StepOperation.DESTROY
+            assert known.untouched
+            assert known.admitted
 
     @given(facts)
     def test_starts_nothing_while_a_lease_is_live(self, known: Facts) -> None:

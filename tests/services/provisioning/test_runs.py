@@ -31,7 +31,7 @@ from domain.scope import Scope
 from services.provisioning import runs as submitting
 from storage.database import Database
 from storage.provisioning import queue
-from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
+from tests.factories.runs import A_PLAN, WORKER, Driver, a_state, an_outcome
 
 pytestmark = pytest.mark.servers
 
@@ -243,6 +243,24 @@ class TestAdvance:
     async def test_without_changes_there_is_nothing_to_approve(self, driver: Driver) -> None:
         run = await driver.submit()
         assert (await driver.plan(run, ExitClass.NO_CHANGES)).state is RunState.APPLYING
+
+    async def test_what_was_never_made_is_destroyed_without_a_cli(self, driver: Driver) -> None:
+        await driver.plan(await driver.submit(deployment="one"), ExitClass.FAILED)
+        destroy = await driver.submit(deployment="one", operation=StepOperation.DESTROY, module_source=None)
+        move = await driver.advance(destroy)
+        assert (move.state, move.step) == (RunState.APPLIED, None)
+        services, found = driver.services.deployments, await driver.look(destroy)
+        assert (await services.deployments.get(driver.scope, found.deployment_id)).destroyed_at is not None
+
+    @pytest.mark.parametrize("state", [None, a_state(1)])
+    async def test_what_may_have_been_made_is_destroyed_by_a_cli(
+        self, driver: Driver, state: bytes | None
+    ) -> None:
+        run = await driver.submit(deployment="one", auto_apply=True)
+        await driver.plan(run)
+        await driver.apply(run, ExitClass.FAILED, state=state)
+        destroy = await driver.submit(deployment="one", operation=StepOperation.DESTROY, module_source=None)
+        assert (await driver.advance(destroy)).state is RunState.PLANNING
 
     async def test_a_run_that_only_plans_takes_no_lock(self, driver: Driver, database: Database) -> None:
         held = await driver.submit(deployment="one")
