@@ -15,6 +15,7 @@ WIDE: Final = 120
 """Characters from which on a terminal gets every column."""
 STATE_COLOURS: Final = {
     "applied": "green",
+    "live": "green",
     "planned": "green",
     "failed": "red",
     "revoked": "red",
@@ -24,6 +25,7 @@ STATE_COLOURS: Final = {
     "blocked": "red",
     "canceled": "yellow",
     "rejected": "yellow",
+    "unfinished": "yellow",
     "awaiting_approval": "yellow",
 }
 STEERING: Final = (*range(32), *range(127, 160), *range(0x202A, 0x202F), *range(0x2066, 0x206A))

@@ -23,11 +23,9 @@ deployments = App(
 )
 
 
-def _state(deployment: Document) -> str | None:
-    """Say what is special about it; whether anything of it is there, only its states tell."""
-    if deployment["blocked_by_run_id"] is not None:
-        return "blocked"
-    return None if deployment["destroyed_at"] is None else "destroyed"
+def _state(deployment: Document) -> str:
+    """Say what there is of it, or that nothing can be applied to it."""
+    return "blocked" if deployment["blocked_by_run_id"] is not None else str(deployment["state"])
 
 
 def _module(deployment: Document) -> str:

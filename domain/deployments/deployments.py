@@ -1,6 +1,7 @@
 """The deployment: what services return and the API shows. No secret is in it."""
 
 from datetime import datetime
+from enum import StrEnum
 from uuid import UUID
 
 from pydantic import BaseModel, Field
@@ -9,11 +10,38 @@ from domain.deployments.names import Tags
 from domain.deployments.sources import EngineName, SourceKind
 
 
-class Deployment(BaseModel, frozen=True, from_attributes=True):
+class DeploymentState(StrEnum):
+    """What there is of a deployment.
+
+    `unfinished` is one with a state that no applied run has left: an apply stopped half way, and something may be
+    there. One that was applied stays `live` whatever becomes of later runs, until one destroys it.
+    """
+
+    NOTHING_APPLIED = "nothing_applied"
+    UNFINISHED = "unfinished"
+    LIVE = "live"
+    DESTROYED = "destroyed"
+
+
+def state_of(
+    *, was_applied: bool, destroyed_at: datetime | None, newest_state_at: datetime | None
+) -> DeploymentState:
+    """Tell what there is of a deployment, by whether a run of it was applied, and when its newest state came."""
+    if newest_state_at is not None and (
+        not was_applied or (destroyed_at is not None and newest_state_at > destroyed_at)
+    ):
+        return DeploymentState.UNFINISHED
+    if destroyed_at is not None:
+        return DeploymentState.DESTROYED
+    return DeploymentState.LIVE if was_applied else DeploymentState.NOTHING_APPLIED
+
+
+class Deployment(BaseModel, frozen=True):
     """A live thing: it has a state, and runs that change it one at a time."""
 
     id: UUID
     name: str
+    state: DeploymentState = Field(description="What there is of it.")
     environment: str
     tags: Tags
     engine: EngineName

@@ -1,11 +1,13 @@
 """Use cases on deployments."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
-from domain.deployments.deployments import Deployment
+from domain.deployments.deployments import Deployment, state_of
 from domain.scope import Scope
-from storage.database import Database
-from storage.deployments import deployments
+from storage.database import Database, Session
+from storage.deployments import deployments, states
+from storage.deployments.tables import DeploymentRow
 
 
 class Deployments:
@@ -23,7 +25,7 @@ class Deployments:
         """
         async with self._database.transaction(scope) as session:
             row = await deployments.get(session, scope.organization_id, deployment_id)
-            return Deployment.model_validate(row)
+            return (await _nouns(session, scope, [row]))[0]
 
     async def page(
         self,
@@ -46,4 +48,20 @@ class Deployments:
                 after=after,
                 limit=limit,
             )
-            return [Deployment.model_validate(row) for row in rows]
+            return await _nouns(session, scope, rows)
+
+
+async def _nouns(session: Session, scope: Scope, rows: Sequence[DeploymentRow]) -> list[Deployment]:
+    """Make nouns of rows, with what their states tell."""
+    newest = await states.newest_times(session, scope.organization_id, [row.id for row in rows])
+    return [
+        Deployment(
+            **{field: getattr(row, field) for field in Deployment.model_fields if field != "state"},
+            state=state_of(
+                was_applied=row.applied_run_id is not None,
+                destroyed_at=row.destroyed_at,
+                newest_state_at=newest.get(row.id),
+            ),
+        )
+        for row in rows
+    ]

@@ -1,8 +1,10 @@
 """Queries on the states that deployments went through."""
 
+from collections.abc import Sequence
+from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.database import insert_unless_there
@@ -15,6 +17,16 @@ async def newest(session: AsyncSession, organization_id: UUID, deployment_id: UU
         StateVersionRow.organization_id == organization_id, StateVersionRow.deployment_id == deployment_id
     )
     return await session.scalar(query.order_by(StateVersionRow.serial.desc()).limit(1))
+
+
+async def newest_times(
+    session: AsyncSession, organization_id: UUID, deployment_ids: Sequence[UUID]
+) -> dict[UUID, datetime]:
+    """Tell when the newest states of deployments came; those that have none are left out."""
+    query = select(StateVersionRow.deployment_id, func.max(StateVersionRow.created_at)).where(
+        StateVersionRow.organization_id == organization_id, StateVersionRow.deployment_id.in_(deployment_ids)
+    )
+    return dict((await session.execute(query.group_by(StateVersionRow.deployment_id))).all())
 
 
 async def find(

@@ -32,7 +32,7 @@ class TestListDeployments:
     async def test_gives_the_newest_first(self, administrator: Commands, module: Published, staging: str) -> None:
         first, second = (line.split("\t") for line in (await administrator("deployments", "list")).lines)
         what = f"{module.source} {module.version}"
-        assert first[:6] == ["one", "staging", "-", what, "team=a", staging]
+        assert first[:6] == ["one", "staging", "nothing_applied", what, "team=a", staging]
         assert second[0] == "other"
 
     @pytest.mark.usefixtures("staging")
@@ -81,6 +81,7 @@ class TestShowDeployment:
     async def test_has_the_states_that_runs_left(self, administrator: Commands, module: Published) -> None:
         words = ("run", "submit", module.source, module.version, "--name", "one", "--auto-approve", "--follow")
         assert (await administrator(*words)).code == 0
+        assert "state        live\n" in (await administrator("deployments", "show", "one")).out
         newest, *_ = (await administrator("deployments", "states", "one")).lines
         serial, size, _, run, sha256 = newest.split("\t")
         assert int(serial) >= 1
