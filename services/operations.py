@@ -7,9 +7,12 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Final, Generic, TypeVar
 
+import structlog
+
 from domain.errors import Unavailable
 from domain.long_work import TERRAFORM_QUEUE
 from domain.operations import ALIVE, NEEDED, RECENT, Health, Measures, Oldest, QueueHealth, Readiness, queue_of
+from domain.outages import Outage
 from services.registry.limits import RegistryLimits
 from storage import operations, ticks
 from storage.database import Database, Session
@@ -23,6 +26,7 @@ REMEMBERED: Final = 2.0
 """Seconds for which an answer is given again: whoever asks needs no key, and asks as often as they like."""
 
 T = TypeVar("T")
+log = structlog.get_logger(__name__)
 
 
 class Operations:
@@ -33,6 +37,8 @@ class Operations:
         self._database = database
         self.registry_hostname = registry_hostname
         self.module_bytes = limits.module_bytes
+        self._database_away = Outage(log, "PostgreSQL")
+        self._database_slow = Outage(log, "PostgreSQL, asked how it goes")
         self._readiness = _Remembered(self._look_whether_ready)
         self._health = _Remembered(self._look_how_it_is)
 
@@ -51,8 +57,10 @@ class Operations:
         try:
             async with asyncio.timeout(PATIENCE), self._database.platform("readiness") as session:
                 writable, revision = await operations.readiness(session)
-        except (Unavailable, TimeoutError):
+        except (Unavailable, TimeoutError) as error:
+            self._database_away.began(error)
             return Readiness(database=False)
+        self._database_away.ended()
         return Readiness(database=True, writable=writable, migrated=suits(revision))
 
     async def _look_how_it_is(self) -> Health:
@@ -61,15 +69,18 @@ class Operations:
             async with asyncio.timeout(PATIENCE), self._database.platform("health") as session:
                 _, age = await operations.outbox(session)
                 alive = await workers.seen_within(session, ALIVE)
-                return Health(
+                health = Health(
                     readiness,
                     workers=len(alive),
                     outbox_age=age,
                     ticks=await ticks.every(session),
                     queues=await _queues(session, alive),
                 )
-        except (Unavailable, TimeoutError):
+        except (Unavailable, TimeoutError) as error:
+            self._database_slow.began(error)
             return Health(readiness)
+        self._database_slow.ended()
+        return health
 
     async def oldest(self) -> Oldest:
         """Name what has waited longest, in all organizations: for operators alone.

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Annotated, Final
 
+import structlog
 from fastapi import APIRouter, Depends, Response
 from pydantic import BaseModel, Field
 
@@ -17,6 +18,7 @@ from domain.operations import Status
 from domain.scope import Scope
 
 router = APIRouter(tags=["operations"])
+log = structlog.get_logger(__name__)
 
 VERSION: Final = version("groundwork")
 PROBES_SEND_NO_KEY: Final = "what probes sends no key"
@@ -165,6 +167,7 @@ async def get_metrics(
     """
     try:
         measured = await operations.measure()
-    except Unavailable:
+    except Unavailable as error:
+        log.warning("rows_not_measured", reason=error.reason)
         measured = None
     return Response(exposition(measured), media_type=CONTENT_TYPE)

@@ -2,6 +2,7 @@
 
 import structlog
 
+from domain.errors import Unavailable
 from domain.outages import Outage
 
 log = structlog.get_logger(__name__)
@@ -28,3 +29,10 @@ class TestOutage:
             outage.began(TimeoutError())
         assert [line["event"] for line in lines] == ["server_away", "server_back", "server_away"]
         assert lines[0]["reason"] == "TimeoutError"
+
+    def test_says_what_the_server_said_and_not_what_callers_are_told(self) -> None:
+        with structlog.testing.capture_logs() as lines:
+            Outage(log, "PostgreSQL").began(
+                Unavailable("the database does not answer", reason="53100 DiskFull: no")
+            )
+        assert [line["reason"] for line in lines] == ["53100 DiskFull: no"]

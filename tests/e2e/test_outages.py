@@ -153,7 +153,7 @@ class TestPostgresqlAway:
     @pytest.mark.parametrize(
         ("name", "parts"),
         [
-            ("api", {"storage.listening"}),
+            ("api", {"storage.listening", "services.operations"}),
             ("worker", {"storage.listening", "workers.dispatcher", "workers.presence"}),
         ],
     )

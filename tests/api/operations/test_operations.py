@@ -98,6 +98,16 @@ class TestProbes:
             "tick": "unknown",
         }
 
+    async def test_the_log_says_once_why_the_database_is_away(
+        self, client_without_database: httpx2.AsyncClient
+    ) -> None:
+        with structlog.testing.capture_logs() as lines:
+            for path in ("/readyz", "/api/v1/health", "/readyz"):
+                await client_without_database.get(path)
+        [line] = lines
+        assert (line["event"], line["server"]) == ("server_away", "PostgreSQL")
+        assert line["reason"].startswith("OperationalError: connection failed")
+
     @pytest.mark.parametrize(("revision", "answer"), [("0001", (503, "behind")), ("9999", (200, "current"))])
     async def test_a_schema_that_is_older_is_not_served_and_one_of_a_later_release_is(
         self, client: httpx2.AsyncClient, owner: AsyncEngine, revision: str, answer: tuple[int, str]
