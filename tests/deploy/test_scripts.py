@@ -83,9 +83,13 @@ class TestPostgresInit:
         owner = f"postgresql://groundwork_owner:owner's%20%5C%20password@{at}"
         migrated(owner)
         commands = documented(repository / "docs" / "how-to" / page)
-        dump, restore = (next(block for block in commands if word in block) for word in ("pg_dump", "pg_restore"))
+        dump, restore, running = (
+            next(block for block in commands if word in block)
+            for word in ("pg_dump", "pg_restore", "FROM run_step")
+        )
         make_organization(owner, "before")
 
+        self._run(initialised, owner, running, tmp_path)
         self._run(initialised, owner, dump, tmp_path)
         make_organization(owner, "after")
         self._run(initialised, owner, restore, tmp_path)
@@ -114,7 +118,9 @@ class TestPostgresInit:
     def _run(self, server: PostgreSQL, owner: str, commands: str, folder: Path) -> None:
         """Run a block of a page; what it does in the stack's other containers is left out."""
         lines = commands.replace("\\\n", " ").splitlines()
-        of_database = [line for line in lines if not re.match(r"docker compose (stop|up|exec -T api)|cp ", line)]
+        of_database = [
+            line for line in lines if not re.match(r"docker compose (build|stop|up|exec -T api)|cp ", line)
+        ]
         subprocess.run(
             ["/bin/sh", "-eu", "-c", "\n".join(of_database).replace("docker compose exec -T postgres ", "")],
             check=True,
