@@ -30,6 +30,7 @@ from integrations.engines.engine import StepFolder
 from integrations.terraformrc import tokens_in
 from services.provisioning.all import ProvisioningServices
 from services.provisioning.steps import StepView
+from workers.runner.files import Replaced
 from workers.runner.outcomes import left_behind, secrets_of_log
 from workers.runner.tailer import LogTail
 from workers.runner.workspace import claim, remove_folder
@@ -105,7 +106,8 @@ class Leftovers:
                 except (StateUnreadable, OSError) as error:
                     problem = error
         if step.is_over and folder.log.exists():
-            await self._store_log(scope, step_id, step, folder, given)
+            with contextlib.suppress(Replaced):  # then there is no log any more that could be stored
+                await self._store_log(scope, step_id, step, folder, given)
         if problem is not None:
             raise problem
 

@@ -239,7 +239,6 @@ class TestRun:
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
 
-
     async def test_a_sweep_that_always_fails_is_one_line(
         self, dispatcher: Dispatcher, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -123,6 +123,19 @@ class TestLook:
         assert deployment.blocked_by_run_id == left.run.id
         assert not left.folder.root.exists()
 
+    async def test_what_stands_in_the_place_of_state_and_log_keeps_no_folder(
+        self, leftovers: Leftovers, driver: Driver, tmp_path: Path
+    ) -> None:
+        left = await Left.by(driver, tmp_path)
+        (tmp_path / "a-file").write_bytes(a_state(9))
+        left.folder.state.unlink()
+        for file in (left.folder.state, left.folder.errored_state, left.folder.log):
+            file.symlink_to(tmp_path / "a-file")
+        await left.end()
+        await leftovers.look()
+        assert (await left.states(), await left.log()) == ([], b"")
+        assert not left.folder.root.exists()
+
     async def test_a_state_of_no_bounds_is_not_read_and_stays_alone(
         self, leftovers: Leftovers, driver: Driver, tmp_path: Path
     ) -> None:
