@@ -29,16 +29,18 @@ def raising(sqlstate: str) -> str:
 
 class TestUnavailable:
     async def test_a_database_that_takes_no_changes_is_away_and_its_connections_are_not_kept(
-        self, database: Database
+        self, postgresql: PostgreSQL
     ) -> None:
+        database = Database(postgresql.app_url, postgresql.platform_url, pool_size=1)
         backend = await ask(database, "SELECT pg_backend_pid()")
-        assert await ask(database, "SELECT pg_backend_pid()") == backend
+        assert await ask(database, "SELECT pg_backend_pid()") == backend  # there is one, and it is kept
         with pytest.raises(Unavailable, match="takes no changes") as raised:
             await ask(database, "SET TRANSACTION READ ONLY", "DELETE FROM tick")
         assert (
             raised.value.reason == "25006 ReadOnlySqlTransaction: cannot execute DELETE in a read-only transaction"
         )
         assert await ask(database, "SELECT pg_backend_pid()") != backend
+        await database.close()
 
     @pytest.mark.parametrize(
         ("sqlstate", "sentence"),
