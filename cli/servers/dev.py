@@ -6,6 +6,7 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cli.output import PEOPLE, Output
+from cli.supervisor.at_work import deployments_at_work, interrupted_in_words
 from cli.supervisor.detached import start_detached, stop_detached
 from cli.supervisor.home import DEFAULT_HOME, Home
 
@@ -27,8 +28,7 @@ async def dev(
     """
     place = Home(home)
     if stop:
-        stopped = await stop_detached(place, output)
-        output.result({"stopped": stopped}, "stopped" if stopped else f"nothing runs in {place.path}")
+        await _stop(place, output)
         return
     if detach and (holder := place.holder()) is not None and place.settings_file.exists():
         output.result(
@@ -42,3 +42,12 @@ async def dev(
     from cli.supervisor.foreground import supervise  # noqa: PLC0415  seconds that --stop and --detach don't need
 
     await supervise(place, ready_fd)
+
+
+async def _stop(home: Home, output: Output) -> None:
+    at_work = [] if home.holder() is None else await deployments_at_work(home)
+    if not await stop_detached(home, output):
+        output.result({"stopped": False, "interrupted": []}, f"nothing runs in {home.path}")
+        return
+    said = f"stopped; {interrupted_in_words(at_work)}" if at_work else "stopped"
+    output.result({"stopped": True, "interrupted": at_work}, said)

@@ -37,7 +37,10 @@ _STOPPED: Final = {
     InterruptReason.SHUTDOWN: (
         ExitClass.INTERRUPTED,
         ErrorClass.TRANSIENT_INFRA,
-        "the worker was shut down before the step was done",
+        (
+            "the worker was shut down before the step was done; what was made is in the state, "
+            "and the run submitted again makes the rest"
+        ),
     ),
     InterruptReason.WORKER_GONE: (
         ExitClass.INTERRUPTED,
