@@ -81,7 +81,8 @@ class TestApiKilled:
         body = {
             "deployment": "one",
             "module": module.as_json(),
-            "inputs": {"name": "anna", "password": "p"},
+            "inputs": {"name": "anna"},
+            "secret_inputs": {"password": "p"},
             "auto_apply": True,
         }
         headers = people.caller.headers | {"Idempotency-Key": "the-same"}
@@ -134,7 +135,8 @@ class TestTemporalAway:
                 {
                     "deployment": "one",
                     "module": module.as_json(),
-                    "inputs": {"name": "anna", "password": "p"},
+                    "inputs": {"name": "anna"},
+                    "secret_inputs": {"password": "p"},
                     "auto_apply": True,
                 },
             )
@@ -174,7 +176,8 @@ class TestWorkflowTerminated:
                 {
                     "deployment": "one",
                     "module": module.as_json(),
-                    "inputs": {"name": "anna", "password": "p"},
+                    "inputs": {"name": "anna"},
+                    "secret_inputs": {"password": "p"},
                 },
             )
             await people.run(submitted["id"], "awaiting_approval")
@@ -195,10 +198,14 @@ class TestTemporalWiped:
         people: People,
     ) -> None:
         module = await publish_module(services, people.caller, A_MODULE)
-        body: dict[str, object] = {"module": module.as_json(), "inputs": {"name": "anna", "password": "p"}}
+        body: dict[str, object] = {
+            "module": module.as_json(),
+            "inputs": {"name": "anna"},
+            "secret_inputs": {"password": "p"},
+        }
         async with working(settings_file, temporal_client):
             waiting = await people.post("/api/v1/runs", body | {"deployment": "one"})
-            changed: dict[str, object] = {"deployment": "one", "inputs": {"name": "otto", "password": "p"}}
+            changed: dict[str, object] = {"deployment": "one", "inputs": {"name": "otto"}}
             next_in_line = await people.post("/api/v1/runs", body | changed)
             other = await people.post("/api/v1/runs", body | {"deployment": "other"})
             await people.run(waiting["id"], "awaiting_approval")
