@@ -20,7 +20,7 @@ from integrations.embedded.postgresql import PostgreSQL
 from storage.migrations.upgrade import current, head, upgrade
 from storage.roles import ensure_roles
 
-CODE = re.compile(r"^ *```\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
+CODE = re.compile(r"^ *```\w*\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
 OWNER_PASSWORD, TEMPORAL_PASSWORD = "owner's \\ password", "temporal"
 
 
