@@ -61,8 +61,8 @@ class Presence:
                 self._alive_file.unlink(missing_ok=True)
             try:
                 await self._workers.leave(self._id)
-            except Unavailable:
-                log.warning("leave_not_written")  # the row grows old, and counts no longer
+            except Unavailable as error:
+                log.warning("leave_not_written", reason=error.reason)  # the row grows old, and counts no longer
 
     async def _write_row(self) -> None:
         try:

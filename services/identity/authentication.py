@@ -130,8 +130,8 @@ class Authentication:
             await asyncio.sleep(NOTE_USES_SECONDS)
             try:
                 await self.note_uses()
-            except Unavailable:
-                log.warning("key_uses_not_noted")
+            except Unavailable as error:
+                log.warning("key_uses_not_noted", reason=error.reason)
 
 
 def _principal(found: FoundKey, actor: Actor, rights: dict[str, list[str]]) -> Principal:
