@@ -31,7 +31,7 @@ class Wake:
     is stands in PostgreSQL: a woken workflow reads it there. So a wake may come twice, late, or in any order.
 
     `summary` and `attributes` are what operators see in the Temporal Web UI; they are not encrypted there, so
-    they hold ids, names of states, environments and modules, and nothing secret or personal.
+    they hold ids, names of states, environments, deployments and modules, and nothing secret or personal.
     """
 
     workflow: str

@@ -13,7 +13,7 @@ LONGEST_SUMMARY: Final = 398
 
 
 def wake_of(run: RunRow, priority: Priority = Priority.PLAN) -> Wake:
-    """Make the wake; operators see what it says, so it holds no name of anybody."""
+    """Make the wake; operators see what it says, so it holds names of things, and of nobody."""
     reference = RunReference(organization_id=run.organization_id, run_id=run.id)
     return Wake(
         workflow=RUN_WORKFLOW,
@@ -22,9 +22,12 @@ def wake_of(run: RunRow, priority: Priority = Priority.PLAN) -> Wake:
         input=reference,
         area=AREA,
         resource_id=str(run.id),
-        summary=f"{run.operation} of {run.module_source} {run.module_version} in {run.environment}"[
-            :LONGEST_SUMMARY
-        ],
+        summary=_summary(run),
         priority=priority,
         attributes={"RunState": run.state, "Environment": run.environment},
     )
+
+
+def _summary(run: RunRow) -> str:
+    what = f"{run.operation} of {run.deployment_name} in {run.environment}"
+    return f"{what}: {run.module_source} {run.module_version}"[:LONGEST_SUMMARY]

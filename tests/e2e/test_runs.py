@@ -100,7 +100,9 @@ class TestApply:
         assert attributes["RunState"] == "applied"
         assert attributes["ResourceId"] == run_id
         assert attributes["Environment"] == "development"
-        assert (await description.static_summary() or "").endswith(" 1.0.0 in development")
+        summary = await description.static_summary() or ""
+        assert summary.startswith("apply of one in development: ")
+        assert summary.endswith(" 1.0.0")
         history = (await handle.fetch_history()).to_json()
         assert "anna" not in history
         assert "hunter2-canary" not in history

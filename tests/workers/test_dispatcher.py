@@ -86,7 +86,8 @@ class TestSweep:
             "RunState": "accepted",
         }
         module = driver.module
-        assert await found.static_summary() == f"apply of {module.source} {module.version} in staging"
+        summary = f"apply of {run.deployment_name} in staging: {module.source} {module.version}"
+        assert await found.static_summary() == summary
         assert found.raw_description.workflow_execution_info.priority.fairness_key == str(
             driver.scope.organization_id
         )
