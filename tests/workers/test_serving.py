@@ -1,6 +1,7 @@
 """A worker process as a whole: it gives signs of life, ticks, and stops well."""
 
 import asyncio
+import os
 from pathlib import Path
 
 import httpx2
@@ -9,6 +10,7 @@ import structlog
 from sqlalchemy import text
 from temporalio.client import Client
 
+from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
 from services.all import Services
 from storage.database import Database
 from tests.factories.modules import publish_module
@@ -24,6 +26,15 @@ pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("no_other_runs")]
 @pytest.fixture(autouse=True)
 def look_each_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("services.operations.REMEMBERED", 0)
+
+
+WAITING = """
+resource "terraform_data" "long" {{
+  provisioner "local-exec" {{
+    command = "echo it takes its time; cat {}"
+  }}
+}}
+"""
 
 
 async def workers_alive(client: httpx2.AsyncClient) -> int:
@@ -119,3 +130,37 @@ class TestServing:
         assert steps[-1]["exit_class"] == "interrupted"
         states = await people.get(f"/api/v1/deployments/{submitted['deployment_id']}/states")
         assert states["items"]
+
+    async def test_replacing_workers_in_the_documented_order_interrupts_nothing(
+        self,
+        settings_file: Path,
+        temporal_client: Client,
+        client: httpx2.AsyncClient,
+        services: Services,
+        caller: Caller,
+        tmp_path: Path,
+    ) -> None:
+        people = People(client, caller)
+        go_on = tmp_path / "go-on"
+        os.mkfifo(go_on)
+        module = await publish_module(services, caller, {"main.tf": WAITING.format(go_on)})
+        wanted = {"deployment": "one", "module": module.as_json(), "auto_apply": True}
+        async with working(settings_file, temporal_client, queues=[TERRAFORM_QUEUE]):
+            async with working(settings_file, temporal_client, queues=[CONTROL_QUEUE]):
+                submitted = await people.post("/api/v1/runs", wanted)
+                await people.log_with(submitted["id"], "it takes its time")
+            await asyncio.to_thread(go_on.write_text, "go on")
+            async with asyncio.timeout(LONGEST):  # the step's end is in its row, whoever decides what follows
+                while await live_steps(people, submitted["id"]):  # noqa: ASYNC110  another process writes it
+                    await asyncio.sleep(0.05)
+        async with working(settings_file, temporal_client):
+            run = await people.run(submitted["id"], "applied")
+        assert [(step["phase"], step["exit_class"]) for step in run["steps"]] == [
+            ("plan", "succeeded"),
+            ("apply", "succeeded"),
+        ]
+
+
+async def live_steps(people: People, run_id: str) -> list[str]:
+    steps = (await people.get(f"/api/v1/runs/{run_id}"))["steps"]
+    return [step["phase"] for step in steps if step["exit_class"] is None]
