@@ -45,20 +45,27 @@ class State(TypedDict):
     """What lives as long as the application; routes reach it through api.dependencies."""
 
     services: Services
+    workflow_pages: str | None
 
 
-def create_app(services: Services, *, background: tuple[Callable[[], Awaitable[None]], ...] = ()) -> FastAPI:
+def create_app(
+    services: Services,
+    *,
+    workflow_pages: str | None = None,
+    background: tuple[Callable[[], Awaitable[None]], ...] = (),
+) -> FastAPI:
     """Make the application.
 
     Args:
         services: the use cases.
+        workflow_pages: address that the pages of workflows in the Temporal Web UI are below, where it is known.
         background: what runs beside the requests until the application stops, such as listening to commits.
     """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with _running(background):
-            yield {"services": services}
+            yield {"services": services, "workflow_pages": workflow_pages}
 
     app = FastAPI(
         title="Groundwork",

@@ -118,6 +118,11 @@ def service(pick: Callable[[Services], T]) -> Callable[[Request], Awaitable[T]]:
     return picked
 
 
+async def _workflow_pages(request: Request) -> str | None:
+    return cast("str | None", request.state.workflow_pages)
+
+
+WorkflowPages = Annotated[str | None, Depends(_workflow_pages)]
 IdempotencyClaim = Annotated[Claim | None, Depends(_claim)]
 CallerPrincipal = Annotated[Principal, Depends(principal_of)]
 OrganizationService = Annotated[Organizations, Depends(service(lambda services: services.tenants.organizations))]

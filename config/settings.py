@@ -78,8 +78,13 @@ class TemporalSettings(Group):
     tls_key: Path | None = Field(default=None, description="Key of the client certificate.")
     api_key: SecretStr | None = Field(default=None, description="API key, for Temporal Cloud.")
     web_url: str | None = Field(
-        default=None, description="Address of the Web UI, which `groundwork doctor` shows."
+        default=None, description="Address of the Web UI, which `groundwork doctor` shows, and `run status`."
     )
+
+    @property
+    def workflow_pages(self) -> str | None:
+        """Address that the Web UI's pages of workflows are below."""
+        return self.web_url and f"{self.web_url.rstrip('/')}/namespaces/{self.namespace}/workflows"
 
 
 class RegistrySettings(Group):

@@ -11,6 +11,7 @@ from api.dependencies import (
     Requires,
     RunService,
     TierService,
+    WorkflowPages,
 )
 from api.deployments.schemas import TagFilter
 from api.pagination import CallerPaging, Page
@@ -79,9 +80,10 @@ async def list_runs(
 
 
 @router.get("/runs/{run_id}", operation_id="get_run")
-async def get_run(run_id: UUID, scope: MayRead, runs: RunService) -> RunDetail:
+async def get_run(run_id: UUID, scope: MayRead, runs: RunService, pages: WorkflowPages) -> RunDetail:
     """Show a run, its steps, and its place in line."""
-    return await runs.detail(scope, run_id)
+    found = await runs.detail(scope, run_id)
+    return found if pages is None else found.model_copy(update={"workflow_url": f"{pages}/{found.workflow_id}"})
 
 
 @router.get("/runs/{run_id}/plan", operation_id="get_run_plan")

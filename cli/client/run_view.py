@@ -31,6 +31,7 @@ def in_words(run: Document) -> str:
         "error": run["error_message"],
         "submitted": moment("created_at")(run),
         "ended": moment("finished_at")(run),
+        "workflow": run["workflow_url"] or run["workflow_id"],
     }
     if run["state"] in NEXT:
         lines["next"] = NEXT[run["state"]].format(run["id"])

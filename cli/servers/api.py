@@ -75,7 +75,7 @@ def application() -> FastAPI:
         finally:
             await database.close()
 
-    return create_app(services, background=(listen,))
+    return create_app(services, workflow_pages=settings.temporal.workflow_pages, background=(listen,))
 
 
 def _tls(_config: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:

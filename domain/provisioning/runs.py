@@ -116,6 +116,11 @@ class RunDetail(Run, frozen=True):
     )
     waiting: Waiting | None = Field(description="What has to happen first; null while it is worked on.")
     steps: list[RunStep]
+    workflow_id: str = Field(description="Of its workflow in Temporal, for operators.")
+    workflow_url: str | None = Field(
+        default=None,
+        description="The workflow's page in the Temporal Web UI; null where the API does not know it.",
+    )
 
 
 class PlanText(BaseModel, frozen=True):

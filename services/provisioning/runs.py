@@ -116,6 +116,7 @@ class Runs:
                 queue_position=await queue.position(session, row),
                 waiting=await waiting_of(session, row, found),
                 steps=[RunStep.model_validate(step) for step in found],
+                workflow_id=wake_of(row).workflow_id,
             )
 
     async def page(self, scope: Scope, wanted: RunFilter, *, after: UUID | None, limit: int) -> list[Run]:

@@ -5,9 +5,12 @@ from uuid import UUID
 
 import httpx2
 import pytest
+from asgi_lifespan import LifespanManager
 from fastapi import Request
 
+from api.app import create_app
 from api.dependencies import Requires
+from config.settings import TemporalSettings
 from services.all import Services
 from storage.database import Database
 from tests.factories.modules import Published, publish_module
@@ -139,6 +142,21 @@ class TestList:
 
 
 class TestGet:
+    async def test_names_the_workflow_and_its_page_where_that_is_known(
+        self, client: httpx2.AsyncClient, services: Services, caller: Caller, module: Published
+    ) -> None:
+        body = {"deployment": "one", "module": module.as_json()}
+        run = (await client.post(PATH, json=body, headers=caller.headers)).json()["id"]
+        shown = (await client.get(f"{PATH}/{run}", headers=caller.headers)).json()
+        assert (shown["workflow_id"], shown["workflow_url"]) == (f"run:{run}", None)
+        pages = TemporalSettings(web_url="https://temporal.acme.example/", namespace="acme").workflow_pages
+        async with (
+            LifespanManager(create_app(services, workflow_pages=pages)) as told,
+            httpx2.AsyncClient(transport=httpx2.ASGITransport(app=told.app), base_url="http://test") as other,
+        ):
+            shown = (await other.get(f"{PATH}/{run}", headers=caller.headers)).json()
+        assert shown["workflow_url"] == f"https://temporal.acme.example/namespaces/acme/workflows/run:{run}"
+
     async def test_shows_the_place_in_line(
         self, client: httpx2.AsyncClient, caller: Caller, module: Published
     ) -> None:

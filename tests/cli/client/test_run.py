@@ -202,6 +202,7 @@ class TestStatus:
         shown = (await administrator("run", "status", run)).out
         assert "deployment  one (development)" in shown
         assert f"module      {module.source} 1.0.0" in shown
+        assert f"workflow    run:{run}\n" in shown
 
     async def test_tells_what_it_waits_for_and_where_to_look(
         self, administrator: Commands, module: Published
