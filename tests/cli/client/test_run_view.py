@@ -23,6 +23,8 @@ FIELDS = [
     "changes_change",
     "changes_remove",
     "changes_import",
+    "workflow_id",
+    "workflow_url",
 ]
 
 
