@@ -209,18 +209,16 @@ def _unfinished(facts: Facts, phase: StepPhase) -> Next:
         return Next(RunState.CANCELED)
     if facts.plan_stale and phase is StepPhase.APPLY:
         return STALE
-    return Next(step=DueStep(phase, 1, facts.round)) if step is None else _again(facts, step)
+    return Next(step=DueStep(phase, 1, facts.round)) if step is None else _again(facts, phase, step)
 
 
-def _again(facts: Facts, step: StepFacts) -> Next:
+def _again(facts: Facts, phase: StepPhase, step: StepFacts) -> Next:
     """Decide on a phase that came to nothing before anything had begun."""
     if step.failures >= MOST_ATTEMPTS:
-        return Next(
-            RunState.FAILED, (ErrorClass.TRANSIENT_INFRA, f"the {step.phase} could not be done on any worker")
-        )
+        return Next(RunState.FAILED, (ErrorClass.TRANSIENT_INFRA, f"the {phase} could not be done on any worker"))
     if step.rest_left is not None:
         return Next(wait=max(step.rest_left, MOMENT))
-    return Next(step=DueStep(step.phase, step.attempt + 1, facts.round))
+    return Next(step=DueStep(phase, step.attempt + 1, facts.round))
 
 
 def _stopped(facts: Facts, ended: ExitClass) -> Next:
