@@ -88,10 +88,15 @@ class Member:
             text=True,
         ) as process:
             said = []
-            for line in process.stdout or ():
-                said.append(line)
-                if told.search(line):
-                    self.teller.say(self._short(line))
+            try:
+                for line in process.stdout or ():
+                    said.append(line)
+                    if told.search(line):
+                        self.teller.say(self._short(line))
+            except KeyboardInterrupt:  # after which `with` does not wait for the command
+                process.terminate()
+                process.wait()
+                raise
         text = "".join(said)
         if (process.returncode != 0) is not fails:
             self.teller.say(text)
