@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 LOOPBACK: Final = "127.0.0.1"
-HELD: Final[dict[int, socket.socket]] = {}
+HELD: Final[set[int]] = set()
 # Below what systems give to outgoing connections: none of those takes a port while its server restarts.
 RANGE: Final = range(20000, 32000)
 
@@ -33,7 +33,8 @@ def _take(port: int) -> bool:
         except OSError:
             hold.close()
             return False
-        HELD[port] = hold
+        hold.detach()  # it stays open for as long as the process lives
+        HELD.add(port)
     return is_free(port)
 
 

@@ -137,8 +137,15 @@ def said_of(lines: list[dict[str, object]], server: str) -> dict[object, tuple[o
     return said
 
 
+async def says_so_once(processes: Processes, name: str, server: str, parts: set[str]) -> None:
+    """Fail unless each part of a process told of a server's outage once at its begin and once at its end."""
+    await processes.says_that_it_is_back(name, server)
+    assert said_of(processes.lines(name), server) == dict.fromkeys(parts, ONCE)
+    assert [line for line in processes.lines(name) if "exception" in line] == []
+
+
 class TestPostgresqlAway:
-    async def test_api_and_worker_come_back_without_a_person(self, processes: Processes) -> None:
+    async def test_api_and_worker_come_back_without_a_person_and_say_so_once(self, processes: Processes) -> None:
         client = processes.people.client
         await processes.runs_to_its_end("before")
         await processes.servers["PostgreSQL"].stop()
@@ -149,24 +156,15 @@ class TestPostgresqlAway:
         await processes.servers["PostgreSQL"].start()
         await processes.ready(200)
         await processes.runs_to_its_end("after")
-
-    @pytest.mark.parametrize(
-        ("name", "parts"),
-        [
-            ("api", {"storage.listening", "services.operations"}),
-            ("worker", {"storage.listening", "workers.dispatcher", "workers.presence"}),
-        ],
-    )
-    async def test_each_part_says_so_once_when_it_begins_and_once_when_it_ends(
-        self, processes: Processes, name: str, parts: set[str]
-    ) -> None:
-        await processes.says_that_it_is_back(name, "PostgreSQL")
-        assert said_of(processes.lines(name), "PostgreSQL") == dict.fromkeys(parts, ONCE)
-        assert [line for line in processes.lines(name) if "exception" in line] == []
+        await says_so_once(processes, "api", "PostgreSQL", {"storage.listening", "services.operations"})
+        parts = {"storage.listening", "workers.dispatcher", "workers.presence"}
+        await says_so_once(processes, "worker", "PostgreSQL", parts)
 
 
 class TestTemporalAway:
-    async def test_what_is_accepted_meanwhile_is_done_without_a_person(self, processes: Processes) -> None:
+    async def test_what_is_accepted_meanwhile_is_done_without_a_person_and_said_once(
+        self, processes: Processes
+    ) -> None:
         people = processes.people
         await processes.servers["Temporal"].stop()
         inputs = {"inputs": {"name": "a"}, "secret_inputs": {"password": "p"}}
@@ -176,9 +174,4 @@ class TestTemporalAway:
         assert (await people.get(f"/api/v1/runs/{submitted['id']}"))["state"] == "accepted"
         await processes.servers["Temporal"].start()
         await people.run(submitted["id"], "applied")
-
-    async def test_each_part_says_so_once_when_it_begins_and_once_when_it_ends(self, processes: Processes) -> None:
-        await processes.says_that_it_is_back("worker", "Temporal")
-        parts = ("workers.dispatcher", "workers.presence")
-        assert said_of(processes.lines("worker"), "Temporal") == dict.fromkeys(parts, ONCE)
-        assert [line for line in processes.lines("worker") if "exception" in line] == []
+        await says_so_once(processes, "worker", "Temporal", {"workers.dispatcher", "workers.presence"})
