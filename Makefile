@@ -27,7 +27,7 @@ demo: $(READY) ## See the product do its main job on this machine, then stop it
 
 test: $(READY) ## Run all tests, with real servers and tools
 	@$(PYTHON) -m tools.ensure $(TEST_TOOLS)
-	@$(PYTHON) -m pytest -n 2 --durations=10 $(ARGS)
+	@$(PYTHON) -m pytest -n 3 --dist worksteal --durations=10 $(ARGS)
 
 test-fast: $(READY) ## Run the tests that start no server
 	@$(PYTHON) -m pytest -n 2 -m "not servers" --durations=5 $(ARGS)

@@ -29,7 +29,6 @@ from tests.fixtures.platform import Installation
 
 pytestmark = [pytest.mark.servers, pytest.mark.timeout(240)]
 
-AWAY_SECONDS = 10
 ONCE = ("server_away", "server_back")
 
 
@@ -65,11 +64,15 @@ class Processes:
         submitted = await self.people.post("/api/v1/runs", body)
         await self.people.run(submitted["id"], "applied")
 
-    async def says_that_it_is_back(self, name: str, server: str) -> None:
-        """Return when all who said that a server is away have said that it is back."""
+    async def say(self, word: str, server: str, parts: dict[str, set[str]]) -> None:
+        """Return when this is the last that each part of each process said of a server."""
         async with asyncio.timeout(LONGEST):
-            while not all(words[-1] == "server_back" for words in said_of(self.lines(name), server).values()):  # noqa: ASYNC110  another process
-                await asyncio.sleep(0.2)
+            while not all(self._said_last(name, server, parts[name]) == {word} for name in parts):  # noqa: ASYNC110  other processes
+                await asyncio.sleep(0.1)
+
+    def _said_last(self, name: str, server: str, parts: set[str]) -> set[object]:
+        said = said_of(self.lines(name), server)
+        return {said.get(part, ("nothing",))[-1] for part in parts}
 
     async def ready(self, status: int) -> None:
         """Return when the API says of itself that it is ready, or that it is not."""
@@ -137,11 +140,13 @@ def said_of(lines: list[dict[str, object]], server: str) -> dict[object, tuple[o
     return said
 
 
-async def says_so_once(processes: Processes, name: str, server: str, parts: set[str]) -> None:
-    """Fail unless each part of a process told of a server's outage once at its begin and once at its end."""
-    await processes.says_that_it_is_back(name, server)
-    assert said_of(processes.lines(name), server) == dict.fromkeys(parts, ONCE)
-    assert [line for line in processes.lines(name) if "exception" in line] == []
+async def say_so_once(processes: Processes, server: str, parts: dict[str, set[str]]) -> None:
+    """Fail unless each part of each process told of a server's outage once at its begin and once at its end."""
+    await processes.say("server_back", server, parts)
+    for name, its_parts in parts.items():
+        lines = processes.lines(name)
+        assert said_of(lines, server) == dict.fromkeys(its_parts, ONCE)
+        assert [line for line in lines if "exception" in line] == []
 
 
 class TestPostgresqlAway:
@@ -152,13 +157,15 @@ class TestPostgresqlAway:
         await processes.ready(503)
         assert (await client.get("/livez")).status_code == 200
         assert (await client.get("/api/v1/runs", headers=processes.people.caller.headers)).status_code == 503
-        await asyncio.sleep(AWAY_SECONDS)  # the outage is this long
+        parts = {
+            "api": {"storage.listening", "services.operations"},
+            "worker": {"storage.listening", "workers.dispatcher", "workers.presence"},
+        }
+        await processes.say("server_away", "PostgreSQL", parts)
         await processes.servers["PostgreSQL"].start()
         await processes.ready(200)
         await processes.runs_to_its_end("after")
-        await says_so_once(processes, "api", "PostgreSQL", {"storage.listening", "services.operations"})
-        parts = {"storage.listening", "workers.dispatcher", "workers.presence"}
-        await says_so_once(processes, "worker", "PostgreSQL", parts)
+        await say_so_once(processes, "PostgreSQL", parts)
 
 
 class TestTemporalAway:
@@ -170,8 +177,9 @@ class TestTemporalAway:
         inputs = {"inputs": {"name": "a"}, "secret_inputs": {"password": "p"}}
         body = {"deployment": "meanwhile", "module": processes.module, "auto_apply": True} | inputs
         submitted = await people.post("/api/v1/runs", body)
-        await asyncio.sleep(AWAY_SECONDS)  # the outage is this long
+        parts = {"worker": {"workers.dispatcher", "workers.presence"}}
+        await processes.say("server_away", "Temporal", parts)
         assert (await people.get(f"/api/v1/runs/{submitted['id']}"))["state"] == "accepted"
         await processes.servers["Temporal"].start()
         await people.run(submitted["id"], "applied")
-        await says_so_once(processes, "worker", "Temporal", {"workers.dispatcher", "workers.presence"})
+        await say_so_once(processes, "Temporal", parts)
