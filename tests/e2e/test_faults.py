@@ -345,11 +345,12 @@ class TestWorkerKilled:
         assert "a-password-in-the-log" in raw
         assert "a-password-in-the-log" not in after
         path = f"/api/v1/deployments/{submitted['deployment_id']}"
-        [state] = (await people.get(f"{path}/states"))["items"]
+        # One, or two where the CLI wrote another after its twenty seconds: the newest has what was made.
+        newest, *_ = (await people.get(f"{path}/states"))["items"]
         async with database.transaction(people.caller.scope) as session:
             quarantined = await session.scalar(text("SELECT count(*) FROM state_quarantine"))
             live_keys = await session.scalar(
                 text("SELECT count(*) FROM api_key WHERE kind = 'run' AND revoked_at IS NULL")
             )
         assert (quarantined, live_keys) == (0, 0)
-        assert state["serial"] > 0
+        assert newest["serial"] > 0
