@@ -101,6 +101,9 @@ class ClientOutput(Output):
 PEOPLE: Final = ClientOutput()
 """What a command assumes: a person reads."""
 
+Limit = Annotated[int | None, Parameter(help="How many at most; all by default.")]
+"""The bound that every command takes that lists something."""
+
 
 def shown(value: object) -> str:
     """Write a value of a document for people, without anything that steers their terminal."""

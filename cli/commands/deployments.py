@@ -7,12 +7,11 @@ from cyclopts import App, Parameter
 from cli.client.api import Api, Document
 from cli.client.errors import FORBIDDEN, RequestRefused
 from cli.client.finding import RUNS, find_deployment, nothing_in
-from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
+from cli.client.showing import PEOPLE, ClientOutput, Column, Limit, labelled, moment
 from cli.output import examples
 
 PATH: Final = "/api/v1/deployments"
 DeploymentId = Annotated[str, Parameter(name="DEPLOYMENT", help="Its name, its id, or the beginning of the id.")]
-Limit = Annotated[int | None, Parameter(help="How many at most; all by default.")]
 
 deployments = App(
     name="deployments",

@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from cli.client.api import Api
 from cli.client.finding import find_api_key
-from cli.client.showing import PEOPLE, ClientOutput, Column, key_state, moment
+from cli.client.showing import PEOPLE, ClientOutput, Column, Limit, key_state, moment
 from cli.output import examples
 
 PATH: Final = "/api/v1/api-keys"
@@ -37,7 +37,7 @@ keys = App(
 @keys.command(name="list", help_epilogue=examples("groundwork keys list"))
 def list_keys(
     *,
-    limit: Annotated[int | None, Parameter(help="How many at most; all by default.")] = None,
+    limit: Limit = None,
     output: ClientOutput = PEOPLE,
 ) -> None:
     """List the organization's API keys, revoked ones included; never the keys themselves."""

@@ -6,7 +6,7 @@ from cyclopts import App, Parameter
 
 from cli.client.api import Api
 from cli.client.published import MODULES, address, find_module, versions_of
-from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
+from cli.client.showing import PEOPLE, ClientOutput, Column, Limit, labelled, moment
 from cli.errors import usage
 from cli.output import examples
 
@@ -36,7 +36,7 @@ def list_modules(
     ] = (),
     /,
     *,
-    limit: Annotated[int | None, Parameter(help="How many at most; all by default.")] = None,
+    limit: Limit = None,
     output: ClientOutput = PEOPLE,
 ) -> None:
     """List the organization's modules in order of first publication."""

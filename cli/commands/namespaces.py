@@ -1,11 +1,11 @@
 """`groundwork namespaces`: the first part of registry addresses, claimed before anything is published."""
 
-from typing import Annotated, Final
+from typing import Final
 
-from cyclopts import App, Parameter
+from cyclopts import App
 
 from cli.client.api import Api
-from cli.client.showing import PEOPLE, ClientOutput, Column, moment
+from cli.client.showing import PEOPLE, ClientOutput, Column, Limit, moment
 from cli.output import examples
 
 PATH: Final = "/api/v1/namespaces"
@@ -23,7 +23,7 @@ namespaces = App(
 @namespaces.command(name="list", help_epilogue=examples("groundwork namespaces list"))
 def list_namespaces(
     *,
-    limit: Annotated[int | None, Parameter(help="How many at most; all by default.")] = None,
+    limit: Limit = None,
     output: ClientOutput = PEOPLE,
 ) -> None:
     """List the organization's namespaces."""

@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from cli.client.api import Api, Document
 from cli.client.files import segment
 from cli.client.finding import find_named
-from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
+from cli.client.showing import PEOPLE, ClientOutput, Column, Limit, labelled, moment
 from cli.errors import usage
 from cli.output import examples
 
@@ -42,7 +42,7 @@ COLUMNS: Final = (
 @providers.command(name="list", help_epilogue=examples("groundwork providers list"))
 def list_providers(
     *,
-    limit: Annotated[int | None, Parameter(help="How many at most; all by default.")] = None,
+    limit: Limit = None,
     output: ClientOutput = PEOPLE,
 ) -> None:
     """List the organization's providers in order of first publication."""

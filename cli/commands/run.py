@@ -14,7 +14,7 @@ from cli.client.published import names_module
 from cli.client.run_inputs import read_inputs, read_secrets, split_pair
 from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
 from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words, without_outputs
-from cli.client.showing import PEOPLE, ClientOutput, without_controls
+from cli.client.showing import PEOPLE, ClientOutput, Limit, without_controls
 from cli.client.submitted import dropped_inputs, effect, kept_inputs
 from cli.errors import usage
 from cli.output import examples
@@ -26,7 +26,6 @@ EXAMPLE_ID: Final = "01932b0c-0000-7000-8000-000000000000"
 RunId = Annotated[
     str, Parameter(name="RUN", help="Its id, the beginning of it, or a deployment, whose last run it is.")
 ]
-Limit = Annotated[int | None, Parameter(help="How many at most; all by default.")]
 Reason = Annotated[str | None, Parameter(help="Why, for whoever looks at the run later.")]
 
 run = App(

@@ -13,7 +13,7 @@ from cli.client.api import Api, Document
 from cli.client.finding import find_named
 from cli.client.published import names_module
 from cli.client.run_inputs import read_inputs
-from cli.client.showing import PEOPLE, ClientOutput, Column, labelled, moment
+from cli.client.showing import PEOPLE, ClientOutput, Column, Limit, labelled, moment
 from cli.output import examples
 
 PATH: Final = "/api/v1/provisioning/tiers"
@@ -45,7 +45,7 @@ COLUMNS: Final = (
 @tiers.command(name="list", help_epilogue=examples("groundwork tiers list"))
 def list_tiers(
     *,
-    limit: Annotated[int | None, Parameter(help="How many at most; all by default.")] = None,
+    limit: Limit = None,
     output: ClientOutput = PEOPLE,
 ) -> None:
     """List the organization's tiers in order of making."""

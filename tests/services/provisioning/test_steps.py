@@ -32,6 +32,7 @@ from domain.provisioning.steps import (
     StepProgress,
     StepStage,
 )
+from services.provisioning.steps import Assignment
 from storage.database import Database
 from tests.factories.runs import A_PLAN, WORKER, Driver, a_state, an_outcome
 from tests.services.provisioning.test_runs import count, expire, rest
@@ -47,6 +48,18 @@ def order(driver: Driver, run: Run, *, phase: StepPhase = StepPhase.PLAN, attemp
         attempt=attempt,
         priority=Priority.PLAN,
     )
+
+
+async def lose_an_apply(driver: Driver, database: Database, deployment: str) -> Assignment:
+    """Give the step of an apply that nobody saw the end of; a person has acknowledged its run."""
+    run = await driver.submit(deployment=deployment, auto_apply=True)
+    await driver.plan(run)
+    step = await driver.admit(run)
+    await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
+    await expire(database, driver.scope)
+    await driver.advance(run)
+    await driver.provisioning.runs.acknowledge(driver.scope, run.id)
+    return step
 
 
 class TestAdmit:
@@ -153,13 +166,7 @@ class TestFence:
     async def test_a_late_state_takes_the_plan_away_that_waits_for_approval(
         self, driver: Driver, database: Database
     ) -> None:
-        lost = await driver.submit(deployment="one", auto_apply=True)
-        await driver.plan(lost)
-        step = await driver.admit(lost)
-        await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
-        await expire(database, driver.scope)
-        await driver.advance(lost)
-        await driver.provisioning.runs.acknowledge(driver.scope, lost.id)
+        step = await lose_an_apply(driver, database, "one")
         following = await driver.submit(deployment="one")
         assert (await driver.plan(following)).state is RunState.AWAITING_APPROVAL
         await driver.provisioning.step_states.store(driver.scope, step.step_id, a_state(7))
@@ -171,13 +178,7 @@ class TestFence:
     async def test_a_late_state_keeps_an_approved_plan_from_being_applied(
         self, driver: Driver, database: Database
     ) -> None:
-        lost = await driver.submit(deployment="one", auto_apply=True)
-        await driver.plan(lost)
-        step = await driver.admit(lost)
-        await driver.provisioning.steps.cli_started(driver.scope, step.step_id)
-        await expire(database, driver.scope)
-        await driver.advance(lost)
-        await driver.provisioning.runs.acknowledge(driver.scope, lost.id)
+        step = await lose_an_apply(driver, database, "one")
         following = await driver.submit(deployment="one", auto_apply=True)
         move = await driver.plan(following)
         assert move.step is not None
