@@ -1,9 +1,12 @@
 """Servers that are away for a while, as is expected of them now and then, and come back."""
 
 import time
-from typing import Protocol
+from typing import Final, Protocol
 
 from domain.errors import Unavailable
+
+SETTLING_SECONDS: Final = 10.0
+"""A server that has just come back still fails a call now and then: that is not said until it has lasted."""
 
 
 class Log(Protocol):
@@ -24,11 +27,13 @@ class Outage:
         self._log = log
         self._server = server
         self._since: float | None = None
+        self._settled_at = time.monotonic()
 
     def began(self, error: Exception) -> None:
         """Note that it did not answer."""
-        if self._since is None:
-            self._since = time.monotonic()
+        now = time.monotonic()
+        if self._since is None and now >= self._settled_at:
+            self._since = now
             told = error.reason if isinstance(error, Unavailable) else str(error)
             reason = next(iter(told.splitlines()), "") or type(error).__name__
             self._log.warning("server_away", server=self._server, reason=reason)
@@ -36,6 +41,7 @@ class Outage:
     def ended(self) -> None:
         """Note that it answered."""
         if self._since is not None:
-            seconds = round(time.monotonic() - self._since, 1)
-            self._since = None
+            now = time.monotonic()
+            seconds = round(now - self._since, 1)
+            self._since, self._settled_at = None, now + SETTLING_SECONDS
             self._log.info("server_back", server=self._server, seconds=seconds)

@@ -1,9 +1,12 @@
 """What is said of a server that is away."""
 
+import time
+
+import pytest
 import structlog
 
 from domain.errors import Unavailable
-from domain.outages import Outage
+from domain.outages import SETTLING_SECONDS, Outage
 
 log = structlog.get_logger(__name__)
 
@@ -21,14 +24,26 @@ class TestOutage:
         assert (lines[0]["server"], lines[0]["reason"]) == ("PostgreSQL", "connection refused")
         assert lines[1]["seconds"] >= 0
 
-    def test_is_told_again_when_it_comes_again(self) -> None:
+    def test_is_told_again_when_it_comes_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        outage = Outage(log, "Temporal")
+        with structlog.testing.capture_logs() as lines:
+            outage.began(TimeoutError())
+            outage.ended()
+            now += SETTLING_SECONDS
+            outage.began(TimeoutError())
+        assert [line["event"] for line in lines] == ["server_away", "server_back", "server_away"]
+        assert lines[0]["reason"] == "TimeoutError"
+
+    def test_is_not_told_again_of_a_call_that_fails_while_the_server_settles(self) -> None:
         outage = Outage(log, "Temporal")
         with structlog.testing.capture_logs() as lines:
             outage.began(TimeoutError())
             outage.ended()
             outage.began(TimeoutError())
-        assert [line["event"] for line in lines] == ["server_away", "server_back", "server_away"]
-        assert lines[0]["reason"] == "TimeoutError"
+            outage.ended()
+        assert [line["event"] for line in lines] == ["server_away", "server_back"]
 
     def test_says_what_the_server_said_and_not_what_callers_are_told(self) -> None:
         with structlog.testing.capture_logs() as lines:

@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 
 from domain.provisioning.errors import RunnerDied
 from domain.provisioning.failures import ErrorClass
-from domain.provisioning.steps import ExitClass, InterruptReason, StepJob, StepOutcome
+from domain.provisioning.steps import ExitClass, InterruptReason, StepJob, StepLimits, StepOutcome
 from integrations.engines.engine import StepFolder
 from tests.workers.runner.conftest import FACTORY, LIMITS, Steps
 from tests.workers.runner.waiting import is_running, parent_of, state_of, text_of, until
@@ -248,49 +249,75 @@ class TestAStoppedRunner:
         assert "time_sleep.quick" in running.kept
 
 
+class Worker:
+    """A worker in a process of its own, which can be stopped and killed."""
+
+    def __init__(self, steps: Steps, process: asyncio.subprocess.Process) -> None:
+        self.process = process
+        self._steps = steps
+
+    @classmethod
+    @asynccontextmanager
+    async def start(cls, steps: Steps) -> AsyncIterator["Worker"]:
+        pipe = asyncio.subprocess.PIPE
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.workers.runner.worker"), stdin=pipe, stdout=pipe
+        )
+        try:
+            yield cls(steps, process)
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+
+    def begin(self, job: StepJob) -> None:
+        order = self._steps.folder / f"{job.step_id}.json"
+        order.write_text(job.model_dump_json())
+        assert self.process.stdin is not None
+        self.process.stdin.write(f"{order}\n".encode())
+
+    async def hear(self) -> bytes:
+        assert self.process.stdout is not None
+        return await self.process.stdout.readline()
+
+    async def begin_apply(self, module: dict[str, str], busy: bytes, **limits: StepLimits) -> StepJob:
+        """Plan and begin to apply; its lease begins when the worker and its runner are ready."""
+        plan = self._steps.job(module)
+        self.begin(plan)
+        await self.hear()
+        job = self._steps.apply_of(plan, **limits)
+        self.begin(job)
+        log = StepFolder(job.folder).log
+        await until(lambda: log.exists() and busy in log.read_bytes())
+        return job
+
+
 class TestAKilledWorker:
     async def test_leaves_a_runner_that_interrupts_keeps_and_records(self, steps: Steps) -> None:
-        plan = steps.job(LONG)
-        await steps.run(plan)
-        job = steps.apply_of(plan)
-        order = steps.folder / "job.json"
-        order.write_text(job.model_dump_json())
-        worker = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "tests.workers.runner.worker", str(order)
-        )
-        folder, record = StepFolder(job.folder), steps.record(job)
-        await until(lambda: folder.log.exists() and IS_WAITING in folder.log.read_bytes())
-        worker.kill()
-        await worker.wait()
+        async with Worker.start(steps) as worker:
+            job = await worker.begin_apply(LONG, IS_WAITING)
+            worker.process.kill()
+        record = steps.record(job)
         await until(lambda: record.result is not None)
         result = steps.result(job)
         assert (result.exit_class, result.reason) == (ExitClass.INTERRUPTED, InterruptReason.WORKER_GONE)
         assert "time_sleep.quick" in addresses(record.states[-1])
         assert len(record.log) == result.log_end
-        await until(lambda: not folder.root.exists())
+        await until(lambda: not job.folder.exists())
 
 
 class TestAStoppedWorker:
     async def test_holds_up_neither_lease_nor_log_and_hears_the_outcome_when_it_goes_on(
         self, steps: Steps
     ) -> None:
-        plan = steps.job(LOUD)
-        await steps.run(plan)
-        job = steps.apply_of(plan, limits=SHORT_DEADLINE)
-        order = steps.folder / "job.json"
-        order.write_text(job.model_dump_json())
-        worker = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "tests.workers.runner.worker", str(order)), stdout=asyncio.subprocess.PIPE
-        )
-        folder, record = StepFolder(job.folder), steps.record(job)
-        try:
-            await until(lambda: folder.log.exists() and b"is-loud" in folder.log.read_bytes())
-            worker.send_signal(signal.SIGSTOP)
+        async with Worker.start(steps) as worker:
+            job = await worker.begin_apply(LOUD, b"is-loud", limits=SHORT_DEADLINE)
+            record = steps.record(job)
+            worker.process.send_signal(signal.SIGSTOP)
             await until(lambda: record.result is not None)
-            assert state_of(worker.pid) == "T"
-        finally:
-            worker.send_signal(signal.SIGCONT)
-        said, _ = await worker.communicate()
+            assert state_of(worker.process.pid) == "T"
+            worker.process.send_signal(signal.SIGCONT)
+            said = await worker.hear()
         result = steps.result(job)
         assert (result.exit_class, result.reason) == (ExitClass.SUCCEEDED, None)
         assert len(record.log) == result.log_end

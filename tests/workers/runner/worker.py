@@ -1,4 +1,4 @@
-"""A worker that does one step and can be killed: `python -m tests.workers.runner.worker JOB`."""
+"""A worker that does steps and can be killed: it reads the name of a job's file from each line it is sent."""
 
 import asyncio
 import sys
@@ -8,11 +8,16 @@ from domain.provisioning.steps import StepJob
 from workers.runner.pool import RunnerPool
 
 
-async def work(job: StepJob) -> None:
-    """Do the step; a line is printed when it has ended."""
+def read_job(order: str) -> StepJob:
+    return StepJob.model_validate_json(Path(order.strip()).read_bytes())
+
+
+async def work() -> None:
+    """Do one step after the other until nothing more is sent; a line is printed when one has ended."""
     async with RunnerPool("tests.workers.runner.recording:open_recorder", slots=1) as pool:
-        print(await pool.run(job, lambda _: None))  # noqa: T201  the test reads it
+        while order := await asyncio.to_thread(sys.stdin.readline):
+            print(await pool.run(read_job(order), lambda _: None), flush=True)  # noqa: T201  the test reads it
 
 
 if __name__ == "__main__":
-    asyncio.run(work(StepJob.model_validate_json(Path(sys.argv[1]).read_bytes())))
+    asyncio.run(work())
