@@ -42,7 +42,7 @@ BATCH: Final = 100
 SWEEP_SECONDS: Final = 1.0
 """Between sweeps when nothing is heard: a notification can be lost, a row can't."""
 LEASE: Final = timedelta(seconds=30)
-RPC_TIMEOUT: Final = timedelta(seconds=2)
+RPC_TIMEOUT: Final = timedelta(seconds=5)
 CALL_SECONDS: Final = 2 * RPC_TIMEOUT.total_seconds()
 """A client that never connected connects at its first call, and keeps no time then."""
 AWAY: Final = frozenset(
