@@ -5,6 +5,7 @@ them, those of libraries included.
 """
 
 import contextlib
+import json
 import logging
 import re
 import sys
@@ -31,6 +32,7 @@ SECRET_VALUES: Final = (
     (re.compile(r'(?<=://)([^:/@\s"]*):[^\s"]{1,4096}(?=@)'), rf"\1:{HIDDEN}"),
 )
 PAUSE_SECONDS: Final = 0.1
+Render = Callable[[WrappedLogger, str, EventDict], str]
 SERVER: Final = "uvicorn.error"
 """Where uvicorn logs its start and its stop, errors or not."""
 QUIETER: Final = {
@@ -48,40 +50,39 @@ QUIETER: Final = {
 def configure_logging(settings: LoggingSettings) -> None:
     """Send structlog's and the standard library's logs to standard error in one form."""
     human = settings.format == "human" or (settings.format == "auto" and sys.stderr.isatty())
+    render = _rendering(human=human)
+    lines = _Lines(sys.stderr, render)
+    level = settings.level.upper()
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
-        structlog.stdlib.add_log_level,
+        structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
-        structlog.processors.StackInfoRenderer(),
-        _without_extras,
+        # Here, where the exception is handled. Local variables may hold secrets, so tracebacks are plain ones.
+        structlog.processors.format_exc_info,
     ]
-    handler = _LineHandler(sys.stderr)
-    handler.setFormatter(
+    libraries = _LibraryHandler(lines)
+    libraries.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), *shared],
-            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *_rendering(human=human)],
+            foreign_pre_chain=[structlog.stdlib.ExtraAdder(), _without_extras, *shared],
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, render],
         )
     )
     root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(settings.level.upper())
-    for name, level in QUIETER.items():
-        logging.getLogger(name).setLevel(max(level, root.level))
+    root.handlers = [libraries]
+    root.setLevel(level)
+    for name, least in QUIETER.items():
+        logging.getLogger(name).setLevel(max(least, root.level))
+    # Ours go past the standard library, whose records cost twice what all of a small request does.
     structlog.configure(
-        processors=[
-            structlog.stdlib.filter_by_level,
-            *shared,
-            structlog.stdlib.PositionalArgumentsFormatter(),
-            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
-        ],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.stdlib.BoundLogger,
+        processors=[*shared, lambda _logger, _method, event: ((event,), {})],
+        logger_factory=lambda name: _Logger(name, lines),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         cache_logger_on_first_use=True,
     )
 
 
-class _LineHandler(logging.StreamHandler[TextIO]):
+class _Lines:
     """Writes lines together, a tenth of a second late at most.
 
     Each write wakes whoever reads the log: done for every request, that took as long as the request. A warning,
@@ -89,40 +90,80 @@ class _LineHandler(logging.StreamHandler[TextIO]):
     dies by the signal that stopped it. So the end of the process loses nothing, a kill -9 what was not yet due.
     """
 
-    def __init__(self, stream: TextIO) -> None:
-        super().__init__(stream)
-        self._lines: deque[logging.LogRecord | str] = deque()
+    def __init__(self, stream: TextIO, render: Render) -> None:
+        self._stream = stream
+        self._render = render
+        self._waiting: deque[EventDict | str] = deque()
         self._writing = threading.Lock()
         self._some = threading.Event()
         threading.Thread(target=self._write_on_time, name="log", daemon=True).start()
 
-    def emit(self, record: logging.LogRecord) -> None:
-        # One of ours holds all that it says, and is put into words later; a library's takes what is bound here.
-        self._lines.append(record if isinstance(record.msg, dict) else self._line(record))
-        if record.levelno >= logging.WARNING or record.name == SERVER:
+    def add(self, line: EventDict | str, *, at_once: bool) -> None:
+        """Take a line, or what will be put into words when it is written."""
+        self._waiting.append(line)
+        if at_once:
             self.flush()
         elif not self._some.is_set():
             self._some.set()
 
     def flush(self) -> None:
+        """Write what waits."""
         with self._writing:
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            text = "".join(line if isinstance(line, str) else self._line(line) for line in lines)
+            lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            text = "".join(line if isinstance(line, str) else self._in_words(line) for line in lines)
             with contextlib.suppress(OSError, ValueError):  # nobody reads any more
-                self.stream.write(text)
-                self.stream.flush()
+                self._stream.write(text)
+                self._stream.flush()
 
-    def _line(self, record: logging.LogRecord) -> str:
-        try:
-            return hide_in_line(self.format(record)) + self.terminator
-        except Exception as error:  # a line that can't be written stops nobody; nor is it shown as it is
-            return f"a line of {record.name} can't be put into words: {type(error).__name__}{self.terminator}"
+    def _in_words(self, event: EventDict) -> str:
+        return line_of(event["logger"], lambda: self._render(None, "", event))
 
     def _write_on_time(self) -> None:
         while self._some.wait():
             time.sleep(PAUSE_SECONDS)
             self._some.clear()
             self.flush()
+
+
+class _Logger:
+    """Where structlog's events of one name end."""
+
+    def __init__(self, name: str, lines: _Lines) -> None:
+        self.name = name
+        self._lines = lines
+
+    def info(self, event: EventDict) -> None:
+        self._lines.add(event, at_once=False)
+
+    def warning(self, event: EventDict) -> None:
+        self._lines.add(event, at_once=True)
+
+    debug = info
+    error = critical = warning
+
+
+class _LibraryHandler(logging.Handler):
+    """Takes what libraries log by the standard library."""
+
+    def __init__(self, lines: _Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        at_once = record.levelno >= logging.WARNING or record.name == SERVER
+        # Put into words here, since what is bound is bound here.
+        self._lines.add(line_of(record.name, lambda: self.format(record)), at_once=at_once)
+
+    def flush(self) -> None:
+        self._lines.flush()
+
+
+def line_of(logger: str, words: Callable[[], str]) -> str:
+    """Give the line as it will be written: nothing secret in it, and its end behind it."""
+    try:
+        return f"{hide_in_line(words())}\n"
+    except Exception as error:  # a line that can't be written stops nobody; nor is it shown as it is
+        return f"a line of {logger} can't be put into words: {type(error).__name__}\n"
 
 
 def hide_named(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
@@ -153,17 +194,15 @@ def _hidden_in(value: object) -> object:
             return value
 
 
-def _rendering(*, human: bool) -> list[Processor]:
-    exceptions: Processor = structlog.processors.format_exc_info
-    # Local variables of a traceback may hold secrets, so plain tracebacks are used in both forms.
-    if human:
-        render: Callable[[WrappedLogger, str, EventDict], str] = structlog.dev.ConsoleRenderer(
-            colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
-        )
-        return [exceptions, hide_named, render]
-    return [
-        exceptions,
-        hide_named,
-        structlog.processors.EventRenamer("message"),
-        structlog.processors.JSONRenderer(default=str),
-    ]
+def _rendering(*, human: bool) -> Render:
+    if not human:
+        return _in_json
+    console = structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
+    )
+    return lambda logger, method, event: console(logger, method, hide_named(logger, method, event))
+
+
+def _in_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
+    hidden = hide_named(logger, method, event)
+    return json.dumps({"message": hidden.pop("event"), **hidden}, default=str)
