@@ -2,17 +2,17 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
 from fastapi import FastAPI
+from starlette.types import ASGIApp
 
 from api.compat.r1 import router as r1_router
 from api.deployments.routes import router as deployments_router
 from api.identity.routes import router as identity_router
-from api.layers import AuthenticationLayer, BodyLimitLayer, RequestLayer
-from api.operations.metrics import MetricsLayer
+from api.layers import AuthenticationLayer, InputLayer, RequestLayer
 from api.operations.routes import router as operations_router
 from api.problems import Problem, add_problem_handlers
 from api.protocols.cache import ByteCacheLayer
@@ -53,8 +53,10 @@ def create_app(
     *,
     workflow_pages: str | None = None,
     background: tuple[Callable[[], Awaitable[None]], ...] = (),
-) -> FastAPI:
-    """Make the application.
+) -> ASGIApp:
+    """Make the application: the routes, and the layers around them.
+
+    The layers stand outside of the framework's own: an answer from the byte cache meets none of those.
 
     Args:
         services: the use cases.
@@ -67,6 +69,15 @@ def create_app(
         async with _running(background):
             yield {"services": services, "workflow_pages": workflow_pages}
 
+    routes = Routes(route for router in ROUTERS for route in router.routes)
+    bounded = InputLayer(create_routes(lifespan))
+    cached = ByteCacheLayer(bounded, changes=services.registry.changes)
+    authenticated = AuthenticationLayer(cached, authentication=services.identity.authentication)
+    return RequestLayer(authenticated, routes)
+
+
+def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[State]] | None = None) -> FastAPI:
+    """Make what answers: all routes, with their description. Its description needs no layers."""
     app = FastAPI(
         title="Groundwork",
         version=version("groundwork"),
@@ -77,12 +88,6 @@ def create_app(
     add_problem_handlers(app)
     for router in ROUTERS:
         app.include_router(router)
-    # The last one added stands outermost.
-    app.add_middleware(BodyLimitLayer)
-    app.add_middleware(ByteCacheLayer, changes=services.registry.changes)
-    app.add_middleware(AuthenticationLayer, authentication=services.identity.authentication)
-    app.add_middleware(RequestLayer, routes=Routes(route for router in ROUTERS for route in router.routes))
-    app.add_middleware(MetricsLayer)
     return app
 
 

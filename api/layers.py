@@ -1,4 +1,4 @@
-"""What stands around every request, as plain ASGI layers: its id, its caller, and how much of a body is read.
+"""What stands around every request, as plain ASGI layers: its id, its caller, and what is refused unread.
 
 What differs from route to route stands at the route (api.routing); no layer knows a path.
 """
@@ -7,13 +7,13 @@ import time
 from typing import Final
 
 import structlog
-from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.operations.metrics import count_request
 from api.problems import http_error_response, unexpected_response
-from api.routing import IN_STATE, Routes, facts_in
+from api.routing import IN_STATE, Routes, facts_in, header
 from domain.errors import PlatformError
 from domain.identity.errors import Unauthenticated
 from domain.ids import new_id
@@ -26,10 +26,9 @@ LONGEST_REQUEST_ID: Final = 100
 
 
 class RequestLayer:
-    """Finds each request's route, gives it an id, which is bound to logs, and answers what nobody foresaw.
+    """Finds each request's route, gives it an id, counts it, and logs it and what nobody foresaw.
 
-    The id is the caller's own X-Request-ID where that is a short word. Errors are answered here because the
-    framework would do it outside of all layers: without the id, and uncounted.
+    The id, which is bound to logs, is the caller's own X-Request-ID where that is a short word.
     """
 
     def __init__(self, app: ASGIApp, routes: Routes) -> None:
@@ -42,52 +41,47 @@ class RequestLayer:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        given = Headers(scope=scope).get("x-request-id", "")
-        short = given.isascii() and given.isprintable() and 0 < len(given) <= LONGEST_REQUEST_ID
-        request_id = given if short else str(new_id())
-        route, facts = self._routes.find(scope["method"], scope["path"])
+        began = time.perf_counter()
+        method, path = scope["method"], scope["path"]
+        route, facts = self._routes.find(method, path)
+        request_id = _short_word(header(scope, b"x-request-id")) or str(new_id())
         scope.setdefault("state", {}).update({"request_id": request_id, IN_STATE: facts})
         if route is not None:
             scope["route"] = route  # for who counts and logs by route, also where the router is never reached
-
-        status, is_answered = 500, False
+        pattern = "none" if route is None else route.path  # a path would be a series, and a secret, for every id
+        status, is_begun, is_whole = 500, False, False
 
         async def send_with_id(message: Message) -> None:
-            nonlocal status, is_answered
+            nonlocal status, is_begun, is_whole
             if message["type"] == "http.response.start":
-                status, is_answered = message["status"], True
+                status, is_begun = message["status"], True
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 if facts.secret:
                     message["headers"].append((b"cache-control", b"no-store"))
+                count_request(method, pattern, status, time.perf_counter() - began)
+            else:
+                is_whole = not message.get("more_body", False)
             await send(message)
 
-        with structlog.contextvars.bound_contextvars(request_id=request_id):
-            if "\0" in scope["path"]:  # no name has one, and PostgreSQL can't even be asked
-                error = HTTPException(404, "there is nothing at this path")
-                await http_error_response(Request(scope), error)(scope, receive, send_with_id)
-                return
-            began = time.perf_counter()
-            try:
-                await self._app(scope, receive, send_with_id)
-            except Exception:
-                log.exception("request_failed")
-                if is_answered:
-                    raise  # in the middle of an answer: all that is left is to close the connection
+        bound = structlog.contextvars.bind_contextvars(request_id=request_id)
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("request_failed")
+            if not is_begun:  # a layer's error, which the framework never saw
                 await unexpected_response(Request(scope))(scope, receive, send_with_id)
-            finally:
-                if not facts.probe:
-                    _log_request(scope, status, time.perf_counter() - began)
+            elif not is_whole:
+                raise  # in the middle of an answer: all that is left is to close the connection
+        finally:
+            if not facts.probe:
+                milliseconds = round((time.perf_counter() - began) * 1000, 1)
+                log.info("request", method=method, route=pattern, status=status, milliseconds=milliseconds)
+            structlog.contextvars.reset_contextvars(**bound)
 
 
-def _log_request(scope: Scope, status: int, seconds: float) -> None:
-    """Write a request's line, by the route's pattern: a path may hold what only its caller may know."""
-    log.info(
-        "request",
-        method=scope["method"],
-        route=getattr(scope.get("route"), "path", "none"),
-        status=status,
-        milliseconds=round(seconds * 1000, 1),
-    )
+def _short_word(given: bytes | None) -> str | None:
+    word = (given or b"").decode("latin-1")
+    return word if word.isascii() and word.isprintable() and 0 < len(word) <= LONGEST_REQUEST_ID else None
 
 
 class AuthenticationLayer:
@@ -106,12 +100,12 @@ class AuthenticationLayer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http":
-            scheme, _, token = Headers(scope=scope).get("authorization", "").partition(" ")
+            scheme, _, token = (header(scope, b"authorization") or b"").partition(b" ")
             state = scope.setdefault("state", {})
             state["principal"], state["refusal"] = None, None
-            if scheme.lower() == "bearer" and facts_in(scope).permission is not None:
+            if scheme.lower() == b"bearer" and facts_in(scope).permission is not None:
                 try:
-                    principal = await self._authentication.authenticate(token.strip())
+                    principal = await self._authentication.authenticate(token.strip().decode("latin-1"))
                 except PlatformError as error:
                     state["refusal"] = error
                 else:
@@ -122,8 +116,11 @@ class AuthenticationLayer:
         await self._app(scope, receive, send)
 
 
-class BodyLimitLayer:
-    """Refuses bodies over a megabyte, by their declared length or by counting; who streams its own bounds it."""
+class InputLayer:
+    """Refuses what no route takes: a NUL in the path, and a body over a megabyte, declared or counted.
+
+    A route that streams its body bounds it itself.
+    """
 
     def __init__(self, app: ASGIApp) -> None:
         """Take the application that stands behind."""
@@ -131,12 +128,18 @@ class BodyLimitLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
+        if (
+            scope["type"] == "http" and "\0" in scope["path"]
+        ):  # no name has one, and PostgreSQL can't even be asked
+            nothing = HTTPException(404, "there is nothing at this path")
+            await http_error_response(Request(scope), nothing)(scope, receive, send)
+            return
         if scope["type"] != "http" or facts_in(scope).streams_body:
             await self._app(scope, receive, send)
             return
         error = HTTPException(413, "the body is longer than a megabyte, which is the most this path reads")
-        declared = Headers(scope=scope).get("content-length", "0")
-        if not declared.isdecimal() or int(declared) > LONGEST_BODY:
+        declared = header(scope, b"content-length") or b"0"
+        if not declared.isdigit() or int(declared) > LONGEST_BODY:
             await http_error_response(Request(scope), error)(scope, receive, send)
             return
         read = 0

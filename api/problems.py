@@ -125,7 +125,7 @@ def unexpected_response(request: Request) -> JSONResponse:
 
 
 def add_problem_handlers(app: FastAPI) -> None:
-    """Answer with problem documents what is raised on purpose; api.layers.RequestLayer answers the rest."""
+    """Answer with problem documents, whatever is raised; the framework raises what nobody foresaw once more."""
 
     @app.exception_handler(PlatformError)
     async def platform_error(request: Request, error: PlatformError) -> JSONResponse:
@@ -143,3 +143,7 @@ def add_problem_handlers(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http_error(request: Request, error: HTTPException) -> JSONResponse:
         return http_error_response(request, error)
+
+    @app.exception_handler(Exception)
+    async def unexpected_error(request: Request, _: Exception) -> JSONResponse:
+        return unexpected_response(request)

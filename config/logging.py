@@ -13,6 +13,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, TextIO
 
 import structlog
@@ -29,7 +30,7 @@ SECRET_NAMES: Final = re.compile(
 SECRET_VALUES: Final = (
     (re.compile(r"gwk_[A-Za-z0-9_-]{8,}"), HIDDEN),
     (re.compile(r"(?i)(bearer|basic)\s+[A-Za-z0-9._~+/=-]{8,}"), rf"\1 {HIDDEN}"),
-    (re.compile(r'(?<=://)([^:/@\s"]*):[^\s"]{1,4096}(?=@)'), rf"\1:{HIDDEN}"),
+    (re.compile(r'(://[^:/@\s"]*):[^\s"]{1,4096}(?=@)'), rf"\1:{HIDDEN}"),
 )
 PAUSE_SECONDS: Final = 0.1
 Render = Callable[[WrappedLogger, str, EventDict], str]
@@ -168,7 +169,12 @@ def line_of(logger: str, words: Callable[[], str]) -> str:
 
 def hide_named(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Hide what is named like a secret."""
-    return {name: HIDDEN if SECRET_NAMES.search(name) else _hidden_in(value) for name, value in event.items()}
+    return {name: HIDDEN if _is_secret(name) else _hidden_in(value) for name, value in event.items()}
+
+
+@lru_cache(maxsize=1024)
+def _is_secret(name: str) -> bool:
+    return SECRET_NAMES.search(name) is not None
 
 
 def hide_in_line(line: str) -> str:

@@ -16,7 +16,7 @@ from uuid import UUID
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.routing import facts_in
+from api.routing import facts_in, header
 from domain.identity.principal import Principal
 from domain.identity.rights import ORGANIZATION
 from domain.registry.capability import window_of
@@ -110,11 +110,10 @@ class ByteCacheLayer:
         if kept is None:
             await self._build(key, scope, receive, send)
             return
-        known = Headers(scope=scope).get("if-none-match")
-        # A list of its own each time: the layers outside add headers to it.
-        headers, status, body = list(kept.headers), 200, kept.body
-        if known is not None and known == Headers(raw=headers).get("etag"):
-            headers, status, body = [each for each in headers if each[0] != b"content-length"], 304, b""
+        known = header(scope, b"if-none-match")
+        headers, status, body = kept.headers, 200, kept.body
+        if known is not None and (b"etag", known) in headers:
+            headers, status, body = tuple(each for each in headers if each[0] != b"content-length"), 304, b""
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -148,7 +147,7 @@ def _key(scope: Scope) -> Key | None:
     if scope["type"] != "http" or scope["query_string"]:
         return None
     facts = facts_in(scope)
-    if not facts.kept or any(name == b"range" for name, _ in scope["headers"]):  # about parts the route decides
+    if not facts.kept or header(scope, b"range") is not None:  # about parts the route decides
         return None
     method, path, window = scope["method"], scope["path"], window_of(datetime.now(UTC))
     if facts.permission is None:

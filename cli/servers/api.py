@@ -10,7 +10,7 @@ from typing import Annotated, Final
 
 import uvicorn
 from cyclopts import Parameter
-from fastapi import FastAPI
+from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from api.app import create_app
@@ -61,7 +61,7 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
     return 0
 
 
-def application() -> FastAPI:
+def application() -> ASGIApp:
     """Make the application of one process, from the settings it finds."""
     settings = begin_process()
     begin_child()

@@ -10,8 +10,7 @@ from uuid import UUID
 import httpx2
 import pytest
 from asgi_lifespan import LifespanManager
-from fastapi import FastAPI
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 import api.protocols.cache
 from api.app import create_app
@@ -289,7 +288,7 @@ async def ignore(_: object) -> None:
 
 
 @asynccontextmanager
-async def another_process(app: FastAPI) -> AsyncIterator[httpx2.AsyncClient]:
+async def another_process(app: ASGIApp) -> AsyncIterator[httpx2.AsyncClient]:
     """Run an application of its own, as a second process would."""
     async with (
         LifespanManager(app) as running,
