@@ -6,6 +6,8 @@ MAKEFLAGS += --no-print-directory
 
 export GROUNDWORK_CACHE ?= $(HOME)/.cache/groundwork
 export UV_CACHE_DIR ?= $(GROUNDWORK_CACHE)/uv-cache
+# Where it is set, each of the many processes that the tests start would compile all modules anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 DATA ?= $(HOME)/.local/share/groundwork
 PYTHON := .venv/bin/python
