@@ -48,7 +48,6 @@ class RequestLayer:
         scope.setdefault("state", {}).update({"request_id": request_id, IN_STATE: facts})
         if route is not None:
             scope["route"] = route  # for who counts and logs by route, also where the router is never reached
-        pattern = "none" if route is None else route.path  # a path would be a series, and a secret, for every id
         status, is_begun, is_whole = 500, False, False
 
         async def send_with_id(message: Message) -> None:
@@ -58,7 +57,7 @@ class RequestLayer:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 if facts.secret:
                     message["headers"].append((b"cache-control", b"no-store"))
-                count_request(method, pattern, status, time.perf_counter() - began)
+                count_request(method, pattern_of(scope), status, time.perf_counter() - began)
             else:
                 is_whole = not message.get("more_body", False)
             await send(message)
@@ -75,8 +74,16 @@ class RequestLayer:
         finally:
             if not facts.probe:
                 milliseconds = round((time.perf_counter() - began) * 1000, 1)
-                log.info("request", method=method, route=pattern, status=status, milliseconds=milliseconds)
+                log.info(
+                    "request", method=method, route=pattern_of(scope), status=status, milliseconds=milliseconds
+                )
             structlog.contextvars.reset_contextvars(**bound)
+
+
+def pattern_of(scope: Scope) -> str:
+    """Give the pattern of a request's route; its path would be a series, and tell a secret, for every id."""
+    pattern: str = getattr(scope.get("route"), "path", "none")
+    return pattern
 
 
 def _short_word(given: bytes | None) -> str | None:
@@ -128,9 +135,8 @@ class InputLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if (
-            scope["type"] == "http" and "\0" in scope["path"]
-        ):  # no name has one, and PostgreSQL can't even be asked
+        # No name has one, and PostgreSQL can't even be asked.
+        if scope["type"] == "http" and "\0" in scope["path"]:
             nothing = HTTPException(404, "there is nothing at this path")
             await http_error_response(Request(scope), nothing)(scope, receive, send)
             return

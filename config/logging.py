@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from functools import lru_cache
+from queue import SimpleQueue
 from typing import Final, TextIO
 
 import structlog
@@ -49,7 +50,10 @@ QUIETER: Final = {
 
 
 def configure_logging(settings: LoggingSettings) -> None:
-    """Send structlog's and the standard library's logs to standard error in one form."""
+    """Send structlog's and the standard library's logs to standard error in one form.
+
+    A logger of ours keeps the level and the form that it finds at its first line.
+    """
     human = settings.format == "human" or (settings.format == "auto" and sys.stderr.isatty())
     render = _rendering(human=human)
     lines = _Lines(sys.stderr, render)
@@ -59,6 +63,7 @@ def configure_logging(settings: LoggingSettings) -> None:
         structlog.stdlib.add_logger_name,
         structlog.processors.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.StackInfoRenderer(),
         # Here, where the exception is handled. Local variables may hold secrets, so tracebacks are plain ones.
         structlog.processors.format_exc_info,
     ]
@@ -70,6 +75,8 @@ def configure_logging(settings: LoggingSettings) -> None:
         )
     )
     root = logging.getLogger()
+    for handler in root.handlers:
+        handler.flush()
     root.handlers = [libraries]
     root.setLevel(level)
     for name, least in QUIETER.items():
@@ -96,7 +103,9 @@ class _Lines:
         self._render = render
         self._waiting: deque[EventDict | str] = deque()
         self._writing = threading.Lock()
-        self._some = threading.Event()
+        self._writer: int | None = None
+        self._news: SimpleQueue[None] = SimpleQueue()
+        self._is_told = False
         threading.Thread(target=self._write_on_time, name="log", daemon=True).start()
 
     def add(self, line: EventDict | str, *, at_once: bool) -> None:
@@ -104,25 +113,36 @@ class _Lines:
         self._waiting.append(line)
         if at_once:
             self.flush()
-        elif not self._some.is_set():
-            self._some.set()
+        elif not self._is_told:
+            self._is_told = True
+            self._news.put(None)
 
     def flush(self) -> None:
         """Write what waits."""
+        if self._writer == threading.get_ident():
+            return  # a finalizer logs, and runs where this thread writes: that goes on until nothing waits
         with self._writing:
-            lines = [self._waiting.popleft() for _ in range(len(self._waiting))]
-            text = "".join(line if isinstance(line, str) else self._in_words(line) for line in lines)
-            with contextlib.suppress(OSError, ValueError):  # nobody reads any more
-                self._stream.write(text)
-                self._stream.flush()
+            self._writer = threading.get_ident()
+            try:
+                while self._waiting:
+                    self._write([self._waiting.popleft() for _ in range(len(self._waiting))])
+            finally:
+                self._writer = None
+
+    def _write(self, lines: list[EventDict | str]) -> None:
+        text = "".join(line if isinstance(line, str) else self._in_words(line) for line in lines)
+        with contextlib.suppress(OSError, ValueError):  # nobody reads any more
+            self._stream.write(text)
+            self._stream.flush()
 
     def _in_words(self, event: EventDict) -> str:
         return line_of(event["logger"], lambda: self._render(None, "", event))
 
     def _write_on_time(self) -> None:
-        while self._some.wait():
+        while True:
+            self._news.get()
             time.sleep(PAUSE_SECONDS)
-            self._some.clear()
+            self._is_told = False
             self.flush()
 
 
@@ -149,6 +169,11 @@ class _LibraryHandler(logging.Handler):
     def __init__(self, lines: _Lines) -> None:
         super().__init__()
         self._lines = lines
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Take a record, without the handler's lock: a finalizer's may come while another thread has it."""
+        self.emit(record)
+        return True
 
     def emit(self, record: logging.LogRecord) -> None:
         at_once = record.levelno >= logging.WARNING or record.name == SERVER
@@ -210,5 +235,6 @@ def _rendering(*, human: bool) -> Render:
 
 
 def _in_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
-    hidden = hide_named(logger, method, event)
-    return json.dumps({"message": hidden.pop("event"), **hidden}, default=str)
+    hidden = dict(hide_named(logger, method, event))
+    message = {"message": hidden.pop("event")}
+    return json.dumps(message | hidden | message, default=str)  # the first of all, and no field's

@@ -39,13 +39,13 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def logged(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
-    """Log as JSON, or as is said; give what is written, and put back what was there."""
+    """Log as JSON, or as the settings say; give what is written, and put back what was there."""
     written = Stream()
     monkeypatch.setattr(sys, "stderr", written)
     root = logging.getLogger()
     before = root.handlers, root.level, structlog.get_config()
     structlog.reset_defaults()
-    configure_logging(LoggingSettings(format=getattr(request, "param", "json")))
+    configure_logging(LoggingSettings.model_validate({"format": "json"} | getattr(request, "param", {})))
     yield written
     structlog.contextvars.clear_contextvars()
     root.handlers, level, config = before
@@ -78,9 +78,16 @@ class TestForm:
         assert [line["message"] for line in (ours, theirs)] == ["ours", "theirs 1"]
         assert {(line["request_id"], line["organization_id"]) for line in (ours, theirs)} == {("q-1", "o-1")}
 
+    @pytest.mark.parametrize("logged", [{"level": "error"}], indirect=True)
     def test_less_than_the_level_is_not_written(self, logged: Stream) -> None:
-        structlog.get_logger("api").debug("small_talk")
-        assert lines(logged) == []
+        structlog.get_logger("api").warning("small_talk")
+        logging.getLogger("library").warning("small talk")
+        structlog.get_logger("api").error("trouble")
+        assert [line["message"] for line in lines(logged)] == ["trouble"]
+
+    def test_no_field_is_taken_for_the_message(self, logged: Stream) -> None:
+        structlog.get_logger("api").info("request", message="another")
+        assert [line["message"] for line in lines(logged)] == ["request"]
 
 
 class TestWriting:
@@ -95,6 +102,19 @@ class TestWriting:
         structlog.get_logger("api").warning("then")
         said = "".join(logged.pieces)
         assert said.index("first") < said.index("then")
+
+    def test_what_a_finalizer_logs_meanwhile_holds_up_nobody(self, logged: Stream) -> None:
+        class Finalized:
+            def __repr__(self) -> str:
+                logging.getLogger("asyncio").error("never retrieved")  # as the garbage collector may have it
+                return "seen"
+
+        said = threading.Thread(
+            target=lambda: structlog.get_logger("api").warning("first", it=Finalized()), daemon=True
+        )
+        said.start()
+        said.join(10)
+        assert [line["message"] for line in lines(logged)] == ["first", "never retrieved"]
 
     def test_a_reader_that_has_gone_stops_nobody(self, logged: Stream) -> None:
         logged.close()
@@ -142,7 +162,7 @@ class TestSecrets:
         ],
         ids=lambda value: type(value).__name__,
     )
-    @pytest.mark.parametrize("logged", ["json", "human"], indirect=True)
+    @pytest.mark.parametrize("logged", [{"format": "json"}, {"format": "human"}], indirect=True)
     def test_it_is_hidden_in_what_is_no_text(self, logged: Stream, value: object) -> None:
         structlog.get_logger("api").info("seen", value=value)
         logging.getLogger("library").error("seen %s", value)
@@ -151,7 +171,7 @@ class TestSecrets:
         assert said.count("[hidden]") == 2
 
     @pytest.mark.usefixtures("terminal")
-    @pytest.mark.parametrize("logged", ["human"], indirect=True)
+    @pytest.mark.parametrize("logged", [{"format": "human"}], indirect=True)
     def test_it_is_hidden_in_colours(self, logged: Stream) -> None:
         structlog.get_logger("api").info("seen", value=SECRET)
         said = written(logged)

@@ -45,6 +45,22 @@ class TestOutage:
             outage.ended()
         assert [line["event"] for line in lines] == ["server_away", "server_back"]
 
+    def test_is_told_when_it_outlasts_the_settling_and_with_all_its_seconds(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        now = 1000.0
+        monkeypatch.setattr(time, "monotonic", lambda: now)
+        outage = Outage(log, "Temporal")
+        with structlog.testing.capture_logs() as lines:
+            outage.began(TimeoutError())
+            outage.ended()
+            for _ in range(4):
+                outage.began(TimeoutError())
+                now += SETTLING_SECONDS / 2
+            outage.ended()
+        assert [line["event"] for line in lines] == ["server_away", "server_back"] * 2
+        assert lines[-1]["seconds"] == 2 * SETTLING_SECONDS
+
     def test_says_what_the_server_said_and_not_what_callers_are_told(self) -> None:
         with structlog.testing.capture_logs() as lines:
             Outage(log, "PostgreSQL").began(

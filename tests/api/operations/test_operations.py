@@ -200,6 +200,15 @@ class TestRequestLog:
         assert line["milliseconds"] > 0
         assert str(run_id) not in str(line)
 
+    async def test_of_a_method_that_its_path_does_not_take_has_the_pattern_too(
+        self, client: httpx2.AsyncClient
+    ) -> None:
+        with structlog.testing.capture_logs() as lines:
+            await client.delete(f"/api/v1/runs/{new_id()}")
+            await client.get("/api/v1/nothing")
+        told = [(line["route"], line["status"]) for line in lines if line["event"] == "request"]
+        assert told == [("/api/v1/runs/{run_id}", 405), ("none", 404)]
+
     async def test_what_could_not_be_served_is_a_warning_with_its_code(
         self, client_without_database: httpx2.AsyncClient, caller: Caller
     ) -> None:
