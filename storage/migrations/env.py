@@ -14,9 +14,10 @@ def run() -> None:
     """Upgrade, or compare for `alembic check`; two at once run one after the other."""
     engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool, hide_parameters=True)
     with engine.connect() as connection:
+        connection.execute(text("SET lock_timeout = '60s'"))  # as long as all migrations of another may take
+        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
         # A migration that waits for a lock makes everybody behind it wait too: it gives up and is run again.
         connection.execute(text("SET lock_timeout = '5s'"))
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
         connection.commit()
         context.configure(
             connection=connection,

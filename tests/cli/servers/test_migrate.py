@@ -46,7 +46,7 @@ class TestMigrateDatabase:
     def test_two_at_once_are_one_after_the_other(self, database_settings: DatabaseSettings) -> None:
         with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as processes:
             before = list(processes.map(migrate_database, [database_settings] * 2))
-        assert set(before) <= {None, head()}
+        assert None in before  # the other may have looked at any time
         assert current(database_settings.app_url.get_secret_value()) == head()
 
     def test_the_passwords_of_the_settings_are_set(
