@@ -192,7 +192,7 @@ def line_of(logger: str, words: Callable[[], str]) -> str:
         return f"a line of {logger} can't be put into words: {type(error).__name__}\n"
 
 
-def hide_named(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def hide_named(event: EventDict) -> dict[str, object]:
     """Hide what is named like a secret."""
     return {name: HIDDEN if _is_secret(name) else _hidden_in(value) for name, value in event.items()}
 
@@ -218,7 +218,7 @@ def _without_extras(_logger: WrappedLogger, _method: str, event: EventDict) -> E
 def _hidden_in(value: object) -> object:
     match value:
         case dict():
-            return hide_named(None, "", {str(name): inner for name, inner in value.items()})
+            return hide_named({str(name): inner for name, inner in value.items()})
         case list() | tuple():
             return [_hidden_in(inner) for inner in value]
         case _:
@@ -231,10 +231,10 @@ def _rendering(*, human: bool) -> Render:
     console = structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
-    return lambda logger, method, event: console(logger, method, hide_named(logger, method, event))
+    return lambda logger, method, event: console(logger, method, hide_named(event))
 
 
-def _in_json(logger: WrappedLogger, method: str, event: EventDict) -> str:
-    hidden = dict(hide_named(logger, method, event))
+def _in_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
+    hidden = hide_named(event)
     message = {"message": hidden.pop("event")}
     return json.dumps(message | hidden | message, default=str)  # the first of all, and no field's

@@ -90,7 +90,7 @@ class Running:
         await steps.run(plan)
         job = steps.apply_of(plan, **fields)
         made = cls(steps, job, asyncio.create_task(steps.run(job)))
-        await until(lambda: busy in made.folder.log.read_bytes() if made.folder.log.exists() else False)
+        await until(lambda: says(made.folder, busy))
         return made
 
     @property
@@ -111,6 +111,10 @@ class Running:
     def kept(self) -> list[str]:
         """Addresses in the newest state that was recorded."""
         return addresses(self.record.states[-1])
+
+
+def says(folder: StepFolder, words: bytes) -> bool:
+    return folder.log.exists() and words in folder.log.read_bytes()
 
 
 def addresses(state: bytes) -> list[str]:
@@ -287,8 +291,7 @@ class Worker:
         await self.hear()
         job = self._steps.apply_of(plan, **limits)
         self.begin(job)
-        log = StepFolder(job.folder).log
-        await until(lambda: log.exists() and busy in log.read_bytes())
+        await until(lambda: says(StepFolder(job.folder), busy))
         return job
 
 
