@@ -11,6 +11,17 @@ from domain.outages import SETTLING_SECONDS, Outage
 log = structlog.get_logger(__name__)
 
 
+class Clock:
+    now = 1000.0
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
+    made = Clock()
+    monkeypatch.setattr(time, "monotonic", lambda: made.now)
+    return made
+
+
 class TestOutage:
     def test_is_a_line_when_it_begins_and_a_line_when_it_ends(self) -> None:
         outage = Outage(log, "PostgreSQL")
@@ -24,14 +35,12 @@ class TestOutage:
         assert (lines[0]["server"], lines[0]["reason"]) == ("PostgreSQL", "connection refused")
         assert lines[1]["seconds"] >= 0
 
-    def test_is_told_again_when_it_comes_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        now = 1000.0
-        monkeypatch.setattr(time, "monotonic", lambda: now)
+    def test_is_told_again_when_it_comes_again(self, clock: Clock) -> None:
         outage = Outage(log, "Temporal")
         with structlog.testing.capture_logs() as lines:
             outage.began(TimeoutError())
             outage.ended()
-            now += SETTLING_SECONDS
+            clock.now += SETTLING_SECONDS
             outage.began(TimeoutError())
         assert [line["event"] for line in lines] == ["server_away", "server_back", "server_away"]
         assert lines[0]["reason"] == "TimeoutError"
@@ -45,18 +54,14 @@ class TestOutage:
             outage.ended()
         assert [line["event"] for line in lines] == ["server_away", "server_back"]
 
-    def test_is_told_when_it_outlasts_the_settling_and_with_all_its_seconds(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        now = 1000.0
-        monkeypatch.setattr(time, "monotonic", lambda: now)
+    def test_is_told_when_it_outlasts_the_settling_and_with_all_its_seconds(self, clock: Clock) -> None:
         outage = Outage(log, "Temporal")
         with structlog.testing.capture_logs() as lines:
             outage.began(TimeoutError())
             outage.ended()
             for _ in range(4):
                 outage.began(TimeoutError())
-                now += SETTLING_SECONDS / 2
+                clock.now += SETTLING_SECONDS / 2
             outage.ended()
         assert [line["event"] for line in lines] == ["server_away", "server_back"] * 2
         assert lines[-1]["seconds"] == 2 * SETTLING_SECONDS
