@@ -15,7 +15,7 @@ from api.identity.routes import router as identity_router
 from api.layers import AuthenticationLayer, InputLayer, RequestLayer
 from api.operations.routes import router as operations_router
 from api.problems import Problem, add_problem_handlers
-from api.protocols.cache import ByteCacheLayer
+from api.protocols.cache import ByteCache, KeepingLayer, KeptAnswerLayer
 from api.protocols.discovery import router as discovery_router
 from api.protocols.downloads import router as downloads_router
 from api.protocols.terraform import router as terraform_router
@@ -71,9 +71,9 @@ def create_app(
 
     routes = Routes(route for router in ROUTERS for route in router.routes)
     bounded = InputLayer(create_routes(lifespan))
-    cached = ByteCacheLayer(bounded, changes=services.registry.changes)
-    authenticated = AuthenticationLayer(cached, authentication=services.identity.authentication)
-    return RequestLayer(authenticated, routes)
+    cache, authentication = ByteCache(services.registry.changes), services.identity.authentication
+    authenticated = AuthenticationLayer(KeepingLayer(bounded, cache), authentication)
+    return KeptAnswerLayer(RequestLayer(authenticated, routes), cache, authentication)
 
 
 def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[State]] | None = None) -> FastAPI:

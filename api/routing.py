@@ -85,15 +85,6 @@ def facts_in(scope: Scope) -> RouteFacts:
     return found
 
 
-def header(scope: Scope, name: bytes) -> bytes | None:
-    """Give a request's header by its name in small letters; of several, the first."""
-    for key, value in scope["headers"]:
-        if key == name:
-            found: bytes = value
-            return found
-    return None
-
-
 @dataclass(slots=True)
 class _Node:
     """A place in the tree of all paths; each step down is a segment."""
