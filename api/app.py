@@ -21,6 +21,7 @@ from api.protocols.downloads import router as downloads_router
 from api.protocols.terraform import router as terraform_router
 from api.provisioning.logs import router as logs_router
 from api.provisioning.routes import router as provisioning_router
+from api.registry.analytics import router as analytics_router
 from api.registry.routes import router as registry_router
 from api.routing import Routes
 from api.tenants.routes import router as tenants_router
@@ -30,6 +31,7 @@ ROUTERS = (
     tenants_router,
     identity_router,
     registry_router,
+    analytics_router,
     discovery_router,
     terraform_router,
     downloads_router,
@@ -72,8 +74,8 @@ def create_app(
     routes = Routes(route for router in ROUTERS for route in router.routes)
     bounded = InputLayer(create_routes(lifespan))
     cache, authentication = ByteCache(services.registry.changes), services.identity.authentication
-    authenticated = AuthenticationLayer(KeepingLayer(bounded, cache), authentication)
-    return KeptAnswerLayer(RequestLayer(authenticated, routes), cache, authentication)
+    authenticated = AuthenticationLayer(KeepingLayer(bounded, cache, services.registry.usage), authentication)
+    return KeptAnswerLayer(RequestLayer(authenticated, routes), cache, authentication, services.registry.usage)
 
 
 def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[State]] | None = None) -> FastAPI:

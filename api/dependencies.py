@@ -26,6 +26,7 @@ from services.registry.gpg_keys import GpgKeys
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
+from services.registry.usage import Usage
 from services.tenants.organizations import Organizations
 
 T = TypeVar("T")
@@ -132,6 +133,7 @@ GpgKeyService = Annotated[GpgKeys, Depends(service(lambda services: services.reg
 ModuleService = Annotated[Modules, Depends(service(lambda services: services.registry.modules))]
 ProviderService = Annotated[Providers, Depends(service(lambda services: services.registry.providers))]
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.registry.downloads))]
+UsageService = Annotated[Usage, Depends(service(lambda services: services.registry.usage))]
 TierService = Annotated[Tiers, Depends(service(lambda services: services.provisioning.tiers))]
 DeploymentService = Annotated[Deployments, Depends(service(lambda services: services.deployments.deployments))]
 StateService = Annotated[States, Depends(service(lambda services: services.deployments.states))]

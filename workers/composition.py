@@ -129,4 +129,8 @@ async def listen_to_commits(settings: Settings, services: Services) -> None:
         )
     )
     listener = Listener(settings.database.platform_url.get_secret_value(), subscriptions)
-    await asyncio.gather(listener.run(), services.identity.authentication.note_uses_forever())
+    await asyncio.gather(
+        listener.run(),
+        services.identity.authentication.note_uses_forever(),
+        services.registry.usage.write_forever(),
+    )

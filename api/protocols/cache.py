@@ -29,6 +29,7 @@ from domain.ids import new_id_text
 from domain.registry.capability import seconds_left
 from services.changes import Changes
 from services.identity.authentication import Authentication
+from services.registry.usage import Usage
 
 TTL_SECONDS: Final = 30.0
 LARGEST_ANSWER: Final = 256 * 1024
@@ -51,6 +52,8 @@ class Answer:
     permission: Permission | None
     pattern: str
     """Of the route that gave it."""
+    counted: bool = False
+    """Whether each time it is given is a download."""
 
     @property
     def size(self) -> int:
@@ -113,11 +116,12 @@ class KeptAnswerLayer:
     as the tools ask, and they all say the same.
     """
 
-    def __init__(self, app: ASGIApp, cache: ByteCache, authentication: Authentication) -> None:
-        """Take the application that stands behind, what is kept, and who knows the keys."""
+    def __init__(self, app: ASGIApp, cache: ByteCache, authentication: Authentication, usage: Usage) -> None:
+        """Take the application that stands behind, what is kept, who knows the keys, and who counts downloads."""
         self._app = app
         self._cache = cache
         self._authentication = authentication
+        self._usage = usage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -125,49 +129,58 @@ class KeptAnswerLayer:
             await self._app(scope, receive, send)
             return
         began = time.perf_counter()
-        authorization = known = given = None
+        authorization = known = given = agent = None
         for name, value in scope["headers"]:
             if name == b"authorization":
                 authorization = authorization or value
             elif name == b"if-none-match":
                 known = known or value
+            elif name == b"user-agent":
+                agent = value
             elif name == b"x-request-id":
                 given = given or value
             elif name == b"range":  # about parts the route decides
                 await self._app(scope, receive, send)
                 return
-        kept = self._find(scope["method"], scope["path"], authorization)
+        kept, principal = self._find(scope["method"], scope["path"], authorization)
         if kept is None:
             await self._app(scope, receive, send)
             return
+        if kept.counted and principal is not None:
+            self._usage.note(principal.organization_id, principal.key_id, scope["path"], agent or b"")
         request_id = short_word(given) or new_id_text()
         status = await send_kept(kept, known, send, also=(b"x-request-id", request_id.encode()))
         seconds = time.perf_counter() - began
         count_of(scope["method"], kept.pattern, status).add(seconds)
         log.debug("request", method=scope["method"], route=kept.pattern, status=status, request_id=request_id)
 
-    def _find(self, method: str, path: str, authorization: bytes | None) -> Answer | None:
+    def _find(
+        self, method: str, path: str, authorization: bytes | None
+    ) -> tuple[Answer, Principal | None] | tuple[None, None]:
         kept = self._cache.find((None, method, path))
+        if kept is not None:
+            return kept, None
         token = bearer_of(authorization)
-        if kept is not None or token is None:
-            return kept
+        if token is None:
+            return None, None
         try:
             principal = self._authentication.known(token)
         except Unauthenticated:
-            return None  # the layers behind say so
+            return None, None  # the layers behind say so
         if principal is None:
-            return None
+            return None, None
         kept = self._cache.find((principal.organization_id, method, path))
-        return kept if kept is not None and _may(principal, kept.permission) else None
+        return (kept, principal) if kept is not None and _may(principal, kept.permission) else (None, None)
 
 
 class KeepingLayer:
     """Keeps what the application answers with 200, and gives it to whoever was let in since."""
 
-    def __init__(self, app: ASGIApp, cache: ByteCache) -> None:
-        """Take the application that stands behind, and where answers are kept."""
+    def __init__(self, app: ASGIApp, cache: ByteCache, usage: Usage) -> None:
+        """Take the application that stands behind, where answers are kept, and who counts downloads."""
         self._app = app
         self._cache = cache
+        self._usage = usage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -180,6 +193,13 @@ class KeepingLayer:
             await self._build(key, scope, receive, send)
         else:
             await send_kept(kept, header(scope, b"if-none-match"), send)
+            self._count(scope, kept)
+
+    def _count(self, scope: Scope, answer: Answer) -> None:
+        principal: Principal | None = scope["state"]["principal"]
+        if answer.counted and principal is not None:
+            agent = header(scope, b"user-agent") or b""
+            self._usage.note(principal.organization_id, principal.key_id, scope["path"], agent)
 
     async def _build(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
         since, headers, body, whole = self._cache.begin(), None, bytearray(), False
@@ -198,8 +218,10 @@ class KeepingLayer:
         await self._app(scope, receive, watched)
         # An application stops in the middle, and says nothing of it, when its client has gone.
         if headers is not None and whole and _has_its_length(scope["method"], headers, body):
-            answer = Answer(headers, bytes(body), facts_in(scope).permission, pattern_of(scope))
+            facts = facts_in(scope)
+            answer = Answer(headers, bytes(body), facts.permission, pattern_of(scope), facts.counted)
             self._cache.keep(key, answer, since=since)
+            self._count(scope, answer)
 
 
 async def send_kept(kept: Answer, known: bytes | None, send: Send, also: tuple[bytes, bytes] | None = None) -> int:

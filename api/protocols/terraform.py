@@ -47,7 +47,7 @@ async def module_versions(
 
 
 @router.get("/modules/{namespace}/{name}/{system}/{version}/download", operation_id="protocol_module_download")
-@facts(kept=True)
+@facts(kept=True, counted=True)
 async def module_download(
     address: Annotated[ModuleAddress, Depends(_module)],
     version: str,
@@ -86,7 +86,7 @@ async def provider_versions(
 @router.get(
     "/providers/{namespace}/{type}/{version}/download/{os}/{arch}", operation_id="protocol_provider_download"
 )
-@facts(kept=True)
+@facts(kept=True, counted=True)
 async def provider_download(
     *,
     address: Annotated[ProviderAddress, Depends(_provider)],

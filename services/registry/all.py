@@ -12,6 +12,7 @@ from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
 from services.registry.releases import Releases
+from services.registry.usage import Usage
 from storage.blobs.store import BlobStore
 from storage.database import Database
 
@@ -25,6 +26,7 @@ class RegistryServices:
     modules: Modules
     providers: Providers
     downloads: Downloads
+    usage: Usage
     changes: Changes
     """Of what the registry answers."""
 
@@ -40,5 +42,6 @@ def make_registry(
         modules=Modules(database, blobs, changes, limits),
         providers=Providers(database, Releases(blobs, SignatureVerifier(), limits), changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),
+        usage=Usage(database),
         changes=changes,
     )

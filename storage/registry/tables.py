@@ -16,8 +16,9 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.registry.usage import UsageKind
 from storage.blobs.tables import BlobRow
-from storage.database import Base
+from storage.database import Base, one_of
 
 
 class NamespaceRow(Base):
@@ -181,3 +182,24 @@ class ProviderPlatformRow(Base):
     sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
     size: Mapped[int] = mapped_column(BigInteger)
     h1: Mapped[str]
+
+
+class DownloadCountRow(Base):
+    """How often a key was told, in an hour, where a version is; no one's address and no whole User-Agent is kept."""
+
+    __tablename__ = "download_count"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", UsageKind), name="kind"),
+        CheckConstraint("downloads > 0", name="downloads"),
+        ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
+        Index("ix_download_count_hour", "organization_id", "hour"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    api_key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_agent: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    downloads: Mapped[int] = mapped_column(BigInteger)
+    last_at: Mapped[datetime] = mapped_column(server_default=func.now())
