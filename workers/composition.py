@@ -129,8 +129,7 @@ async def listen_to_commits(settings: Settings, services: Services) -> None:
         )
     )
     listener = Listener(settings.database.platform_url.get_secret_value(), subscriptions)
-    await asyncio.gather(
-        listener.run(),
-        services.identity.authentication.note_uses_forever(),
-        services.registry.usage.write_forever(),
-    )
+    async with asyncio.TaskGroup() as tasks:  # which waits for the last writing of each
+        tasks.create_task(listener.run())
+        tasks.create_task(services.identity.authentication.note_uses_forever())
+        tasks.create_task(services.registry.usage.write_forever())

@@ -25,7 +25,7 @@ from domain.registry.usage import (
     short_agent,
 )
 from domain.scope import PLATFORM, Scope
-from storage.database import Database
+from storage.database import Database, Session
 from storage.registry import modules, providers, usage
 
 WRITE_SECONDS: Final = 5.0
@@ -169,10 +169,8 @@ class Usage:
             await usage.add(session, organization_id, rows)
 
 
-async def _ids(
-    session: usage.Session, organization_id: UUID, wanted: Sequence[Installed]
-) -> dict[Installed, UUID]:
-    found = {}
+async def _ids(session: Session, organization_id: UUID, wanted: Sequence[Installed]) -> dict[Installed, UUID]:
+    found: dict[Installed, UUID] = {}
     for kind, find in ((UsageKind.MODULE, usage.module_versions), (UsageKind.PROVIDER, usage.provider_versions)):
         of_kind = {each for each in wanted if each.kind is kind}
         if of_kind:

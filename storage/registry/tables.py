@@ -185,7 +185,7 @@ class ProviderPlatformRow(Base):
 
 
 class DownloadCountRow(Base):
-    """How often a key was told, in an hour, where a version is; no one's address and no whole User-Agent is kept."""
+    """How often a key was told, in an hour, where a version is; no address and no whole User-Agent is kept."""
 
     __tablename__ = "download_count"
     __table_args__ = (

@@ -19,8 +19,6 @@ from storage.registry.tables import (
     ProviderVersionRow,
 )
 
-Session = AsyncSession
-
 
 @dataclass(frozen=True, slots=True)
 class Count:
