@@ -22,6 +22,7 @@ from api.protocols.terraform import router as terraform_router
 from api.provisioning.logs import router as logs_router
 from api.provisioning.routes import router as provisioning_router
 from api.registry.analytics import router as analytics_router
+from api.registry.documents import router as documents_router
 from api.registry.routes import router as registry_router
 from api.routing import Routes
 from api.tenants.routes import router as tenants_router
@@ -32,6 +33,7 @@ ROUTERS = (
     identity_router,
     registry_router,
     analytics_router,
+    documents_router,
     discovery_router,
     terraform_router,
     downloads_router,

@@ -21,6 +21,7 @@ from services.provisioning.logs import RunLogs
 from services.provisioning.outputs import Outputs
 from services.provisioning.runs import Runs
 from services.provisioning.tiers import Tiers
+from services.registry.documents import ModuleDocuments
 from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.modules import Modules
@@ -131,6 +132,7 @@ ApiKeyService = Annotated[ApiKeys, Depends(service(lambda services: services.ide
 NamespaceService = Annotated[Namespaces, Depends(service(lambda services: services.registry.namespaces))]
 GpgKeyService = Annotated[GpgKeys, Depends(service(lambda services: services.registry.gpg_keys))]
 ModuleService = Annotated[Modules, Depends(service(lambda services: services.registry.modules))]
+ModuleDocumentService = Annotated[ModuleDocuments, Depends(service(lambda services: services.registry.documents))]
 ProviderService = Annotated[Providers, Depends(service(lambda services: services.registry.providers))]
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.registry.downloads))]
 UsageService = Annotated[Usage, Depends(service(lambda services: services.registry.usage))]

@@ -33,6 +33,12 @@ DATABASE_STEP: Final = StepOptions(
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)),
 )
 
+FILE_STEP: Final = StepOptions(
+    start_to_close_timeout=timedelta(minutes=10),
+    # Also while a store is away, or no worker has the tool.
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(minutes=1)),
+)
+
 LOOK_AFTER: Final = BoundedStepOptions(
     start_to_close_timeout=timedelta(seconds=22),
     # Retries end before the next tick begins, which tries again: no area keeps the others waiting.

@@ -122,6 +122,13 @@ class NotAModule(PlatformError):
     code = "registry.not_a_module"
 
 
+class DocumentsUnreadable(PlatformError):
+    """A module's code can't be described; the version can be installed all the same."""
+
+    code = "registry.documents_unreadable"
+    kind = ErrorKind.INVALID
+
+
 class NotAProvider(PlatformError):
     """The zip holds no executable of the provider, so no tool could start it."""
 

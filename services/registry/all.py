@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from domain.registry.capability import Capabilities
 from integrations.signatures import SignatureVerifier
+from integrations.tools import find_tool
 from services.changes import Changes
+from services.registry.documents import ModuleDocuments
 from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.limits import RegistryLimits
@@ -24,6 +26,7 @@ class RegistryServices:
     namespaces: Namespaces
     gpg_keys: GpgKeys
     modules: Modules
+    documents: ModuleDocuments
     providers: Providers
     downloads: Downloads
     usage: Usage
@@ -40,6 +43,9 @@ def make_registry(
         namespaces=Namespaces(database),
         gpg_keys=GpgKeys(database, changes),
         modules=Modules(database, blobs, changes, limits),
+        documents=ModuleDocuments(
+            database, blobs, changes, limits=limits.module_archive, find_tofu=lambda: find_tool("tofu")
+        ),
         providers=Providers(database, Releases(blobs, SignatureVerifier(), limits), changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),
         usage=Usage(database),

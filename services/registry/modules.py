@@ -16,6 +16,7 @@ from domain.registry.versions import Version
 from domain.scope import Scope
 from integrations.archives.module import check_module
 from services.changes import Changes
+from services.registry import documents
 from services.registry.limits import RegistryLimits
 from storage import audit
 from storage.blobs import index
@@ -146,6 +147,7 @@ class Modules:
             module.description = row.description or module.description
             await session.flush()  # published_at is the database's
             await modules.note_latest(session, module)
+            await documents.begin(session, scope, module, row)
             audit.record(
                 session,
                 scope,

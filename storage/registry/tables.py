@@ -12,10 +12,12 @@ from sqlalchemy import (
     Index,
     UniqueConstraint,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.registry.documents import DocumentsState
 from domain.registry.usage import UsageKind
 from storage.blobs.tables import BlobRow
 from storage.database import Base, one_of
@@ -203,3 +205,30 @@ class DownloadCountRow(Base):
     kind: Mapped[str]
     downloads: Mapped[int] = mapped_column(BigInteger)
     last_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ModuleDocumentsRow(Base):
+    """See domain.registry.documents.VersionDocuments; one for each version. Who reads them is due at `due_at`."""
+
+    __tablename__ = "module_documents"
+    __table_args__ = (
+        CheckConstraint(one_of("state", DocumentsState), name="state"),
+        CheckConstraint("(state = 'pending') = (due_at IS NOT NULL)", name="due"),
+        CheckConstraint("(state = 'ready') = (documents IS NOT NULL)", name="documents"),
+        CheckConstraint("(state = 'unreadable') = (reason IS NOT NULL)", name="reason"),
+        ForeignKeyConstraint(
+            ["organization_id", "module_version_id"],
+            ["module_version.organization_id", "module_version.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_module_documents_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    module_version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    documents: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    reader: Mapped[str | None]
+    read_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]

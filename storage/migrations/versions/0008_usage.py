@@ -6,7 +6,7 @@ from alembic import op
 from storage.migrations.policies import protect
 
 revision = "0008"
-down_revision = "0004"
+down_revision = "0007"
 
 
 def upgrade() -> None:
