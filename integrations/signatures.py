@@ -20,6 +20,16 @@ from pysequoia.packet import HashAlgorithm, Packet, PacketPile, PublicKeyAlgorit
 
 from domain.registry.errors import GpgKeyInvalid, SignatureRefused
 from domain.registry.gpg_keys import LARGEST_KEY, PublicKey, SignatureEvidence
+from domain.registry.verification_errors import (
+    SignatureExpired,
+    SignatureFromFuture,
+    SignatureKeyExpired,
+    SignatureKeyRevoked,
+    SignatureKeyUnknown,
+    SignatureMalformed,
+    SignatureMismatch,
+    SignatureWeak,
+)
 
 LARGEST_SIGNATURE: Final = 16 * 1024
 SHORTEST_RSA_BITS: Final = 2048
@@ -68,7 +78,9 @@ def read_public_key(armored: str) -> PublicKey:
     if any(int(packet.tag) in _SECRET_TAGS for packet in packets):
         raise GpgKeyInvalid("this is a secret key; send the public one, and take the secret one as leaked")
     if certificate.is_revoked:
-        raise GpgKeyInvalid("this key is revoked, so nothing is signed with it")
+        raise GpgKeyInvalid(
+            "this key is revoked, so nothing is signed with it; if it was added before, remove it here as well"
+        )
     keys = [packet for packet in packets if int(packet.tag) in _KEY_TAGS]
     _check_strength(keys[0])
     if not any(packet.key_flags is not None and packet.key_flags.signing for packet in packets):
@@ -83,11 +95,22 @@ def read_public_key(armored: str) -> PublicKey:
 
 
 class SignatureVerifier:
-    """Checks detached signatures; safe to call from several threads at once, and slow enough to need them."""
+    """Checks detached signatures; safe to call from several threads at once, and slow enough to need them.
+
+    A signature is refused without asking either tool where the two differ (armor, clear-signed text, SHA-1), or
+    where a tool's word says too little: see docs/explanation/signatures.md for the whole table.
+    """
 
     def __init__(self) -> None:
         """Find gpg on PATH; without one, Sequoia alone decides, and evidence says so."""
         self._gpg = shutil.which("gpg")
+
+    def tools(self) -> dict[str, str]:
+        """Name what checks signatures here, each with its version; blocks while gpg says its own."""
+        named = {"pysequoia": version("pysequoia")}
+        if self._gpg is not None:
+            named["gpg"] = ".".join(map(str, gnupg.GPG(gpgbinary=self._gpg).version))
+        return named
 
     def verify(
         self, content: bytes, signature: bytes, keys: Sequence[PublicKey], *, now: datetime | None = None
@@ -95,22 +118,24 @@ class SignatureVerifier:
         """Check that exactly one of the keys signed the content.
 
         Raises:
-            SignatureRefused: with the reason, and what to do about it.
+            SignatureRefused: as the class of it that names the reason, with what to do about it.
         """
         now = now or datetime.now(UTC)
         parsed = _read_signature(signature)
         digest = _DIGESTS.get(int(parsed.hash_algorithm))
         if digest is None:
-            raise SignatureRefused("the signature uses SHA-1 or weaker; sign with `--digest-algo SHA512`")
+            raise SignatureWeak("the signature uses SHA-1 or weaker; sign with `--digest-algo SHA512`")
         key = _find_key(parsed, keys)
+        if key.revoked_at is not None:
+            raise SignatureKeyRevoked("this key was revoked here; sign with another", key=key.fingerprint)
         if parsed.created is None or parsed.created > now + CLOCK_SKEW:
-            raise SignatureRefused("the signature says it was made in the future; check the signer's clock")
+            raise SignatureFromFuture("the signature says it was made in the future; check the signer's clock")
         if parsed.expiration is not None and parsed.expiration <= now:
-            raise SignatureRefused(
+            raise SignatureExpired(
                 "the signature has expired; sign again", expired_at=parsed.expiration.isoformat()
             )
         if key.expires_at is not None and key.expires_at <= parsed.created:
-            raise SignatureRefused(
+            raise SignatureKeyExpired(
                 "the key had expired when it signed; prolong the key, add it again, and sign anew",
                 expired_at=key.expires_at.isoformat(),
             )
@@ -141,20 +166,20 @@ def _check_strength(primary: Packet) -> None:
 
 def _read_signature(signature: bytes) -> pysequoia.Sig:
     if not signature or not signature[0] & PACKET_BIT:
-        raise SignatureRefused(
+        raise SignatureMalformed(
             "the signature is not binary; make it with `gpg --detach-sign`, without --armor or --clearsign"
         )
     if len(signature) > LARGEST_SIGNATURE:
-        raise SignatureRefused(f"a signature has at most {LARGEST_SIGNATURE} bytes")
+        raise SignatureMalformed(f"a signature has at most {LARGEST_SIGNATURE} bytes")
     try:
         packets = list(PacketPile.from_bytes(signature))
         parsed = pysequoia.Sig.from_bytes(signature)
     except Exception:
-        raise SignatureRefused("the signature can't be read; make it with `gpg --detach-sign`") from None
+        raise SignatureMalformed("the signature can't be read; make it with `gpg --detach-sign`") from None
     if [int(packet.tag) for packet in packets] != [int(Tag.Signature)]:
-        raise SignatureRefused("the file is not exactly one detached signature")
+        raise SignatureMalformed("the file is not exactly one detached signature")
     if parsed.signature_type != SignatureType.Binary:
-        raise SignatureRefused("the signature is not over a binary document")
+        raise SignatureMalformed("the signature is not over a binary document")
     return parsed
 
 
@@ -165,8 +190,14 @@ def _find_key(signature: pysequoia.Sig, keys: Sequence[PublicKey]) -> PublicKey:
     else:
         short = (signature.issuer_key_id or "-").lower()
         found = [key for key in keys if any(name.endswith(short) for name in key.subkeys | {key.fingerprint})]
-    if len(found) != 1:
-        raise SignatureRefused(
+    if len(found) > 1:
+        raise SignatureKeyUnknown(
+            "several keys of this namespace have the short name that the signature gives; sign with a tool that "
+            "names its key by the full fingerprint, such as gpg 2.2",
+            signed_by=signature.issuer_key_id,
+        )
+    if not found:
+        raise SignatureKeyUnknown(
             "no key of this namespace made this signature; add the key that signs your releases first",
             signed_by=issuer or signature.issuer_key_id,
         )
@@ -180,7 +211,11 @@ def _ask_sequoia(content: bytes, signature: pysequoia.Sig, key: PublicKey) -> st
     except RuntimeError:
         valid = []
     if len(valid) != 1 or valid[0].certificate != key.fingerprint:
-        raise SignatureRefused("the signature does not match SHA256SUMS and the key", key=key.fingerprint)
+        raise SignatureMismatch(
+            "the signature does not match SHA256SUMS and the key; sign exactly the file that you send, with a key "
+            "that is strong and was good at that time",
+            key=key.fingerprint,
+        )
     return str(valid[0].signing_key)
 
 

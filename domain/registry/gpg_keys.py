@@ -24,14 +24,15 @@ class GpgKey(BaseModel, frozen=True, from_attributes=True):
     revoked_at: datetime | None
 
 
-class PublicKey(BaseModel, frozen=True):
-    """A public key as it was read, before it belongs to a namespace."""
+class PublicKey(BaseModel, frozen=True, from_attributes=True):
+    """A public key as signatures are checked with it: just read, or one of a namespace."""
 
     fingerprint: str
     subkeys: frozenset[str]
     user_ids: list[str]
     expires_at: datetime | None
     ascii_armor: str = Field(description="Written anew: a malformed armor in front of a good key is fatal.")
+    revoked_at: datetime | None = Field(default=None, description="When it was taken out of use here.")
 
     @property
     def key_id(self) -> str:

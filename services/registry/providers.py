@@ -7,10 +7,11 @@ from uuid import UUID
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.registry.errors import ProviderNotFound, SignatureRefused, VersionExists
+from domain.registry.errors import ProviderNotFound, VersionExists
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, SignedRelease
+from domain.registry.verification_errors import SignatureKeyRevoked
 from domain.registry.versions import Version
 from domain.scope import Scope
 from services.changes import Changes
@@ -51,7 +52,7 @@ class Providers:
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, address.namespace)
             rows = await gpg_keys.of_namespace(session, scope.organization_id, address.namespace)
-            keys = [PublicKey.model_validate(row, from_attributes=True) for row in rows if row.revoked_at is None]
+            keys = [PublicKey.model_validate(row) for row in rows]
             published = await self._find(session, scope, address, version)
         async with self._releases.receive(address, version, files, keys=keys, published=published) as release:
             if published is not None:
@@ -113,7 +114,7 @@ class Providers:
                 session, scope.organization_id, address.namespace, release.evidence.key_fingerprint
             )
             if key is None or key.revoked_at is not None:
-                raise SignatureRefused(
+                raise SignatureKeyRevoked(
                     "the key was taken out of use while the release was sent; sign with another"
                 )
             await index.add(session, release.sizes)
