@@ -11,7 +11,9 @@ from services.registry.limits import RegistryLimits
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
+from services.registry.rechecks import Rechecks
 from services.registry.releases import Releases
+from services.registry.verifications import Verifications
 from storage.blobs.store import BlobStore
 from storage.database import Database
 
@@ -24,6 +26,7 @@ class RegistryServices:
     gpg_keys: GpgKeys
     modules: Modules
     providers: Providers
+    verifications: Verifications
     downloads: Downloads
     changes: Changes
     """Of what the registry answers."""
@@ -34,11 +37,13 @@ def make_registry(
 ) -> RegistryServices:
     """Make the use cases; the signing key is the secret behind addresses of downloads."""
     changes = Changes()
+    verifier = SignatureVerifier()
     return RegistryServices(
         namespaces=Namespaces(database),
         gpg_keys=GpgKeys(database, changes),
         modules=Modules(database, blobs, changes, limits),
-        providers=Providers(database, Releases(blobs, SignatureVerifier(), limits), changes),
+        providers=Providers(database, Releases(blobs, verifier, limits), changes),
+        verifications=Verifications(database, Rechecks(blobs, verifier), changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),
         changes=changes,
     )

@@ -116,12 +116,8 @@ def sequoia_says(signed: Signed) -> str:
 def gpg_says(signed: Signed) -> str:
     with a_gpg() as gpg:
         gpg.run("--import", content="".join(signed.keys).encode())
-        (gpg.home / "signature").write_bytes(signed.signature)
-        command = ["gpg", "--homedir", gpg.home, "--no-autostart", "--weak-digest", "SHA1", "--status-fd", "1"]
-        asked = subprocess.run(
-            [*command, "--verify", gpg.home / "signature", "-"], input=CONTENT, capture_output=True, check=False
-        )
-    return next((word for word in STATUS.findall(asked.stdout.decode("latin-1")) if word in VERDICTS), "none")
+        status = gpg.verify(CONTENT, signed.signature)
+    return next((word for word in STATUS.findall(status) if word in VERDICTS), "none")
 
 
 def decide(signed: Signed) -> str:
