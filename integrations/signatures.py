@@ -16,10 +16,10 @@ from typing import Final
 
 import gnupg
 import pysequoia
-from pysequoia.packet import HashAlgorithm, Packet, PacketPile, PublicKeyAlgorithm, SignatureType, Tag
+from pysequoia.packet import HashAlgorithm, PacketPile, SignatureType, Tag
 
-from domain.registry.errors import GpgKeyInvalid, SignatureRefused
-from domain.registry.gpg_keys import LARGEST_KEY, PublicKey, SignatureEvidence
+from domain.registry.errors import SignatureRefused
+from domain.registry.gpg_keys import PublicKey, SignatureEvidence
 from domain.registry.verification_errors import (
     SignatureExpired,
     SignatureFromFuture,
@@ -32,7 +32,6 @@ from domain.registry.verification_errors import (
 )
 
 LARGEST_SIGNATURE: Final = 16 * 1024
-SHORTEST_RSA_BITS: Final = 2048
 CLOCK_SKEW: Final = timedelta(minutes=5)
 PACKET_BIT: Final = 0x80  # every OpenPGP packet begins with it, and no ASCII does
 
@@ -47,51 +46,6 @@ _DIGESTS: Final = {
         (HashAlgorithm.SHA3_512, "SHA3-512"),
     )
 }
-_RSA: Final = frozenset({int(PublicKeyAlgorithm.RSAEncryptSign), int(PublicKeyAlgorithm.RSASign)})
-_STRONG_CURVES: Final = frozenset(
-    int(algorithm)
-    for algorithm in (PublicKeyAlgorithm.ECDSA, PublicKeyAlgorithm.EdDSA, PublicKeyAlgorithm.Ed25519)
-)
-_KEY_TAGS: Final = frozenset({int(Tag.PublicKey), int(Tag.PublicSubkey)})
-_SECRET_TAGS: Final = frozenset({int(Tag.SecretKey), int(Tag.SecretSubkey)})
-
-
-def read_public_key(armored: str) -> PublicKey:
-    """Read one armored public key that can sign.
-
-    Raises:
-        GpgKeyInvalid: not one key, a secret key, revoked, unable to sign, or too weak; with what to export.
-    """
-    if len(armored) > LARGEST_KEY:
-        raise GpgKeyInvalid(f"a key has at most {LARGEST_KEY} bytes; use `--export-options export-minimal`")
-    if not armored.lstrip().startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----"):
-        raise GpgKeyInvalid("this is no public key; send the output of `gpg --armor --export`")
-    try:
-        certificates = pysequoia.Cert.split_bytes(armored.encode())
-        packets = list(PacketPile.from_bytes(armored.encode()))
-    except Exception:
-        # The library raises several kinds and puts stack traces into its messages.
-        raise GpgKeyInvalid("the key is damaged; send the output of `gpg --armor --export`") from None
-    if len(certificates) != 1:
-        raise GpgKeyInvalid("send one key at a time")
-    [certificate] = certificates
-    if any(int(packet.tag) in _SECRET_TAGS for packet in packets):
-        raise GpgKeyInvalid("this is a secret key; send the public one, and take the secret one as leaked")
-    if certificate.is_revoked:
-        raise GpgKeyInvalid(
-            "this key is revoked, so nothing is signed with it; if it was added before, remove it here as well"
-        )
-    keys = [packet for packet in packets if int(packet.tag) in _KEY_TAGS]
-    _check_strength(keys[0])
-    if not any(packet.key_flags is not None and packet.key_flags.signing for packet in packets):
-        raise GpgKeyInvalid("this key can't sign; add a signing subkey to it")
-    return PublicKey(
-        fingerprint=certificate.fingerprint,
-        subkeys=frozenset(key.fingerprint for key in keys[1:] if key.fingerprint is not None),
-        user_ids=[str(user_id) for user_id in certificate.user_ids],
-        expires_at=certificate.expiration,
-        ascii_armor=str(certificate),
-    )
 
 
 class SignatureVerifier:
@@ -151,17 +105,6 @@ class SignatureVerifier:
             verified_by=verified_by,
             key_expired_at=key.expires_at if key.expires_at is not None and key.expires_at <= now else None,
         )
-
-
-def _check_strength(primary: Packet) -> None:
-    algorithm = int(primary.key_algorithm) if primary.key_algorithm is not None else -1
-    if primary.body[0] != 4:  # noqa: PLR2004  the packet's version
-        raise GpgKeyInvalid("only keys of OpenPGP version 4 are read by both command line tools")
-    # Behind version, time and algorithm comes the modulus, its length in bits first (RFC 9580, 5.5.2.2).
-    if algorithm in _RSA and int.from_bytes(primary.body[6:8]) < SHORTEST_RSA_BITS:
-        raise GpgKeyInvalid(f"an RSA key has at least {SHORTEST_RSA_BITS} bits")
-    if algorithm not in _RSA | _STRONG_CURVES:
-        raise GpgKeyInvalid("the key's algorithm is not RSA, ECDSA or EdDSA")
 
 
 def _read_signature(signature: bytes) -> pysequoia.Sig:

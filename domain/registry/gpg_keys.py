@@ -22,7 +22,7 @@ class GpgKey(BaseModel, frozen=True, from_attributes=True):
     user_ids: list[str]
     ascii_armor: str
     created_at: datetime = Field(description="When it was added here.")
-    expires_at: datetime | None
+    expires_at: datetime | None = Field(description="When the last of it that can sign ends; null for never.")
     revoked_at: datetime | None
     warning: str | None = Field(
         default=None, description="What to do, from 30 days before the key expires; null before that."

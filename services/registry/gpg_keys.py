@@ -10,7 +10,7 @@ from domain.ids import new_id
 from domain.registry.errors import GpgKeyNotFound, GpgKeyRevoked
 from domain.registry.gpg_keys import GpgKey
 from domain.scope import Scope
-from integrations.signatures import read_public_key
+from integrations.public_keys import read_public_key
 from services.changes import Changes
 from storage import audit, idempotency
 from storage.database import Database, now
@@ -37,7 +37,7 @@ class GpgKeys:
             The key, and whether it is new.
 
         Raises:
-            GpgKeyInvalid: see integrations.signatures.read_public_key.
+            GpgKeyInvalid: see integrations.public_keys.read_public_key.
             PermissionDenied, NamespaceNotFound, GpgKeyRevoked, IdempotencyKeyReused.
             GpgKeyNotFound: an earlier request with this claim added it, and it was removed since.
         """

@@ -26,8 +26,8 @@ A_RELEASE = (
     "INSERT INTO organization (id, slug, display_name, status) VALUES (:id, 'acme', 'Acme', 'active')",
     "INSERT INTO namespace (name, id, organization_id, skeleton) VALUES ('acme', :id, :id, 'acme')",
     (
-        "INSERT INTO gpg_key (organization_id, id, namespace, fingerprint, key_id, subkeys, user_ids, ascii_armor) "
-        "VALUES (:id, :id, 'acme', 'f', 'k', '{}', '{}', 'a')"
+        "INSERT INTO gpg_key (organization_id, id, namespace, fingerprint, key_id, subkeys, user_ids, "
+        "ascii_armor) VALUES (:id, :id, 'acme', 'f', 'k', '{}', '{}', 'a')"
     ),
     "INSERT INTO blob (sha256, size) VALUES (:sums, 1), (:zip, 1)",
     "INSERT INTO provider (organization_id, id, namespace, type) VALUES (:id, :id, 'acme', 'time')",
@@ -37,8 +37,8 @@ A_RELEASE = (
         """VALUES (:id, :id, :id, '1.0.0', '{}', :id, :sums, :sums, '{"verified_by": {"gpg": "2.2"}}', '{}')"""
     ),
     (
-        "INSERT INTO provider_platform (organization_id, provider_version_id, os, arch, filename, sha256, size, h1) "
-        "VALUES (:id, :id, 'linux', 'amd64', 'time.zip', :zip, 1, 'h1:')"
+        "INSERT INTO provider_platform (organization_id, provider_version_id, os, arch, filename, sha256, "
+        "size, h1) VALUES (:id, :id, 'linux', 'amd64', 'time.zip', :zip, 1, 'h1:')"
     ),
 )
 WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob", "tick"}

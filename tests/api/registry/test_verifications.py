@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from domain.registry.verifications import VerificationReference
-from integrations.signatures import read_public_key
+from integrations.public_keys import read_public_key
 from services.all import Services
 from storage.database import Database
 from tests.factories.organizations import Caller
