@@ -21,6 +21,17 @@ LARGEST_READ: Final = max(LARGEST_CHECKSUMS, LARGEST_SIGNATURE)
 
 
 @dataclass(frozen=True, slots=True)
+class StoredRelease:
+    """The files of a release as they are stored now, and what stands in the two that are read for it."""
+
+    checksums: VerifiedFile
+    content: bytes
+    signature: VerifiedFile
+    signed: bytes
+    packages: list[VerifiedFile]
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What a check found: who signed, as far as that is shown, every file, and why it is refused, if it is."""
 
@@ -31,27 +42,21 @@ class Judgement:
 
 
 class Rechecks:
-    """Reads releases again. It needs no transaction, and takes as long as reading every byte of them does."""
+    """Reads releases again, which takes as long as it takes, and judges what it read, which is soon done."""
 
     def __init__(self, store: BlobStore, verifier: SignatureVerifier) -> None:
         """Take where the bytes are, and what checks signatures."""
         self._store = store
         self._verifier = verifier
 
-    async def judge(
-        self,
-        names: ReleaseNames,
-        files: Mapping[str, str],
-        keys: Sequence[PublicKey],
-        *,
-        alive: Callable[[], None],
-    ) -> Judgement:
-        """Read every stored byte of a release, and hold it to its hashes, and those to a key.
+    async def read(
+        self, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
+    ) -> StoredRelease:
+        """Read every stored byte of a release.
 
         Args:
             names: what SHA256SUMS and its signature are called.
             files: each file's name with the sha256 that it was published with: those two, and every package.
-            keys: of its namespace, revoked ones included.
             alive: called with every piece that was read.
 
         Raises:
@@ -60,17 +65,20 @@ class Rechecks:
         read = {name: await self._read(name, sha256, alive) for name, sha256 in files.items()}
         checksums, content = read.pop(names.checksums)
         signature, signed = read.pop(names.signature)
-        packages = [package for package, _ in read.values()]
+        return StoredRelease(checksums, content, signature, signed, [package for package, _ in read.values()])
+
+    async def judge(self, release: StoredRelease, keys: Sequence[PublicKey]) -> Judgement:
+        """Hold what was read to its hashes, and those to the keys of its namespace, revoked ones included."""
         evidence, refusal = None, None
         try:
-            _check_unchanged([checksums, signature])
-            evidence = await asyncio.to_thread(self._verifier.verify, content, signed, keys)
-            _check_unchanged(packages)
-            _check_named(packages, parse_checksums(content))
+            _check_unchanged([release.checksums, release.signature])
+            evidence = await asyncio.to_thread(self._verifier.verify, release.content, release.signed, keys)
+            _check_unchanged(release.packages)
+            _check_named(release.packages, parse_checksums(release.content))
         except PlatformError as error:
             refusal = error
         tools = await asyncio.to_thread(self._verifier.tools) if evidence is None else evidence.verified_by
-        return Judgement(tools, evidence, [checksums, signature, *packages], refusal)
+        return Judgement(tools, evidence, [release.checksums, release.signature, *release.packages], refusal)
 
     async def _read(self, name: str, sha256: str, alive: Callable[[], None]) -> tuple[VerifiedFile, bytes]:
         """Hash a stored file; give its beginning too, which is all of it for those whose content counts."""

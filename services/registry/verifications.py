@@ -120,10 +120,13 @@ class Verifications:
             address = ProviderAddress(asked.provider.namespace, asked.provider.type)
             names = ReleaseNames(address, asked.release.version)
             files = await _files(session, asked.release, names)
+        stored = await self._rechecks.read(names, files, alive=alive)
+        async with self._database.transaction(scope) as session:
+            # Not before: reading may take minutes, and whoever asks after a change of keys means that change.
             known = await gpg_keys.of_namespace(session, scope.organization_id, address.namespace)
             keys = [PublicKey.model_validate(row) for row in known]
             checked_at = await now(session)
-        judgement = await self._rechecks.judge(names, files, keys, alive=alive)
+        judgement = await self._rechecks.judge(stored, keys)
         async with self._database.transaction(scope) as session:
             asked = await verifications.lock_asked(
                 session, scope.organization_id, asked.provider.id, reference.verification_id

@@ -1,7 +1,7 @@
 """Checking a published release again: what counts against it, and that nothing that was asked for is forgotten."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.errors import Unavailable
 from domain.ids import new_id
 from domain.registry.names import ProviderAddress
+from domain.registry.providers import ReleaseNames
 from domain.registry.verifications import (
     Verification,
     VerificationReference,
@@ -20,6 +21,7 @@ from domain.registry.verifications import (
     VerificationResult,
 )
 from services.all import Services
+from services.registry.rechecks import Rechecks, StoredRelease
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     LINUX,
@@ -69,6 +71,10 @@ class Published:
         return await self.services.registry.verifications.page(
             self.caller.scope, self.address, VERSION, after=None, limit=100
         )
+
+    async def revoke_key(self) -> None:
+        path = f"{NAMESPACES}/{self.address.namespace}/gpg-keys/{self.key_id}"
+        assert (await self.client.delete(path, headers=self.caller.headers)).status_code == 204
 
     def file(self, sha256: str) -> Path:
         """Where the store keeps bytes."""
@@ -166,12 +172,26 @@ class TestPerform:
         assert refused.files[lost].found_sha256 is None
 
     async def test_a_key_that_was_revoked_since_no_longer_counts(self, published: Published) -> None:
-        path = f"{NAMESPACES}/{published.address.namespace}/gpg-keys/{published.key_id}"
-        assert (await published.client.delete(path, headers=published.caller.headers)).status_code == 204
+        await published.revoke_key()
         refused = await published.check()
         assert (refused.code, refused.evidence) == ("registry.signature_key_revoked", None)
         download = await published.download()
         assert "this key was revoked here" in download.json()["errors"][0]
+
+    async def test_a_key_that_is_revoked_while_it_reads_no_longer_counts(
+        self, published: Published, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read = Rechecks.read
+
+        async def read_meanwhile(
+            self: Rechecks, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
+        ) -> StoredRelease:
+            stored = await read(self, names, files, alive=alive)
+            await published.revoke_key()
+            return stored
+
+        monkeypatch.setattr(Rechecks, "read", read_meanwhile)
+        assert (await published.check()).code == "registry.signature_key_revoked"
 
     async def test_is_held_to_the_key_as_it_is_today(self, published: Published) -> None:
         namespace = published.address.namespace
