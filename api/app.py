@@ -24,6 +24,7 @@ from api.provisioning.routes import router as provisioning_router
 from api.registry.analytics import router as analytics_router
 from api.registry.documents import router as documents_router
 from api.registry.routes import router as registry_router
+from api.registry.verifications import router as verifications_router
 from api.routing import Routes
 from api.tenants.routes import router as tenants_router
 from services.all import Services
@@ -34,6 +35,7 @@ ROUTERS = (
     registry_router,
     analytics_router,
     documents_router,
+    verifications_router,
     discovery_router,
     terraform_router,
     downloads_router,

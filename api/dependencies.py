@@ -28,6 +28,7 @@ from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
 from services.registry.usage import Usage
+from services.registry.verifications import Verifications
 from services.tenants.organizations import Organizations
 
 T = TypeVar("T")
@@ -134,6 +135,7 @@ GpgKeyService = Annotated[GpgKeys, Depends(service(lambda services: services.reg
 ModuleService = Annotated[Modules, Depends(service(lambda services: services.registry.modules))]
 ModuleDocumentService = Annotated[ModuleDocuments, Depends(service(lambda services: services.registry.documents))]
 ProviderService = Annotated[Providers, Depends(service(lambda services: services.registry.providers))]
+VerificationService = Annotated[Verifications, Depends(service(lambda services: services.registry.verifications))]
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.registry.downloads))]
 UsageService = Annotated[Usage, Depends(service(lambda services: services.registry.usage))]
 TierService = Annotated[Tiers, Depends(service(lambda services: services.provisioning.tiers))]

@@ -10,7 +10,7 @@ from services.identity.all import IdentityServices
 from services.operations import Operations
 from services.provisioning import wakes
 from services.provisioning.all import ProvisioningServices
-from services.registry import documents
+from services.registry import documents, verifications
 from services.registry.all import RegistryServices
 from services.secrets import Envelope
 from services.tenants.all import TenantServices
@@ -40,5 +40,6 @@ class Services:
         return {
             wakes.AREA: self.provisioning.area,
             documents.AREA: self.registry.documents,
+            verifications.AREA: self.registry.verifications,
             upkeep.AREA: self.upkeep,
         }

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
-from api.dependencies import DownloadService, ModuleService, ProviderService, Requires
+from api.dependencies import DownloadService, GpgKeyService, ModuleService, ProviderService, Requires
 from api.routing import facts
 from domain.identity.permissions import Permission
 from domain.registry.errors import ProviderNotFound
@@ -65,22 +65,29 @@ async def module_download(
 @router.get("/providers/{namespace}/{type}/versions", operation_id="protocol_provider_versions")
 @facts(kept=True)
 async def provider_versions(
-    address: Annotated[ProviderAddress, Depends(_provider)], scope: Reader, providers: ProviderService
+    address: Annotated[ProviderAddress, Depends(_provider)],
+    scope: Reader,
+    providers: ProviderService,
+    gpg_keys: GpgKeyService,
 ) -> Response:
-    """List the versions of a provider with the platforms of each, the highest first."""
+    """List the versions of a provider with the platforms of each, the highest first.
+
+    The tools print the warnings: that the key which signed the highest version expires soon, or has expired.
+    """
     found = await providers.versions(scope, address)
-    return _json(
-        {
-            "versions": [
-                {
-                    "version": release.version,
-                    "protocols": release.protocols,
-                    "platforms": [{"os": package.os, "arch": package.arch} for package in release.platforms],
-                }
-                for release in found
-            ]
-        }
-    )
+    answer = {
+        "versions": [
+            {
+                "version": release.version,
+                "protocols": release.protocols,
+                "platforms": [{"os": package.os, "arch": package.arch} for package in release.platforms],
+            }
+            for release in found
+        ]
+    }
+    signed_by = found[0].evidence.key_fingerprint if found else None
+    warnings = await gpg_keys.warnings(scope, address.namespace, signed_by) if signed_by is not None else []
+    return _json(answer | {"warnings": warnings} if warnings else answer)
 
 
 @router.get(

@@ -13,8 +13,10 @@ from services.registry.limits import RegistryLimits
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
+from services.registry.rechecks import Rechecks
 from services.registry.releases import Releases
 from services.registry.usage import Usage
+from services.registry.verifications import Verifications
 from storage.blobs.store import BlobStore
 from storage.database import Database
 
@@ -28,6 +30,7 @@ class RegistryServices:
     modules: Modules
     documents: ModuleDocuments
     providers: Providers
+    verifications: Verifications
     downloads: Downloads
     usage: Usage
     changes: Changes
@@ -39,6 +42,7 @@ def make_registry(
 ) -> RegistryServices:
     """Make the use cases; the signing key is the secret behind addresses of downloads."""
     changes = Changes()
+    verifier = SignatureVerifier()
     return RegistryServices(
         namespaces=Namespaces(database),
         gpg_keys=GpgKeys(database, changes),
@@ -46,7 +50,8 @@ def make_registry(
         documents=ModuleDocuments(
             database, blobs, changes, limits=limits.module_archive, find_tofu=lambda: find_tool("tofu")
         ),
-        providers=Providers(database, Releases(blobs, SignatureVerifier(), limits), changes),
+        providers=Providers(database, Releases(blobs, verifier, limits), changes),
+        verifications=Verifications(database, Rechecks(blobs, verifier), changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),
         usage=Usage(database),
         changes=changes,

@@ -30,7 +30,7 @@ from storage.database import Database, Session, now
 from storage.registry import documents, namespaces
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
-AREA: Final = "registry"
+AREA: Final = "registry.documents"
 """The area that its wakes are of."""
 OVERDUE: Final = timedelta(minutes=1)
 MOST_AT_ONCE: Final = 500

@@ -7,14 +7,16 @@ from uuid import UUID
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.registry.errors import ProviderNotFound, SignatureRefused, VersionExists
+from domain.registry.errors import ProviderNotFound, VersionExists
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, SignedRelease
+from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, ReleaseNames, SignedRelease
+from domain.registry.verification_errors import SignatureKeyRevoked
 from domain.registry.versions import Version
 from domain.scope import Scope
 from services.changes import Changes
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
+from services.registry.verifications import of_publication
 from storage import audit
 from storage.blobs import index
 from storage.database import Database, Session
@@ -51,7 +53,7 @@ class Providers:
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, address.namespace)
             rows = await gpg_keys.of_namespace(session, scope.organization_id, address.namespace)
-            keys = [PublicKey.model_validate(row, from_attributes=True) for row in rows if row.revoked_at is None]
+            keys = [PublicKey.model_validate(row) for row in rows]
             published = await self._find(session, scope, address, version)
         async with self._releases.receive(address, version, files, keys=keys, published=published) as release:
             if published is not None:
@@ -64,7 +66,8 @@ class Providers:
     async def versions(self, scope: Scope, address: ProviderAddress) -> list[ProviderVersion]:
         """List a provider's releases with their platforms, the highest version first.
 
-        Those whose key was revoked are left out: nothing vouches for them any more.
+        Those whose key was revoked, or that did not verify when they were last checked, are left out: nothing
+        vouches for them any more.
 
         Raises:
             ProviderNotFound.
@@ -87,6 +90,13 @@ class Providers:
             if row is None:
                 raise ProviderNotFound(
                     "there is no such version of this provider", provider=str(address), version=version
+                )
+            if row.refused_at is not None:
+                raise ProviderNotFound(
+                    f"this version did not verify when it was last checked: {row.refusal}",
+                    provider=str(address),
+                    version=version,
+                    checked_at=row.refused_at.isoformat(),
                 )
             [release] = await self._nouns(session, scope, address, [row])
             key = await providers.good_key(session, scope.organization_id, row.gpg_key_id)
@@ -113,7 +123,7 @@ class Providers:
                 session, scope.organization_id, address.namespace, release.evidence.key_fingerprint
             )
             if key is None or key.revoked_at is not None:
-                raise SignatureRefused(
+                raise SignatureKeyRevoked(
                     "the key was taken out of use while the release was sent; sign with another"
                 )
             await index.add(session, release.sizes)
@@ -137,6 +147,7 @@ class Providers:
             session.add(row)
             await session.flush()  # packages refer to it
             session.add_all(_platform_row(scope, row.id, package) for package in release.packages)
+            session.add(of_publication(ReleaseNames(address, version), row, release.packages, release.evidence))
             await providers.note_latest(session, provider)
             audit.record(
                 session,

@@ -50,7 +50,7 @@ async def find_version(
 
 
 async def versions(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[ProviderVersionRow]:
-    """List a provider's releases that a good key vouches for, in no order."""
+    """List a provider's releases that a good key vouches for and no later check refused, in no order."""
     query = (
         select(ProviderVersionRow)
         .join(
@@ -61,6 +61,7 @@ async def versions(session: AsyncSession, organization_id: UUID, provider_id: UU
         .where(
             ProviderVersionRow.organization_id == organization_id,
             ProviderVersionRow.provider_id == provider_id,
+            ProviderVersionRow.refused_at.is_(None),
             GpgKeyRow.revoked_at.is_(None),
         )
     )

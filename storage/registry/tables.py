@@ -19,6 +19,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.registry.documents import DocumentsState
 from domain.registry.usage import UsageKind
+from domain.registry.verifications import VerificationResult
 from storage.blobs.tables import BlobRow
 from storage.database import Base, one_of
 
@@ -135,10 +136,14 @@ class ProviderRow(Base):
 
 
 class ProviderVersionRow(Base):
-    """See domain.registry.providers.ProviderVersion. `evidence` says who signed, and which tools checked."""
+    """See domain.registry.providers.ProviderVersion. `evidence` says who signed, and which tools checked.
+
+    A release that its last verification refused has `refused_at` and why, until another one verifies it.
+    """
 
     __tablename__ = "provider_version"
     __table_args__ = (
+        CheckConstraint("(refused_at IS NULL) = (refusal IS NULL)", name="refusal"),
         ForeignKeyConstraint(
             ["organization_id", "provider_id"], ["provider.organization_id", "provider.id"], ondelete="CASCADE"
         ),
@@ -162,6 +167,8 @@ class ProviderVersionRow(Base):
     deprecation: Mapped[str | None]
     yanked_at: Mapped[datetime | None]
     yank_reason: Mapped[str | None]
+    refused_at: Mapped[datetime | None]
+    refusal: Mapped[str | None]
 
 
 class ProviderPlatformRow(Base):
@@ -232,3 +239,55 @@ class ModuleDocumentsRow(Base):
     reader: Mapped[str | None]
     read_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
+
+
+class VerificationRow(Base):
+    """See domain.registry.verifications.Verification. The application's role may add and read, nothing else."""
+
+    __tablename__ = "verification"
+    __table_args__ = (
+        CheckConstraint(one_of("result", VerificationResult), name="result"),
+        CheckConstraint(
+            "(result = 'refused') = (code IS NOT NULL) AND (code IS NULL) = (reason IS NULL)", name="reason"
+        ),
+        CheckConstraint("result = 'refused' OR evidence IS NOT NULL", name="evidence"),
+        ForeignKeyConstraint(
+            ["organization_id", "provider_version_id"],
+            ["provider_version.organization_id", "provider_version.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_verification_release", "organization_id", "provider_version_id", "id"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_version_id: Mapped[UUID]
+    result: Mapped[str]
+    code: Mapped[str | None]
+    reason: Mapped[str | None]
+    checked_at: Mapped[datetime]
+    checked_by: Mapped[dict[str, str]] = mapped_column(JSONB)
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+
+
+class VerificationRequestRow(Base):
+    """A verification that was asked for and is not recorded yet: a release has one at most. Its id is the other's.
+
+    The tick looks after those that are past `due_at`.
+    """
+
+    __tablename__ = "verification_request"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "provider_version_id"],
+            ["provider_version.organization_id", "provider_version.id"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("organization_id", "provider_version_id"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_version_id: Mapped[UUID]
+    due_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -44,4 +44,5 @@ async def add_things(world: World) -> None:
         "add_gpg_key": Body(lambda _: {"ascii_armor": Signer().public}),
         "publish_module": Body(module, names_a_thing=True),
         "publish_provider": Body(provider, names_a_thing=True),
+        "request_verification": Body(),
     }
