@@ -22,6 +22,7 @@ from api.protocols.terraform import router as terraform_router
 from api.provisioning.logs import router as logs_router
 from api.provisioning.routes import router as provisioning_router
 from api.registry.routes import router as registry_router
+from api.registry.withdrawals import router as withdrawals_router
 from api.routing import Routes
 from api.tenants.routes import router as tenants_router
 from services.all import Services
@@ -30,6 +31,7 @@ ROUTERS = (
     tenants_router,
     identity_router,
     registry_router,
+    withdrawals_router,
     discovery_router,
     terraform_router,
     downloads_router,

@@ -26,6 +26,7 @@ from services.registry.gpg_keys import GpgKeys
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
+from services.registry.withdrawals import Withdrawals
 from services.tenants.organizations import Organizations
 
 T = TypeVar("T")
@@ -131,6 +132,7 @@ NamespaceService = Annotated[Namespaces, Depends(service(lambda services: servic
 GpgKeyService = Annotated[GpgKeys, Depends(service(lambda services: services.registry.gpg_keys))]
 ModuleService = Annotated[Modules, Depends(service(lambda services: services.registry.modules))]
 ProviderService = Annotated[Providers, Depends(service(lambda services: services.registry.providers))]
+WithdrawalService = Annotated[Withdrawals, Depends(service(lambda services: services.registry.withdrawals))]
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.registry.downloads))]
 TierService = Annotated[Tiers, Depends(service(lambda services: services.provisioning.tiers))]
 DeploymentService = Annotated[Deployments, Depends(service(lambda services: services.deployments.deployments))]

@@ -16,6 +16,7 @@ from domain.identity.permissions import Permission
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ModuleAddress, Platform, ProviderAddress
 from domain.registry.providers import ProviderPackage, ReleaseNames
+from domain.registry.withdrawals import warnings_of
 from domain.scope import Scope
 
 router = APIRouter(prefix="/v1", tags=["protocols"])
@@ -58,7 +59,7 @@ async def module_download(
     """Tell where a module's archive is: in the body, which tofu reads, and the header, which terraform reads."""
     found = await modules.get(scope, address, version)
     # Tools tell an archive by the end of its address.
-    location = _file(downloads, found.sha256, f"{address.name}-{version}.{found.format.value}")
+    location = _file(downloads, found.sha256, f"{address.name}-{found.version}.{found.format.value}")
     return _json({"location": location, "use_registry_credentials": False}, {"X-Terraform-Get": location})
 
 
@@ -67,20 +68,24 @@ async def module_download(
 async def provider_versions(
     address: Annotated[ProviderAddress, Depends(_provider)], scope: Reader, providers: ProviderService
 ) -> Response:
-    """List the versions of a provider with the platforms of each, the highest first."""
+    """List the versions of a provider with the platforms of each, the highest first, and what is wrong with some.
+
+    Both tools print `warnings` at every `init` that asks for versions.
+    """
     found = await providers.versions(scope, address)
-    return _json(
-        {
-            "versions": [
-                {
-                    "version": release.version,
-                    "protocols": release.protocols,
-                    "platforms": [{"os": package.os, "arch": package.arch} for package in release.platforms],
-                }
-                for release in found
-            ]
-        }
-    )
+    answer: dict[str, Any] = {
+        "versions": [
+            {
+                "version": release.version,
+                "protocols": release.protocols,
+                "platforms": [{"os": package.os, "arch": package.arch} for package in release.platforms],
+            }
+            for release in found
+            if release.yank is None
+        ]
+    }
+    warnings = warnings_of(found)
+    return _json(answer | {"warnings": warnings} if warnings else answer)
 
 
 @router.get(
@@ -98,7 +103,7 @@ async def provider_download(
 ) -> Response:
     """Tell where a provider's package is, what it must hash to on every platform, and whose key signed that."""
     found = await providers.get(scope, address, version)
-    release, names = found.release, ReleaseNames(address, version)
+    release, names = found.release, ReleaseNames(address, found.release.version)
     offered = {Platform(package.os, package.arch): package for package in release.platforms}
     package = offered.get(platform)
     if package is None:

@@ -12,6 +12,7 @@ from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
 from services.registry.releases import Releases
+from services.registry.withdrawals import Withdrawals
 from storage.blobs.store import BlobStore
 from storage.database import Database
 
@@ -24,6 +25,7 @@ class RegistryServices:
     gpg_keys: GpgKeys
     modules: Modules
     providers: Providers
+    withdrawals: Withdrawals
     downloads: Downloads
     changes: Changes
     """Of what the registry answers."""
@@ -39,6 +41,7 @@ def make_registry(
         gpg_keys=GpgKeys(database, changes),
         modules=Modules(database, blobs, changes, limits),
         providers=Providers(database, Releases(blobs, SignatureVerifier(), limits), changes),
+        withdrawals=Withdrawals(database, changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),
         changes=changes,
     )

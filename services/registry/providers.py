@@ -11,10 +11,11 @@ from domain.registry.errors import ProviderNotFound, SignatureRefused, VersionEx
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, SignedRelease
-from domain.registry.versions import Version
+from domain.registry.versions import Version, canonical
 from domain.scope import Scope
 from services.changes import Changes
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
+from services.registry.withdrawals import deprecation_of, yank_of
 from storage import audit
 from storage.blobs import index
 from storage.database import Database, Session
@@ -64,7 +65,8 @@ class Providers:
     async def versions(self, scope: Scope, address: ProviderAddress) -> list[ProviderVersion]:
         """List a provider's releases with their platforms, the highest version first.
 
-        Those whose key was revoked are left out: nothing vouches for them any more.
+        Those whose key was revoked are left out: nothing vouches for them any more. Those that are yanked are
+        there, and not to be offered.
 
         Raises:
             ProviderNotFound.
@@ -76,14 +78,16 @@ class Providers:
         return sorted(found, key=lambda release: Version.parse(release.version), reverse=True)
 
     async def get(self, scope: Scope, address: ProviderAddress, version: str) -> SignedRelease:
-        """Read one release, with the key that vouches for it.
+        """Read one release, with the key that vouches for it; `v1.0` means 1.0.0, as to the tools.
 
         Raises:
             ProviderNotFound.
         """
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
-            row = await providers.find_version(session, scope.organization_id, provider.id, version)
+            row = await providers.find_version(
+                session, scope.organization_id, provider.id, canonical(version) or version
+            )
             if row is None:
                 raise ProviderNotFound(
                     "there is no such version of this provider", provider=str(address), version=version
@@ -209,4 +213,6 @@ def _noun(
         signature_sha256=row.signature_sha256,
         evidence=SignatureEvidence.model_validate(row.evidence),
         published_at=row.published_at,
+        deprecation=deprecation_of(row),
+        yank=yank_of(row),
     )

@@ -31,10 +31,16 @@ async def get(session: AsyncSession, organization_id: UUID, address: ProviderAdd
     Raises:
         ProviderNotFound: unknown, or another organization's.
     """
-    row = await find(session, organization_id, address)
-    if row is None:
-        raise ProviderNotFound("there is no such provider", provider=str(address))
-    return row
+    return _there(await find(session, organization_id, address), address)
+
+
+async def get_locked(session: AsyncSession, organization_id: UUID, address: ProviderAddress) -> ProviderRow:
+    """Read one provider, and let nobody change it until the transaction ends.
+
+    Raises:
+        ProviderNotFound: unknown, or another organization's.
+    """
+    return _there(await session.scalar(locked(_of_address(organization_id, address))), address)
 
 
 async def find_version(
@@ -50,7 +56,7 @@ async def find_version(
 
 
 async def versions(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[ProviderVersionRow]:
-    """List a provider's releases that a good key vouches for, in no order."""
+    """List a provider's releases that a good key vouches for, yanked ones included, in no order."""
     query = (
         select(ProviderVersionRow)
         .join(
@@ -69,8 +75,10 @@ async def versions(session: AsyncSession, organization_id: UUID, provider_id: UU
 
 async def note_latest(session: AsyncSession, provider: ProviderRow) -> None:
     """Bring a locked provider's latest version up to date, after a change of what can be installed of it."""
-    installable = await versions(session, provider.organization_id, provider.id)
-    provider.latest_version = latest(release.version for release in installable)
+    vouched = await versions(session, provider.organization_id, provider.id)
+    offered = {release.version: release.deprecated_at is not None for release in vouched if not release.yanked_at}
+    provider.latest_version = latest(offered)
+    provider.deprecated = offered.get(provider.latest_version or "", False)
 
 
 async def signed_by(session: AsyncSession, organization_id: UUID, key_id: UUID) -> list[ProviderRow]:
@@ -109,6 +117,12 @@ async def page(
     if after is not None:
         query = query.where(ProviderRow.id > after)
     return list(await session.scalars(query.order_by(ProviderRow.id).limit(limit)))
+
+
+def _there(row: ProviderRow | None, address: ProviderAddress) -> ProviderRow:
+    if row is None:
+        raise ProviderNotFound("there is no such provider", provider=str(address))
+    return row
 
 
 def _of_address(organization_id: UUID, address: ProviderAddress) -> Select[ProviderRow]:
