@@ -18,6 +18,8 @@ from api.problems import Problem, add_problem_handlers
 from api.protocols.cache import ByteCacheLayer
 from api.protocols.discovery import router as discovery_router
 from api.protocols.downloads import router as downloads_router
+from api.protocols.modules import router as public_modules_router
+from api.protocols.providers import router as public_providers_router
 from api.protocols.terraform import router as terraform_router
 from api.provisioning.logs import router as logs_router
 from api.provisioning.routes import router as provisioning_router
@@ -34,6 +36,8 @@ ROUTERS = (
     withdrawals_router,
     discovery_router,
     terraform_router,
+    public_modules_router,
+    public_providers_router,
     downloads_router,
     deployments_router,
     provisioning_router,

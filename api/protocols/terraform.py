@@ -3,54 +3,41 @@
 Addresses in answers are relative to the host, so they hold behind any proxy and through any `host` block.
 """
 
-import hashlib
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
-from api.dependencies import DownloadService, ModuleService, ProviderService, Requires
+from api.dependencies import DownloadService, ModuleService, ProviderService
+from api.protocols.answers import Reader, json_answer
+from api.registry.addresses import module_address, provider_address
 from api.routing import facts
-from domain.identity.permissions import Permission
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ModuleAddress, Platform, ProviderAddress
 from domain.registry.providers import ProviderPackage, ReleaseNames
 from domain.registry.withdrawals import warnings_of
-from domain.scope import Scope
 
 router = APIRouter(prefix="/v1", tags=["protocols"])
-
-
-async def _module(namespace: str, name: str, system: str) -> ModuleAddress:
-    return ModuleAddress(namespace, name, system)
-
-
-async def _provider(namespace: str, type: str) -> ProviderAddress:
-    return ProviderAddress(namespace, type)
 
 
 async def _platform(os: str, arch: str) -> Platform:
     return Platform(os, arch)
 
 
-Reader = Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))]
-
-
 @router.get("/modules/{namespace}/{name}/{system}/versions", operation_id="protocol_module_versions")
 @facts(kept=True)
 async def module_versions(
-    address: Annotated[ModuleAddress, Depends(_module)], scope: Reader, modules: ModuleService
+    address: Annotated[ModuleAddress, Depends(module_address)], scope: Reader, modules: ModuleService
 ) -> Response:
     """List the versions of a module, the highest first."""
     found = await modules.versions(scope, address)
-    return _json({"modules": [{"versions": [{"version": version} for version in found]}]})
+    return json_answer({"modules": [{"versions": [{"version": version} for version in found]}]})
 
 
 @router.get("/modules/{namespace}/{name}/{system}/{version}/download", operation_id="protocol_module_download")
 @facts(kept=True)
 async def module_download(
-    address: Annotated[ModuleAddress, Depends(_module)],
+    address: Annotated[ModuleAddress, Depends(module_address)],
     version: str,
     scope: Reader,
     modules: ModuleService,
@@ -60,13 +47,13 @@ async def module_download(
     found = await modules.get(scope, address, version)
     # Tools tell an archive by the end of its address.
     location = _file(downloads, found.sha256, f"{address.name}-{found.version}.{found.format.value}")
-    return _json({"location": location, "use_registry_credentials": False}, {"X-Terraform-Get": location})
+    return json_answer({"location": location, "use_registry_credentials": False}, {"X-Terraform-Get": location})
 
 
 @router.get("/providers/{namespace}/{type}/versions", operation_id="protocol_provider_versions")
 @facts(kept=True)
 async def provider_versions(
-    address: Annotated[ProviderAddress, Depends(_provider)], scope: Reader, providers: ProviderService
+    address: Annotated[ProviderAddress, Depends(provider_address)], scope: Reader, providers: ProviderService
 ) -> Response:
     """List the versions of a provider with the platforms of each, the highest first, and what is wrong with some.
 
@@ -85,7 +72,7 @@ async def provider_versions(
         ]
     }
     warnings = warnings_of(found)
-    return _json(answer | {"warnings": warnings} if warnings else answer)
+    return json_answer(answer | {"warnings": warnings} if warnings else answer)
 
 
 @router.get(
@@ -94,7 +81,7 @@ async def provider_versions(
 @facts(kept=True)
 async def provider_download(
     *,
-    address: Annotated[ProviderAddress, Depends(_provider)],
+    address: Annotated[ProviderAddress, Depends(provider_address)],
     version: str,
     platform: Annotated[Platform, Depends(_platform)],
     scope: Reader,
@@ -124,14 +111,7 @@ async def provider_download(
             for each, other in offered.items()
         },
     }
-    return _json(answer)
-
-
-def _json(answer: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    body = json.dumps(answer, separators=(",", ":")).encode()
-    # A proxy may keep it, and asks each time whether it still holds: whoever asks has to show a key.
-    kept = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "Cache-Control": "private, no-cache"}
-    return Response(body, media_type="application/json", headers={**kept, **(headers or {})})
+    return json_answer(answer)
 
 
 def _hashes(other: ProviderPackage, asked: ProviderPackage) -> list[str]:

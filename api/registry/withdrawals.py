@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from api.dependencies import Requires, WithdrawalService
+from api.registry.addresses import module_address, provider_address
 from api.registry.schemas import DeprecationPut, YankPut
 from domain.identity.permissions import Permission
 from domain.registry.names import ModuleAddress, ProviderAddress
@@ -15,18 +16,10 @@ router = APIRouter(prefix="/api/v1", tags=["registry"])
 
 ModulePublisher = Annotated[Scope, Depends(Requires(Permission.MODULE_PUBLISH))]
 ProviderPublisher = Annotated[Scope, Depends(Requires(Permission.PROVIDER_PUBLISH))]
+OfModule = Annotated[ModuleAddress, Depends(module_address)]
+OfProvider = Annotated[ProviderAddress, Depends(provider_address)]
 
 
-async def _module(namespace: str, name: str, system: str) -> ModuleAddress:
-    return ModuleAddress(namespace, name, system)
-
-
-async def _provider(namespace: str, type: str) -> ProviderAddress:
-    return ProviderAddress(namespace, type)
-
-
-OfModule = Annotated[ModuleAddress, Depends(_module)]
-OfProvider = Annotated[ProviderAddress, Depends(_provider)]
 MODULE_VERSION = "/modules/{namespace}/{name}/{system}/{version}"
 PROVIDER_VERSION = "/providers/{namespace}/{type}/{version}"
 

@@ -126,6 +126,19 @@ class Modules:
             rows = await module_search.page(session, scope.organization_id, search, after=after, limit=limit)
             return [Module.model_validate(row) for row in rows]
 
+    async def offered(
+        self, scope: Scope, search: ModuleSearch = ALL, *, name: str | None = None, offset: int, limit: int
+    ) -> list[ModuleVersion]:
+        """List the latest versions of the modules that are searched for, in order of first publication."""
+        async with self._database.transaction(scope) as session:
+            found = await module_search.page_with_latest(
+                session, scope.organization_id, search, name=name, offset=offset, limit=limit
+            )
+            return [
+                _noun(ModuleAddress(module.namespace, module.name, module.system), version)
+                for module, version in found
+            ]
+
     async def _add(
         self, scope: Scope, address: ModuleAddress, row: ModuleVersionRow
     ) -> tuple[ModuleVersion, bool]:

@@ -108,6 +108,16 @@ class Providers:
             rows = await providers.page(session, scope.organization_id, after=after, limit=limit)
             return [Provider.model_validate(row) for row in rows]
 
+    async def offered(
+        self, scope: Scope, *, namespace: str | None = None, offset: int, limit: int
+    ) -> list[ProviderVersion]:
+        """List the latest releases of providers, in order of first publication, without their packages."""
+        async with self._database.transaction(scope) as session:
+            found = await providers.page_with_latest(
+                session, scope.organization_id, namespace=namespace, offset=offset, limit=limit
+            )
+            return [_noun(ProviderAddress(of.namespace, of.type), release, []) for of, release in found]
+
     async def _add(
         self, scope: Scope, address: ProviderAddress, version: str, release: CheckedRelease
     ) -> tuple[ProviderVersion, bool]:

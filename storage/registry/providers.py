@@ -119,6 +119,26 @@ async def page(
     return list(await session.scalars(query.order_by(ProviderRow.id).limit(limit)))
 
 
+async def page_with_latest(
+    session: AsyncSession, organization_id: UUID, *, namespace: str | None, offset: int, limit: int
+) -> list[tuple[ProviderRow, ProviderVersionRow]]:
+    """List providers that offer a version, with their latest, in order of first publication."""
+    latest_one = (
+        (ProviderVersionRow.organization_id == ProviderRow.organization_id)
+        & (ProviderVersionRow.provider_id == ProviderRow.id)
+        & (ProviderVersionRow.version == ProviderRow.latest_version)
+    )
+    query = (
+        select(ProviderRow, ProviderVersionRow)
+        .join(ProviderVersionRow, latest_one)
+        .where(ProviderRow.organization_id == organization_id)
+    )
+    if namespace is not None:
+        query = query.where(ProviderRow.namespace == namespace)
+    found = await session.execute(query.order_by(ProviderRow.id).offset(offset).limit(limit))
+    return [(provider, release) for provider, release in found]
+
+
 def _there(row: ProviderRow | None, address: ProviderAddress) -> ProviderRow:
     if row is None:
         raise ProviderNotFound("there is no such provider", provider=str(address))
