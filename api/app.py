@@ -24,6 +24,7 @@ from api.protocols.terraform import router as terraform_router
 from api.provisioning.logs import router as logs_router
 from api.provisioning.routes import router as provisioning_router
 from api.registry.routes import router as registry_router
+from api.registry.versions import router as versions_router
 from api.registry.withdrawals import router as withdrawals_router
 from api.routing import Routes
 from api.tenants.routes import router as tenants_router
@@ -33,6 +34,7 @@ ROUTERS = (
     tenants_router,
     identity_router,
     registry_router,
+    versions_router,
     withdrawals_router,
     discovery_router,
     terraform_router,

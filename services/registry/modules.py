@@ -126,6 +126,21 @@ class Modules:
             rows = await module_search.page(session, scope.organization_id, search, after=after, limit=limit)
             return [Module.model_validate(row) for row in rows]
 
+    async def published(
+        self, scope: Scope, address: ModuleAddress, *, after: UUID | None, limit: int
+    ) -> list[ModuleVersion]:
+        """List a module's versions in order of publication, yanked ones included.
+
+        Raises:
+            ModuleNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            module = await modules.get(session, scope.organization_id, address)
+            rows = await modules.page_of_versions(
+                session, scope.organization_id, module.id, after=after, limit=limit
+            )
+            return [_noun(address, row) for row in rows]
+
     async def offered(
         self, scope: Scope, search: ModuleSearch = ALL, *, name: str | None = None, offset: int, limit: int
     ) -> list[ModuleVersion]:

@@ -108,6 +108,21 @@ class Providers:
             rows = await providers.page(session, scope.organization_id, after=after, limit=limit)
             return [Provider.model_validate(row) for row in rows]
 
+    async def published(
+        self, scope: Scope, address: ProviderAddress, *, after: UUID | None, limit: int
+    ) -> list[ProviderVersion]:
+        """List all of a provider's releases in order of publication, whatever became of them.
+
+        Raises:
+            ProviderNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            provider = await providers.get(session, scope.organization_id, address)
+            rows = await providers.page_of_versions(
+                session, scope.organization_id, provider.id, after=after, limit=limit
+            )
+            return await self._nouns(session, scope, address, rows)
+
     async def offered(
         self, scope: Scope, *, namespace: str | None = None, offset: int, limit: int
     ) -> list[ProviderVersion]:

@@ -82,6 +82,18 @@ async def versions(session: AsyncSession, organization_id: UUID, module_id: UUID
     return dict(found.all())
 
 
+async def page_of_versions(
+    session: AsyncSession, organization_id: UUID, module_id: UUID, *, after: UUID | None, limit: int
+) -> list[ModuleVersionRow]:
+    """List a module's versions in order of publication, yanked ones included."""
+    query = select(ModuleVersionRow).where(
+        ModuleVersionRow.organization_id == organization_id, ModuleVersionRow.module_id == module_id
+    )
+    if after is not None:
+        query = query.where(ModuleVersionRow.id > after)
+    return list(await session.scalars(query.order_by(ModuleVersionRow.id).limit(limit)))
+
+
 async def note_latest(session: AsyncSession, module: ModuleRow) -> None:
     """Bring a locked module's latest version up to date, after a change of what can be installed of it."""
     offered = await versions(session, module.organization_id, module.id)

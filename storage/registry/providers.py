@@ -73,6 +73,18 @@ async def versions(session: AsyncSession, organization_id: UUID, provider_id: UU
     return list(await session.scalars(query))
 
 
+async def page_of_versions(
+    session: AsyncSession, organization_id: UUID, provider_id: UUID, *, after: UUID | None, limit: int
+) -> list[ProviderVersionRow]:
+    """List all of a provider's releases in order of publication, whatever became of them."""
+    query = select(ProviderVersionRow).where(
+        ProviderVersionRow.organization_id == organization_id, ProviderVersionRow.provider_id == provider_id
+    )
+    if after is not None:
+        query = query.where(ProviderVersionRow.id > after)
+    return list(await session.scalars(query.order_by(ProviderVersionRow.id).limit(limit)))
+
+
 async def note_latest(session: AsyncSession, provider: ProviderRow) -> None:
     """Bring a locked provider's latest version up to date, after a change of what can be installed of it."""
     vouched = await versions(session, provider.organization_id, provider.id)

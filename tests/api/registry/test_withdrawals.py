@@ -170,6 +170,20 @@ class TestYank:
         assert await registry.versions(registry.module) == ["1.0.0"]
 
 
+class TestListVersions:
+    async def test_shows_what_was_said_of_each_in_order_of_publication(self, registry: Registry) -> None:
+        for of in (registry.module, registry.provider):
+            await registry.put(path(of, "1.0.0", "yank"), BROKEN)
+            await registry.put(path(of, "2.0.0", "deprecation"), OLD)
+            versions = f"{MODULES if of == registry.module else PROVIDERS}/{of}/versions"
+            first = await registry.get(f"{versions}?limit=1")
+            second = await registry.get(f"{versions}?limit=1&cursor={first['next_cursor']}")
+            [yanked], [deprecated] = first["items"], second["items"]
+            assert (yanked["version"], yanked["yank"]["reason"]) == ("1.0.0", BROKEN["reason"])
+            assert (deprecated["version"], deprecated["deprecation"]["message"]) == ("2.0.0", OLD["message"])
+            assert (yanked["deprecation"], deprecated["yank"], second["next_cursor"]) == (None, None, None)
+
+
 class TestWithdrawing:
     async def test_what_is_not_there_is_not_found(self, registry: Registry) -> None:
         for of in (registry.module, registry.provider):
