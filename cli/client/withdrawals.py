@@ -34,7 +34,7 @@ def yank(output: ClientOutput, path: str, version: str, reason: str, *, of: str)
     """Yank a version of what is at a path, and say so."""
     with Api.of_caller() as api:
         said = api.put(f"{_at(path, version)}/yank", {"reason": reason})
-    _tell(output, said, of, version, "is yanked: no new `init` chooses it, and who has its address still gets it")
+    _tell(output, said, of, version, "is yanked: no `init` chooses it, not by a lock file either")
 
 
 def unyank(output: ClientOutput, path: str, version: str, *, of: str) -> None:

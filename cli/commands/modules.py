@@ -148,7 +148,7 @@ def yank(
     reason: withdrawals.Reason,
     output: ClientOutput = PEOPLE,
 ) -> None:
-    """Offer a version no longer. Its download still answers who asks for exactly it, as installed modules do."""
+    """Offer a version no longer: no `init` chooses it. Its download still answers who has its address."""
     withdrawals.yank(output, _path(module), version, reason, of=module)
 
 

@@ -123,7 +123,7 @@ def yank(
     reason: withdrawals.Reason,
     output: ClientOutput = PEOPLE,
 ) -> None:
-    """Offer a version no longer, and have terraform and tofu print why. Its download still answers."""
+    """Offer a version no longer: `init` prints why, and fails where a lock file has it, until `init -upgrade`."""
     withdrawals.yank(output, _path(provider), version, reason, of=provider)
 
 

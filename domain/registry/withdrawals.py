@@ -35,7 +35,11 @@ class Deprecation(BaseModel, frozen=True):
 
 
 class Yank(BaseModel, frozen=True):
-    """A version that no list of versions offers any more; its download still answers who asks for exactly it."""
+    """A version that no list of versions offers any more; its download still answers who has its address.
+
+    Both tools choose from the list alone, even where a lock file names a version: `init` fails there, until it is
+    told to upgrade.
+    """
 
     reason: str
     yanked_at: datetime

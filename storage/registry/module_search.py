@@ -37,7 +37,7 @@ async def page(
 ) -> list[ModuleRow]:
     """List the modules that are searched for in order of first publication, beginning behind the given id."""
     await _plan_for(session, search)
-    query = _narrowed(select(ModuleRow), organization_id, search)
+    query = narrowed(select(ModuleRow), organization_id, search)
     if after is not None:
         query = query.where(ModuleRow.id > after)
     return list(await session.scalars(query.order_by(ModuleRow.id).limit(limit)))
@@ -59,7 +59,7 @@ async def page_with_latest(
         & (ModuleVersionRow.module_id == ModuleRow.id)
         & (ModuleVersionRow.version == ModuleRow.latest_version)
     )
-    query = _narrowed(select(ModuleRow, ModuleVersionRow).join(ModuleVersionRow, latest), organization_id, search)
+    query = narrowed(select(ModuleRow, ModuleVersionRow).join(ModuleVersionRow, latest), organization_id, search)
     query = query.where(ModuleVersionRow.organization_id == organization_id)
     if name is not None:
         query = query.where(ModuleRow.name == name)
@@ -67,7 +67,8 @@ async def page_with_latest(
     return [(module, version) for module, version in found]
 
 
-def _narrowed(query: Narrowed, organization_id: UUID, search: ModuleSearch) -> Narrowed:
+def narrowed(query: Narrowed, organization_id: UUID, search: ModuleSearch) -> Narrowed:
+    """Have a query of modules find only those that are searched for."""
     query = query.where(ModuleRow.organization_id == organization_id)
     if search.finds_nothing:
         return query.where(false())
