@@ -5,7 +5,6 @@ from typing import Final
 
 import pytest
 from sqlalchemy import select, text
-from sqlalchemy.dialects import postgresql
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.ids import new_id
@@ -57,7 +56,7 @@ async def plan(database: Database, caller: Caller, search: ModuleSearch) -> str:
     written = (
         query.order_by(ModuleRow.id)
         .limit(51)
-        .compile(dialect=postgresql.dialect(), compile_kwargs={"literal_binds": True})
+        .compile(dialect=database._app.dialect, compile_kwargs={"literal_binds": True})
     )
     async with database.transaction(caller.scope) as session:
         return "\n".join(await session.scalars(text(f"EXPLAIN {written}")))
