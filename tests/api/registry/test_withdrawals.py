@@ -107,6 +107,15 @@ class TestDeprecate:
                 await registry.delete(path(of, "2.0.0", "deprecation"))
         assert await registry.latest() == [("2.0.0", False), ("2.0.0", False)]
 
+    async def test_ends_for_the_whole_with_a_newer_version(
+        self, registry: Registry, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        await registry.put(path(registry.module, "2.0.0", "deprecation"), OLD)
+        await publish(client, caller, MODULES, a_module(registry.module.partition("/")[0], version="3.0.0"))
+        found = await registry.get(f"{MODULES}/search?deprecated=false")
+        assert [item["latest_version"] for item in found["items"]] == ["3.0.0"]
+        assert (await registry.get(f"{MODULES}/search?deprecated=true"))["items"] == []
+
     async def test_is_recorded_once_however_often_it_is_said(self, registry: Registry, database: Database) -> None:
         once = path(registry.module, "1.0.0", "deprecation")
         first, second = [await registry.put(once, OLD) for _ in range(2)]
