@@ -18,6 +18,8 @@ from api.problems import Problem, add_problem_handlers
 from api.protocols.cache import ByteCache, KeepingLayer, KeptAnswerLayer
 from api.protocols.discovery import router as discovery_router
 from api.protocols.downloads import router as downloads_router
+from api.protocols.modules import router as public_modules_router
+from api.protocols.providers import router as public_providers_router
 from api.protocols.terraform import router as terraform_router
 from api.provisioning.logs import router as logs_router
 from api.provisioning.routes import router as provisioning_router
@@ -25,6 +27,8 @@ from api.registry.analytics import router as analytics_router
 from api.registry.documents import router as documents_router
 from api.registry.routes import router as registry_router
 from api.registry.verifications import router as verifications_router
+from api.registry.versions import router as versions_router
+from api.registry.withdrawals import router as withdrawals_router
 from api.routing import Routes
 from api.tenants.routes import router as tenants_router
 from services.all import Services
@@ -36,8 +40,12 @@ ROUTERS = (
     analytics_router,
     documents_router,
     verifications_router,
+    versions_router,
+    withdrawals_router,
     discovery_router,
     terraform_router,
+    public_modules_router,
+    public_providers_router,
     downloads_router,
     deployments_router,
     provisioning_router,

@@ -29,6 +29,7 @@ from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
 from services.registry.usage import Usage
 from services.registry.verifications import Verifications
+from services.registry.withdrawals import Withdrawals
 from services.tenants.organizations import Organizations
 
 T = TypeVar("T")
@@ -136,6 +137,7 @@ ModuleService = Annotated[Modules, Depends(service(lambda services: services.reg
 ModuleDocumentService = Annotated[ModuleDocuments, Depends(service(lambda services: services.registry.documents))]
 ProviderService = Annotated[Providers, Depends(service(lambda services: services.registry.providers))]
 VerificationService = Annotated[Verifications, Depends(service(lambda services: services.registry.verifications))]
+WithdrawalService = Annotated[Withdrawals, Depends(service(lambda services: services.registry.withdrawals))]
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.registry.downloads))]
 UsageService = Annotated[Usage, Depends(service(lambda services: services.registry.usage))]
 TierService = Annotated[Tiers, Depends(service(lambda services: services.provisioning.tiers))]

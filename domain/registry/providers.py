@@ -12,6 +12,7 @@ from domain.registry.errors import ManifestInvalid
 from domain.registry.gpg_keys import GpgKey, SignatureEvidence
 from domain.registry.hashes import zh
 from domain.registry.names import Platform, ProviderAddress
+from domain.registry.withdrawals import Deprecation, Yank
 
 LARGEST_MANIFEST: Final = 64 * 1024
 _PROTOCOL: Final = re.compile(r"[1-9][0-9]?\.[0-9]{1,3}", re.ASCII)
@@ -46,6 +47,8 @@ class ProviderVersion(BaseModel, frozen=True, from_attributes=True):
     signature_sha256: str
     evidence: SignatureEvidence
     published_at: datetime
+    deprecation: Deprecation | None = None
+    yank: Yank | None = None
 
 
 class Provider(BaseModel, frozen=True, from_attributes=True):
@@ -58,6 +61,7 @@ class Provider(BaseModel, frozen=True, from_attributes=True):
         description="The highest release that can be installed, or the highest pre-release where none is; "
         "null where no version can be."
     )
+    deprecated: bool = Field(description="Whether its latest version is.")
     created_at: datetime
 
 

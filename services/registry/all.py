@@ -17,6 +17,7 @@ from services.registry.rechecks import Rechecks
 from services.registry.releases import Releases
 from services.registry.usage import Usage
 from services.registry.verifications import Verifications
+from services.registry.withdrawals import Withdrawals
 from storage.blobs.store import BlobStore
 from storage.database import Database
 
@@ -31,6 +32,7 @@ class RegistryServices:
     documents: ModuleDocuments
     providers: Providers
     verifications: Verifications
+    withdrawals: Withdrawals
     downloads: Downloads
     usage: Usage
     changes: Changes
@@ -52,6 +54,7 @@ def make_registry(
         ),
         providers=Providers(database, Releases(blobs, verifier, limits), changes),
         verifications=Verifications(database, Rechecks(blobs, verifier), changes),
+        withdrawals=Withdrawals(database, changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),
         usage=Usage(database),
         changes=changes,

@@ -12,11 +12,12 @@ from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, ReleaseNames, SignedRelease
 from domain.registry.verification_errors import SignatureKeyRevoked
-from domain.registry.versions import Version
+from domain.registry.versions import Version, canonical
 from domain.scope import Scope
 from services.changes import Changes
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
 from services.registry.verifications import of_publication
+from services.registry.withdrawals import deprecation_of, yank_of
 from storage import audit
 from storage.blobs import index
 from storage.database import Database, Session
@@ -67,7 +68,7 @@ class Providers:
         """List a provider's releases with their platforms, the highest version first.
 
         Those whose key was revoked, or that did not verify when they were last checked, are left out: nothing
-        vouches for them any more.
+        vouches for them any more. Those that are yanked are there, and not to be offered.
 
         Raises:
             ProviderNotFound.
@@ -79,14 +80,16 @@ class Providers:
         return sorted(found, key=lambda release: Version.parse(release.version), reverse=True)
 
     async def get(self, scope: Scope, address: ProviderAddress, version: str) -> SignedRelease:
-        """Read one release, with the key that vouches for it.
+        """Read one release, with the key that vouches for it; `v1.0` means 1.0.0, as to the tools.
 
         Raises:
             ProviderNotFound.
         """
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
-            row = await providers.find_version(session, scope.organization_id, provider.id, version)
+            row = await providers.find_version(
+                session, scope.organization_id, provider.id, canonical(version) or version
+            )
             if row is None:
                 raise ProviderNotFound(
                     "there is no such version of this provider", provider=str(address), version=version
@@ -113,6 +116,31 @@ class Providers:
         async with self._database.transaction(scope) as session:
             rows = await providers.page(session, scope.organization_id, after=after, limit=limit)
             return [Provider.model_validate(row) for row in rows]
+
+    async def published(
+        self, scope: Scope, address: ProviderAddress, *, after: UUID | None, limit: int
+    ) -> list[ProviderVersion]:
+        """List all of a provider's releases in order of publication, whatever became of them.
+
+        Raises:
+            ProviderNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            provider = await providers.get(session, scope.organization_id, address)
+            rows = await providers.page_of_versions(
+                session, scope.organization_id, provider.id, after=after, limit=limit
+            )
+            return await self._nouns(session, scope, address, rows)
+
+    async def offered(
+        self, scope: Scope, *, namespace: str | None = None, offset: int, limit: int
+    ) -> list[ProviderVersion]:
+        """List the latest releases of providers, in order of first publication, without their packages."""
+        async with self._database.transaction(scope) as session:
+            found = await providers.page_with_latest(
+                session, scope.organization_id, namespace=namespace, offset=offset, limit=limit
+            )
+            return [_noun(ProviderAddress(of.namespace, of.type), release, []) for of, release in found]
 
     async def _add(
         self, scope: Scope, address: ProviderAddress, version: str, release: CheckedRelease
@@ -220,4 +248,6 @@ def _noun(
         signature_sha256=row.signature_sha256,
         evidence=SignatureEvidence.model_validate(row.evidence),
         published_at=row.published_at,
+        deprecation=deprecation_of(row),
+        yank=yank_of(row),
     )

@@ -10,7 +10,9 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    String,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -22,6 +24,28 @@ from domain.registry.usage import UsageKind
 from domain.registry.verifications import VerificationResult
 from storage.blobs.tables import BlobRow
 from storage.database import Base, one_of
+
+
+class MayBeWithdrawn:
+    """Columns of a published version that change later; see domain.registry.withdrawals."""
+
+    deprecated_at: Mapped[datetime | None]
+    deprecation: Mapped[str | None]
+    replacement: Mapped[str | None]
+    yanked_at: Mapped[datetime | None]
+    yank_reason: Mapped[str | None]
+
+
+def with_reasons() -> tuple[CheckConstraint, CheckConstraint]:
+    """Make the rules of those columns; a table needs its own."""
+    return (
+        CheckConstraint(
+            "(deprecated_at IS NULL) = (deprecation IS NULL)"
+            " AND (replacement IS NULL OR deprecated_at IS NOT NULL)",
+            name="deprecation",
+        ),
+        CheckConstraint("(yanked_at IS NULL) = (yank_reason IS NULL)", name="yank"),
+    )
 
 
 class NamespaceRow(Base):
@@ -74,6 +98,9 @@ class ModuleRow(Base):
             ondelete="CASCADE",
         ),
         UniqueConstraint("organization_id", "namespace", "name", "system"),
+        # What is searched for in order of id: PostgreSQL reads a page and stops.
+        Index("ix_module_system", "organization_id", "system", "id"),
+        Index("ix_module_deprecated", "organization_id", "deprecated", "id"),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -83,15 +110,37 @@ class ModuleRow(Base):
     system: Mapped[str]
     description: Mapped[str]
     latest_version: Mapped[str | None]
+    deprecated: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class ModuleVersionRow(Base):
+class ModuleWordRow(Base):
+    """A word of a module's address or description, by whose beginning searches find it.
+
+    PostgreSQL's own text search is no help: under row-level security no index serves an operator that is not
+    leakproof, and neither `@@` nor LIKE is. Comparing text is, and the order of bytes makes a beginning a range.
+    """
+
+    __tablename__ = "module_word"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "module_id"], ["module.organization_id", "module.id"], ondelete="CASCADE"
+        ),
+        Index("ix_module_word_beginning", "organization_id", "word", "module_id"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    module_id: Mapped[UUID] = mapped_column(primary_key=True)
+    word: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
+
+
+class ModuleVersionRow(MayBeWithdrawn, Base):
     """See domain.registry.modules.ModuleVersion."""
 
     __tablename__ = "module_version"
     __table_args__ = (
         CheckConstraint("format IN ('tar.gz', 'zip')", name="format"),
+        *with_reasons(),
         ForeignKeyConstraint(
             ["organization_id", "module_id"], ["module.organization_id", "module.id"], ondelete="CASCADE"
         ),
@@ -108,10 +157,6 @@ class ModuleVersionRow(Base):
     format: Mapped[str]
     published_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    deprecated_at: Mapped[datetime | None]
-    deprecation: Mapped[str | None]
-    yanked_at: Mapped[datetime | None]
-    yank_reason: Mapped[str | None]
 
 
 class ProviderRow(Base):
@@ -132,10 +177,11 @@ class ProviderRow(Base):
     namespace: Mapped[str]
     type: Mapped[str]
     latest_version: Mapped[str | None]
+    deprecated: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class ProviderVersionRow(Base):
+class ProviderVersionRow(MayBeWithdrawn, Base):
     """See domain.registry.providers.ProviderVersion. `evidence` says who signed, and which tools checked.
 
     A release that its last verification refused has `refused_at` and why, until another one verifies it.
@@ -149,6 +195,7 @@ class ProviderVersionRow(Base):
         ),
         ForeignKeyConstraint(["organization_id", "gpg_key_id"], ["gpg_key.organization_id", "gpg_key.id"]),
         UniqueConstraint("organization_id", "provider_id", "version"),
+        *with_reasons(),
         Index("ix_provider_version_gpg_key", "organization_id", "gpg_key_id"),
     )
 
@@ -163,10 +210,6 @@ class ProviderVersionRow(Base):
     evidence: Mapped[dict[str, Any]] = mapped_column(JSONB)
     published_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    deprecated_at: Mapped[datetime | None]
-    deprecation: Mapped[str | None]
-    yanked_at: Mapped[datetime | None]
-    yank_reason: Mapped[str | None]
     refused_at: Mapped[datetime | None]
     refusal: Mapped[str | None]
 

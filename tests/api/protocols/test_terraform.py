@@ -110,9 +110,19 @@ class TestModuleDownload:
     async def test_unknown_versions_are_not_found(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str
     ) -> None:
-        for version in ("9.9.9", "v0.1.0", "..", "%00"):
+        for version in ("9.9.9", "vv0.1.0", "00.1.0", "0.1.0+meta", "..", "%00"):
             path = f"/v1/modules/{namespace}/network/aws/{version}/download"
             assert (await client.get(path, headers=caller.headers)).status_code == 404
+
+    @pytest.mark.parametrize("version", ["v0.1.0", "0.1", "v0.1"])
+    async def test_a_version_is_what_the_tools_take_it_for(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, version: str
+    ) -> None:
+        modules, providers = f"/v1/modules/{namespace}/network/aws", f"/v1/providers/{namespace}/time"
+        for path in (f"{modules}/{{}}/download", f"{providers}/{{}}/download/linux/amd64"):
+            assert await get(client, caller, path.format(version)) == await get(
+                client, caller, path.format("0.1.0")
+            )
 
 
 class TestProviderVersions:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.registry.errors import VersionInvalid
-from domain.registry.versions import LARGEST_NUMBER, Version, latest
+from domain.registry.versions import LARGEST_NUMBER, Version, canonical, latest
 
 NUMBERS = st.integers(min_value=0, max_value=LARGEST_NUMBER)
 WORDS = st.from_regex(r"[0-9]*[A-Za-z-][0-9A-Za-z-]{0,8}", fullmatch=True)
@@ -104,3 +104,22 @@ class TestLatest:
     )
     def test_is_a_release_where_there_is_one(self, installable: list[str], expected: str | None) -> None:
         assert latest(installable) == expected
+
+
+class TestCanonical:
+    @given(VERSIONS)
+    def test_of_a_version_is_itself(self, version: Version) -> None:
+        assert canonical(str(version)) == canonical(f"v{version}") == str(version)
+
+    @pytest.mark.parametrize(
+        ("asked", "means"),
+        [("1", "1.0.0"), ("v1.2", "1.2.0"), ("1.2-rc.1", "1.2.0-rc.1"), ("v1-a-b", "1.0.0-a-b")],
+    )
+    def test_reads_the_short_forms_of_the_tools(self, asked: str, means: str) -> None:
+        assert canonical(asked) == means
+
+    @pytest.mark.parametrize(
+        "asked", ["", "v", "vv1.0.0", "V1.0.0", "1.0.0.0", "1..0", "01.0.0", "1.0.0+meta", "-1"]
+    )
+    def test_knows_what_no_published_version_is(self, asked: str) -> None:
+        assert canonical(asked) is None
