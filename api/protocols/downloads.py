@@ -2,6 +2,9 @@
 
 The tools send no key here. The name at the end is for them alone (they look at its ending); what is sent is
 decided by the hash before it, so an answer never changes and every cache may keep it.
+
+Where the blob store gives addresses itself, and the settings say so, the answer to GET is the way to one. The
+tools follow it. HEAD is answered here, as an address opens for GET alone.
 """
 
 import re
@@ -9,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from api.dependencies import DownloadService
 from api.routing import facts
@@ -31,6 +34,9 @@ async def download_file(
 ) -> Response:
     """Send a file, or the part that is asked for; public, since the address itself is the permission."""
     file = await downloads.open(capability, sha256, now=datetime.now(UTC))
+    address = await file.address()
+    if address is not None:
+        return RedirectResponse(address, headers={"Cache-Control": "no-store"})
     return _answer(file, filename, request)
 
 
@@ -39,7 +45,7 @@ async def download_file(
 async def head_file(
     capability: str, sha256: str, filename: str, request: Request, downloads: DownloadService
 ) -> Response:
-    """Tell what `download_file` would send; terraform asks before it fetches."""
+    """Tell what `download_file` would send, wherever it comes from; terraform asks before it fetches."""
     file = await downloads.open(capability, sha256, now=datetime.now(UTC))
     return _answer(file, filename, request)
 
