@@ -26,8 +26,8 @@ class LocalBlobStore:
 
     def __init__(self, folder: Path) -> None:
         """Take the folder, which is made with mode 0700 if it is missing; clear what killed writers left."""
-        self._folder = folder
-        for path in (folder, folder / "sha256"):
+        self._kept = folder / "sha256"
+        for path in (folder, self._kept):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._unreadable = Outage(log, f"blob store, reading {folder}")
         self._unwritable = Outage(log, f"blob store, writing {folder}")
@@ -80,14 +80,14 @@ class LocalBlobStore:
         return None
 
     def _path(self, sha256: str) -> Path:
-        return self._folder / key_of(sha256)
+        return self._kept.parent / key_of(sha256)
 
     async def _there(self, outage: Outage, work: Callable[[Path], T], path: Path) -> T | None:
         """Do work with a blob's file; None where there is no such blob and the store's folder is there."""
         try:
             return await asyncio.to_thread(work, path)
         except OSError as error:
-            if isinstance(error, FileNotFoundError) and path.parent.parent.exists():
+            if isinstance(error, FileNotFoundError) and self._kept.exists():
                 return None
             raise disk_is_away(outage, error) from error
 
