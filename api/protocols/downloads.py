@@ -9,7 +9,7 @@ tools follow it. HEAD is answered here, as an address opens for GET alone.
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
@@ -23,11 +23,14 @@ router = APIRouter(prefix="/v1/files", tags=["protocols"])
 THE_ADDRESS_IS_THE_KEY: Final = "the tools send no key to addresses of files; each carries what opens it"
 PATH: Final = "/{capability}/{sha256}/{filename}"
 MEDIA_TYPES: Final = {".zip": "application/zip", ".tar.gz": "application/gzip"}
+ELSEWHERE: Final[dict[int | str, dict[str, Any]]] = {
+    307: {"description": "Where the file is, if clients fetch from the blob store themselves"}
+}
 # One range is enough for a broken download; a list of them only makes work, so it is as if none was asked for.
 _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.ASCII)
 
 
-@router.get(PATH, operation_id="download_file", response_class=Response)
+@router.get(PATH, operation_id="download_file", response_class=Response, responses=ELSEWHERE)
 @facts(public=THE_ADDRESS_IS_THE_KEY, kept=True)
 async def download_file(
     capability: str, sha256: str, filename: str, request: Request, downloads: DownloadService

@@ -190,9 +190,14 @@ class S3BlobStore:
 
 def _client(bucket: Bucket) -> Minio:
     address = urlsplit(bucket.endpoint)
-    # Three quick attempts, then the caller hears of it: what a hanging server holds is one of few threads.
+    # A few quick attempts, then the caller hears of it: what a hanging server holds is one of few threads.
     retries = Retry(
-        total=2, backoff_factor=0.2, status_forcelist=(500, 502, 503, 504), respect_retry_after_header=False
+        total=2,
+        connect=1,
+        read=1,
+        backoff_factor=0.2,
+        status_forcelist=(500, 502, 503, 504),
+        respect_retry_after_header=False,
     )
     return Minio(
         address.netloc,
@@ -201,7 +206,7 @@ def _client(bucket: Bucket) -> Minio:
         secure=address.scheme == "https",
         region=bucket.region,
         http_client=PoolManager(
-            timeout=Timeout(connect=3, read=20),
+            timeout=Timeout(connect=10, read=20),  # the first is for the sending of a part too
             maxsize=CONNECTIONS,
             retries=retries,
             ssl_context=ssl.create_default_context(),  # trusts what the system does, and SSL_CERT_FILE

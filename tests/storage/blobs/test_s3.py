@@ -1,7 +1,10 @@
 """A bucket of an S3 server as a store of blobs."""
 
 import asyncio
+import hashlib
 import io
+import os
+import signal
 import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,6 +19,7 @@ from domain.errors import BlobDamaged, BlobNotFound, Unavailable
 from integrations.embedded.ports import LOOPBACK, free_port
 from storage.blobs.s3 import PART, Bucket, S3BlobStore
 from storage.blobs.store import BlobStore, key_of
+from storage.blobs.verified import VerifiedFile
 from tests.fixtures.s3 import S3Server
 from tests.storage.blobs.contract import NOWHERE, BlobStoreContract, all_of, pieces
 
@@ -39,6 +43,12 @@ def files_in(folder: Path) -> list[Path]:
 async def megabytes(number: int) -> AsyncIterator[bytes]:
     for each in range(number):
         yield each.to_bytes(2, "big") * (MEGABYTE // 2)
+
+
+def name_of(size: int) -> str:
+    """Name the blob of so many bytes of `megabytes`."""
+    data = b"".join(each.to_bytes(2, "big") * (MEGABYTE // 2) for each in range(size // MEGABYTE))
+    return hashlib.sha256(data).hexdigest()
 
 
 async def refusals_of(store: BlobStore) -> list[Unavailable]:
@@ -191,6 +201,29 @@ class TestServerThatIsAway:
         # One for reading, one for writing, whatever was tried.
         assert [line["event"] for line in lines] == ["server_away"] * 2
         assert files_in(tmp_path) == []
+
+    async def test_in_the_middle_of_an_upload_keeps_nothing_and_takes_it_when_it_is_back(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        size, read = 3 * PART, VerifiedFile.read
+        async with S3Server(tmp_path) as server:
+            store = S3BlobStore(tmp_path / "blobs", await server.make_bucket(), gives_addresses=False)
+
+            def and_then_gone(file: VerifiedFile, wanted: int | None = -1) -> bytes:
+                piece = read(file, wanted)
+                if file.tell() == 2 * PART:
+                    os.kill(server.pid, signal.SIGKILL)
+                return piece
+
+            with monkeypatch.context() as patch:
+                patch.setattr(VerifiedFile, "read", and_then_gone)
+                with pytest.raises(Unavailable):
+                    await store.put(megabytes(size // MEGABYTE), limit=size)
+            assert files_in(tmp_path / "blobs") == []
+            await server.stop()
+            await server.start()
+            assert await store.size(name_of(size)) is None
+            assert await store.put(megabytes(size // MEGABYTE), limit=size) == (name_of(size), size)
 
     async def test_that_breaks_off_in_the_middle_has_sent_no_blob(self, tmp_path: Path) -> None:
         async with a_server_that_sends(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf") as port:
