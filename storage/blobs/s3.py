@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, ParamSpec, TypeVar
 from urllib.parse import urlsplit
+from xml.etree.ElementTree import ParseError
 
 import structlog
 from minio import Minio
@@ -133,8 +134,7 @@ class S3BlobStore:
             return None
         # Browsers keep it as a file and show nothing of it, as they do with what this server sends.
         headers: dict[str, str | list[str] | tuple[str]] = {"response-content-disposition": "attachment"}
-        signed = partial(self._client.get_presigned_url, "GET", self._bucket, key, valid, headers)
-        return await self._in_thread(signed)
+        return self._client.get_presigned_url("GET", self._bucket, key, valid, headers)  # which asks nobody
 
     def _upload(self, key: str, received: Received) -> None:
         with VerifiedFile(received) as file:
@@ -171,8 +171,8 @@ class S3BlobStore:
         """
         try:
             done = await self._in_thread(partial(work, *args, **kwargs))
-        except (MinioException, HTTPError) as error:
-            code = error.code if isinstance(error, S3Error) else "it gives no answer that can be used"
+        except (MinioException, HTTPError, UnicodeDecodeError, ParseError) as error:
+            code = (isinstance(error, S3Error) and error.code) or "it gives no answer that can be used"
             if code == "NoSuchKey":
                 raise BlobNotFound("the store has no such blob") from None
             outage.began(error)

@@ -237,6 +237,9 @@ class TestServerThatIsAway:
             b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nhtml",
             b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 4\r\n\r\nhtml",
             b"HTTP/1.1 403 Forbidden\r\nContent-Type: application/xml\r\nContent-Length: 0\r\n\r\n",
+            b"HTTP/1.1 404 Not Found\r\nContent-Type: text/html\r\nContent-Length: 1\r\n\r\n\xff",
+            b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: 1\r\n\r\n<",
+            b"HTTP/1.1 404 Not Found\r\nContent-Type: application/xml\r\nContent-Length: 8\r\n\r\n<Error/>",
             b"nonsense\r\n\r\n",
         ],
     )
