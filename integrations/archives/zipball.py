@@ -32,6 +32,7 @@ DEFLATED: Final = 8
 KNOWN_FLAGS: Final = 0x080E
 SIZES_FOLLOW: Final = 0x0008
 UTF8: Final = 0x0800
+LATEST_VERSION: Final = 63  # of the format, ten times: 6.3
 LARGEST_DIRECTORY: Final = 16 * 1024 * 1024
 # Times, owners, padding and marks, which change nothing of a member. Others override what the plain fields say
 # (zip64 sizes, a second path, for some readers a mode or what a link points to), so what is not here is not taken.
@@ -118,7 +119,7 @@ def _central(directory: memoryview) -> tuple[_Entry, memoryview]:
     if len(directory) < _CENTRAL.size:
         raise ArchiveUnreadable("the zip's directory ends in the middle")
     fields = _CENTRAL.unpack_from(directory)
-    mark, made_by, _, flags, method, _, _, crc, packed, unpacked = fields[:10]
+    mark, made_by, needed, flags, method, _, _, crc, packed, unpacked = fields[:10]
     name_length, extra_length, comment_length, disk, _, attributes, offset = fields[10:]
     path, rest = _cut(directory[_CENTRAL.size :], name_length)
     name = bytes(path)
@@ -126,6 +127,10 @@ def _central(directory: memoryview) -> tuple[_Entry, memoryview]:
     _, rest = _cut(rest, comment_length)
     if mark != _CENTRAL_MARK or disk:
         raise ArchiveUnreadable("the zip's directory is damaged")
+    if needed & 0xFF > LATEST_VERSION:
+        raise ArchiveUnreadable(
+            "a member of the zip asks for a reader of a later version; pack it for an older one"
+        )
     if flags & ~KNOWN_FLAGS or method not in {STORED, DEFLATED}:
         raise ArchiveUnreadable(
             "a member of the zip is encrypted or packed by a method that is not taken", method=method

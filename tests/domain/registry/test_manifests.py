@@ -1,4 +1,4 @@
-"""Manifests of releases: which plugin protocols the provider speaks, and nothing that two readers read differently."""
+"""Manifests of releases: which plugin protocols the provider speaks, with nothing that is read in two ways."""
 
 import pytest
 
