@@ -4,10 +4,17 @@ from domain.errors import ErrorKind, PlatformError
 
 
 class NameInvalid(PlatformError):
-    """A namespace, module, system, provider type, operating system or architecture breaks the name rules."""
+    """A namespace, module, system or provider type breaks the name rules."""
 
     kind = ErrorKind.INVALID
     code = "registry.name_invalid"
+
+
+class PlatformUnknown(PlatformError):
+    """A package is for an operating system or architecture that Go has not, so no tool would ever ask for it."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.platform_unknown"
 
 
 class NamespaceReserved(PlatformError):

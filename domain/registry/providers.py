@@ -99,7 +99,7 @@ class ReleaseNames:
         """Tell which platform a file is the package of; None if it is none.
 
         Raises:
-            NameInvalid: it is named as a package, for a platform that is none.
+            PlatformUnknown: it is named as a package, for a platform that is none.
         """
         if not (filename.startswith(self._stem) and filename.endswith(".zip")):
             return None
@@ -114,7 +114,8 @@ def read_manifest(content: bytes) -> list[str]:
         ManifestInvalid: not JSON of the known form, or a protocol that is no `MAJOR.MINOR`.
     """
     try:
-        manifest = _Manifest.model_validate(json.loads(content))
+        said = json.loads(content, object_pairs_hook=_each_key_once)
+        manifest = _Manifest.model_validate(said, strict=True)
     except (ValidationError, ValueError, RecursionError):
         manifest = None
     if (
@@ -124,3 +125,11 @@ def read_manifest(content: bytes) -> list[str]:
     ):
         raise ManifestInvalid('the manifest looks like {"version": 1, "metadata": {"protocol_versions": ["5.0"]}}')
     return manifest.metadata.protocol_versions
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Of two values for one key, readers take the first or the last.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found

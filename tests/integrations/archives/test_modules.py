@@ -2,12 +2,9 @@
 
 import gzip
 import io
-import resource
 import struct
 import tarfile
-import time
 import zipfile
-import zlib
 from pathlib import Path
 
 import pytest
@@ -23,7 +20,7 @@ from domain.registry.errors import (
     NotAModule,
 )
 from domain.registry.modules import ArchiveFormat
-from integrations.archives.members import MEGABYTE, ArchiveLimits
+from integrations.archives.members import ArchiveLimits
 from integrations.archives.module import check_module, iterate_module
 from tests.fixtures.archives import (
     A_MODULE,
@@ -286,21 +283,6 @@ class TestDamage:
 
 
 class TestLimits:
-    def test_a_gzip_bomb_ends_soon_and_takes_no_memory(self, tmp_path: Path) -> None:
-        bomb = _gzip_of_zeros(4096 * MEGABYTE)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        started = time.process_time()
-        with pytest.raises(ArchiveTooLarge):
-            check(tmp_path, bomb)
-        assert time.process_time() - started < 1
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
-
-    def test_a_zip_bomb_ends_soon(self, tmp_path: Path) -> None:
-        started = time.process_time()
-        with pytest.raises(ArchiveTooLarge):
-            check(tmp_path, a_zip({"main.tf": bytes(300 * MEGABYTE)}))
-        assert time.process_time() - started < 3  # packing it included
-
     def test_a_zip_that_understates_its_size_is_refused(self, tmp_path: Path) -> None:
         content = bytearray(a_zip({"a.tf": bytes(100_000)}))
         at = content.index(b"PK\x01\x02")
@@ -320,13 +302,3 @@ class TestLimits:
         for content in (a_tar_gz({"a.tf": bytes(60_000)}), a_zip({"a.tf": bytes(60_000)})):
             with pytest.raises(ArchiveTooLarge):
                 check(tmp_path, content, ArchiveLimits(unpacked_bytes=50_000))
-
-
-def _gzip_of_zeros(count: int) -> bytes:
-    # The header of a huge file, then zeros, packed piece by piece.
-    info = a_member("main.tf", size=count)
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = [packer.compress(info.tobuf(tarfile.USTAR_FORMAT))]
-    # The limit is passed long before it is over.
-    packed += [packer.compress(bytes(MEGABYTE)) for _ in range(200)]
-    return b"".join(packed) + packer.flush()
