@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.registry.usage import Consumer, Installed, MostInstalled, UsageInterval, UsageKind
 from storage.identity.tables import ApiKeyRow
@@ -138,12 +139,14 @@ async def most_installed(
     session: AsyncSession, organization_id: UUID, begin: datetime, end: datetime, *, kind: UsageKind, limit: int
 ) -> list[MostInstalled]:
     """List modules or providers by their downloads, the most first."""
-    if kind is UsageKind.MODULE:
-        thing, version, parent = ModuleRow, ModuleVersionRow, ModuleVersionRow.module_id
-        address = func.concat_ws("/", ModuleRow.namespace, ModuleRow.name, ModuleRow.system)
-    else:
+    thing: type[ModuleRow | ProviderRow] = ModuleRow
+    version: type[ModuleVersionRow | ProviderVersionRow] = ModuleVersionRow
+    parent: InstrumentedAttribute[UUID] = ModuleVersionRow.module_id
+    parts: tuple[InstrumentedAttribute[str], ...] = (ModuleRow.namespace, ModuleRow.name, ModuleRow.system)
+    if kind is UsageKind.PROVIDER:
         thing, version, parent = ProviderRow, ProviderVersionRow, ProviderVersionRow.provider_id
-        address = func.concat_ws("/", ProviderRow.namespace, ProviderRow.type)
+        parts = (ProviderRow.namespace, ProviderRow.type)
+    address = func.concat_ws("/", *parts)
     downloads = func.sum(DownloadCountRow.downloads)
     query = (
         select(

@@ -20,6 +20,7 @@ from domain.ids import new_id
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.changes import Changes
+from services.registry.usage import Usage
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
@@ -40,6 +41,10 @@ from tests.factories.services import make_services
 from tests.fixtures.https import serve
 from tests.fixtures.queries import counted_queries
 from tests.fixtures.signing import Signer
+
+NOBODY_COUNTS = Usage(
+    Database("postgresql+psycopg://nobody@nowhere/none", "postgresql+psycopg://nobody@nowhere/none")
+)
 
 
 @pytest.mark.servers
@@ -226,7 +231,7 @@ class TestKeptAnswers:
             for body, more in messages:
                 await send({"type": "http.response.body", "body": body, "more_body": more})
 
-        layer = KeepingLayer(application, ByteCache(Changes()))
+        layer = KeepingLayer(application, ByteCache(Changes()), NOBODY_COUNTS)
         for _ in range(2):
             await layer(a_request_for_a_file(), never, ignore)
         assert (built == 1) == kept
@@ -241,7 +246,7 @@ class TestKeptAnswers:
 
         now = 0.0
         monkeypatch.setattr(api.protocols.cache, "seconds_left", lambda _: 5.0)
-        layer = KeepingLayer(application, ByteCache(Changes(), clock=lambda: now))
+        layer = KeepingLayer(application, ByteCache(Changes(), clock=lambda: now), NOBODY_COUNTS)
         for moment in (0.0, 4.9, 5.0, 9.9):
             now = moment
             await layer(a_request_for_a_file(), never, ignore)

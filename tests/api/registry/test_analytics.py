@@ -42,7 +42,7 @@ async def namespace(client: httpx2.AsyncClient, caller: Caller) -> str:
     return namespace
 
 
-async def asked(client: httpx2.AsyncClient, caller: Caller, path: str, **query: object) -> list[dict[str, object]]:
+async def asked(client: httpx2.AsyncClient, caller: Caller, path: str, **query: str) -> list[dict[str, object]]:
     answer = await client.get(f"{ANALYTICS}/{path}", params=query, headers=caller.headers)
     assert answer.status_code == 200, answer.text
     items: list[dict[str, object]] = answer.json()["items"]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from domain.registry.documents import Documents
 from domain.registry.errors import DocumentsUnreadable
 from integrations.archives.members import ArchiveLimits
 from integrations.documents import layout, reading
@@ -53,7 +54,7 @@ MODULE = {
 EMPTY = "# nothing yet\n"
 
 
-async def read(tmp_path: Path, archive: bytes) -> reading.Documents:
+async def read(tmp_path: Path, archive: bytes) -> Documents:
     file = tmp_path / "archive"
     file.write_bytes(archive)
     return await read_documents(file, find_tool("tofu"), ArchiveLimits())
