@@ -182,9 +182,10 @@ async def list_providers(
     scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
     providers: ProviderService,
     paging: CallerPaging,
+    q: Annotated[Text, Query(max_length=200, description="Beginnings of words in the address.")] = "",
 ) -> Page[Provider]:
     """List the organization's providers in order of first publication."""
-    return await paging.of(lambda after, limit: providers.page(scope, after=after, limit=limit))
+    return await paging.of(lambda after, limit: providers.page(scope, q=q, after=after, limit=limit))
 
 
 def _say_if_new(response: Response, *, is_new: bool) -> None:

@@ -42,18 +42,27 @@ COLUMNS: Final = (
 )
 
 
-@providers.command(name="list", help_epilogue=examples("groundwork providers list"))
+@providers.command(
+    name=["list", "search"],
+    help_epilogue=examples("groundwork providers list", "groundwork providers search acme"),
+)
 def list_providers(
+    words: Annotated[
+        tuple[str, ...], Parameter(name="WORDS", help="Only those with a word in the address that begins so.")
+    ] = (),
+    /,
     *,
     limit: Limit = None,
     output: ClientOutput = PEOPLE,
 ) -> None:
-    """List the organization's providers in order of first publication."""
+    """List or search the organization's providers, in order of first publication."""
     with Api.of_caller() as api:
         output.listing(
-            api.items(PATH, limit=limit),
+            api.items(PATH, limit=limit, q=" ".join(words)),
             COLUMNS,
-            empty="no provider yet: `groundwork publish provider ./dist --namespace NAMESPACE` publishes one",
+            empty="no provider is so: `groundwork providers list` shows all"
+            if words
+            else "no provider yet: `groundwork publish provider ./dist --namespace NAMESPACE` publishes one",
             id_field=_address,
         )
 

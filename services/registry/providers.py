@@ -11,6 +11,7 @@ from domain.registry.errors import ProviderNotFound, VersionExists
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, ReleaseNames, SignedRelease
+from domain.registry.search import words_in
 from domain.registry.verification_errors import SignatureKeyRevoked
 from domain.registry.versions import Version, canonical
 from domain.scope import Scope
@@ -111,10 +112,13 @@ class Providers:
                 )
             return SignedRelease(release=release, key=GpgKey.model_validate(key))
 
-    async def page(self, scope: Scope, *, after: UUID | None, limit: int) -> list[Provider]:
-        """List providers in order of first publication."""
+    async def page(self, scope: Scope, *, q: str = "", after: UUID | None, limit: int) -> list[Provider]:
+        """List the providers whose address has words that begin as those of `q`, in order of first publication."""
+        words = words_in(q)
+        if q.strip() and not words:
+            return []
         async with self._database.transaction(scope) as session:
-            rows = await providers.page(session, scope.organization_id, after=after, limit=limit)
+            rows = await providers.page(session, scope.organization_id, words=words, after=after, limit=limit)
             return [Provider.model_validate(row) for row in rows]
 
     async def published(

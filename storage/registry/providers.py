@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import ProviderNotFound
@@ -123,10 +123,20 @@ async def good_key(session: AsyncSession, organization_id: UUID, key_id: UUID) -
 
 
 async def page(
-    session: AsyncSession, organization_id: UUID, *, after: UUID | None, limit: int
+    session: AsyncSession, organization_id: UUID, *, words: Iterable[str], after: UUID | None, limit: int
 ) -> list[ProviderRow]:
-    """List providers in order of first publication, beginning behind the given id."""
+    """List providers in order of first publication, beginning behind the given id.
+
+    Each word is the beginning of one in the address. No index serves that, and there are not so many providers.
+    """
     query = select(ProviderRow).where(ProviderRow.organization_id == organization_id)
+    for word in words:
+        begins = [
+            condition
+            for column in (ProviderRow.namespace, ProviderRow.type)
+            for condition in (column.startswith(word), column.contains(f"-{word}"))
+        ]
+        query = query.where(or_(*begins))
     if after is not None:
         query = query.where(ProviderRow.id > after)
     return list(await session.scalars(query.order_by(ProviderRow.id).limit(limit)))

@@ -127,6 +127,19 @@ class TestProviders:
         assert "none: each is yanked, or its key is out of use" in shown
         assert "use it by" not in shown
 
+    async def test_are_found_by_beginnings_of_words(self, administrator: Commands, provider: str) -> None:
+        namespace = provider.partition("/")[0]
+        for words, found in (
+            (("tim",), [provider]),
+            (("time", namespace), [provider]),
+            ((namespace.partition("-")[2],), [provider]),
+            (("ime",), []),
+            (("time", "clock"), []),
+            (("%",), []),
+        ):
+            assert (await administrator("providers", "search", *words, "-q")).lines == found
+        assert "`groundwork providers list` shows all" in (await administrator("providers", "search", "ime")).err
+
     async def test_say_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
         assert "`groundwork publish provider ./dist" in (await administrator("providers", "list")).err
 
