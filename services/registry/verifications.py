@@ -10,7 +10,7 @@ from domain.idempotency import Claim
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.long_work import CONTROL_QUEUE, TickReport, Wake
+from domain.long_work import TRANSFER_QUEUE, TickReport, Wake
 from domain.registry.errors import ProviderNotFound
 from domain.registry.gpg_keys import PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
@@ -198,7 +198,7 @@ def wake_of(asked: Asked) -> Wake:
     return Wake(
         workflow=VERIFY_WORKFLOW,
         workflow_id=reference.workflow_id,
-        task_queue=CONTROL_QUEUE,
+        task_queue=TRANSFER_QUEUE,
         input=reference,
         area=AREA,
         resource_id=str(reference.verification_id),

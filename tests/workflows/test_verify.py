@@ -13,8 +13,8 @@ from services.registry.verifications import AREA
 from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.providers import ask_for_verification
-from workers.control import build_control_worker
 from workers.dispatcher import Dispatcher
+from workers.transfer import build_transfer_worker
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("no_other_runs")]
 
@@ -43,7 +43,7 @@ class TestRun:
         database: Database,
     ) -> None:
         reference = await ask_for_verification(services, caller.scope)
-        async with asyncio.timeout(LONGEST), build_control_worker(temporal_client, services):
+        async with asyncio.timeout(LONGEST), build_transfer_worker(temporal_client, services):
             await dispatcher.sweep()
             await temporal_client.get_workflow_handle(reference.workflow_id).result()
         assert await results(database, caller) == [VerificationResult.VERIFIED] * 2
@@ -63,7 +63,7 @@ class TestRun:
         async with database.transaction(caller.scope) as session:
             await session.execute(text("UPDATE verification_request SET due_at = now() - interval '2 minutes'"))
         assert (await services.areas[AREA].look_after()).done == {"woken": 1}
-        async with asyncio.timeout(LONGEST), build_control_worker(temporal_client, services):
+        async with asyncio.timeout(LONGEST), build_transfer_worker(temporal_client, services):
             await dispatcher.sweep()
             await handle.result()
         assert await results(database, caller) == [VerificationResult.VERIFIED] * 2
