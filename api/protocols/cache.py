@@ -196,8 +196,8 @@ class KeepingLayer:
             self._count(scope, kept)
 
     def _count(self, scope: Scope, answer: Answer) -> None:
-        principal: Principal | None = scope["state"]["principal"]
-        if answer.counted and principal is not None:
+        principal: Principal | None = scope["state"]["principal"] if answer.counted else None
+        if principal is not None:
             agent = header(scope, b"user-agent") or b""
             self._usage.note(principal.organization_id, principal.key_id, scope["path"], agent)
 

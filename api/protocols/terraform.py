@@ -75,7 +75,7 @@ async def provider_versions(
             if release.yank is None
         ]
     }
-    signed_by = found[0].evidence.key_fingerprint if found else None
+    signed_by = next((release.evidence.key_fingerprint for release in found if release.yank is None), None)
     of_key = await gpg_keys.warnings(scope, address.namespace, signed_by) if signed_by is not None else []
     warnings = [*warnings_of(found), *of_key]
     return json_answer(answer | {"warnings": warnings} if warnings else answer)

@@ -50,3 +50,8 @@ def upgrade() -> None:
         "INSERT INTO module_documents (organization_id, module_version_id, state, due_at) "
         "SELECT organization_id, id, 'pending', now() FROM module_version"
     )
+
+
+def downgrade() -> None:
+    """Change it back; only development goes this way."""
+    op.drop_table("module_documents")

@@ -35,3 +35,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_download_count_hour", "download_count", ["organization_id", "hour"], unique=False)
     protect("download_count", app="SELECT, INSERT, UPDATE")
+
+
+def downgrade() -> None:
+    """Change it back; only development goes this way."""
+    op.drop_table("download_count")

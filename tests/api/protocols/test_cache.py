@@ -306,6 +306,10 @@ def an_answer(body: bytes = b"x") -> Answer:
 
 
 class TestByteCache:
+    @pytest.fixture(autouse=True)
+    def a_window_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(api.protocols.cache, "seconds_left", lambda _: 900.0)
+
     def key(self, organization_id: UUID | None = None) -> Key:
         return organization_id or new_id(), "GET", "/v1/modules/a/b/c/versions"
 
