@@ -30,7 +30,10 @@ _FILE_TYPES: Final = frozenset({b"0", b"\0"})
 _FOLDER_TYPE: Final = b"5"
 _EXTENDED_TYPES: Final = frozenset({b"x", b"g"})
 _LONG_NAME_TYPES: Final = frozenset({b"L", b"K"})
-_OVERRIDES: Final = (b"path", b"linkpath", b"size", b"hdrcharset", b"GNU.sparse")
+_OVERRIDES: Final = (
+    *(b"path", b"linkpath", b"size", b"hdrcharset", b"GNU.sparse"),
+    *(b"SCHILY.realsize", b"SCHILY.filetype", b"SUN.holesdata"),
+)
 # What readers take as numbers; the standard library's and Go's refuse the archive where they are none.
 _NUMERIC: Final = (slice(108, 116), slice(116, 124), slice(136, 148), slice(329, 337), slice(337, 345))
 _BASE_256: Final = 0x80

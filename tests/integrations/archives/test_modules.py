@@ -5,6 +5,7 @@ import io
 import struct
 import tarfile
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -206,7 +207,10 @@ class TestMembers:
             with pytest.raises(ArchivePathRefused, match="ustar"):
                 check(tmp_path, a_tar_gz({"main.tf": "", "d/" * 60 + "x.tf": ""}, form=form))
 
-    @pytest.mark.parametrize("keyword", ["path", "linkpath", "size", "GNU.sparse.name", "hdrcharset"])
+    @pytest.mark.parametrize(
+        "keyword",
+        ["path", "linkpath", "size", "GNU.sparse.name", "hdrcharset", "SCHILY.realsize", "SUN.holesdata"],
+    )
     def test_extended_headers_that_override_are_refused(self, tmp_path: Path, keyword: str) -> None:
         info = a_member("a.tf")
         info.pax_headers = {keyword: "0"}
@@ -269,8 +273,11 @@ class TestDamage:
         with pytest.raises(ArchiveUnreadable):
             check(tmp_path, content[:at] + entry + other + end)
 
-    def test_any_changed_byte_of_a_zip_gives_the_same_files_or_a_refusal(self, tmp_path: Path) -> None:
-        whole = a_zip({"a.tf": "hello " * 20, "b.tf": "x"})
+    @pytest.mark.parametrize("pack", [a_zip, a_streamed_zip])
+    def test_any_changed_byte_of_a_zip_gives_the_same_files_or_a_refusal(
+        self, tmp_path: Path, pack: Callable[[dict[str, str | bytes]], bytes]
+    ) -> None:
+        whole = pack({"a.tf": "hello " * 20, "b.tf": "x"})
         for position in range(len(whole)):
             changed = bytearray(whole)
             changed[position] ^= 0x41
@@ -280,6 +287,13 @@ class TestDamage:
             except PlatformError:
                 continue
             assert found == [b"hello " * 20, b"x"]
+
+    @pytest.mark.parametrize("at", [0, 4, 8, 12])
+    def test_sizes_behind_a_member_that_are_not_the_directorys_are_refused(self, tmp_path: Path, at: int) -> None:
+        content = bytearray(a_streamed_zip())
+        content[content.index(b"PK\x07\x08") + at] ^= 1
+        with pytest.raises(ArchiveUnreadable, match="behind a member"):
+            check(tmp_path, bytes(content))
 
 
 class TestLimits:

@@ -178,7 +178,7 @@ class TestTime:
     @pytest.mark.parametrize(
         "entries",
         [
-            [Entry(name=f"{number}.tf", comment=b"c" * 1600) for number in range(9_900)],
+            [Entry(name=f"{number}.tf", comment=b"c" * 4_000) for number in range(4_000)],
             [MAIN, *(Entry(name=f"{number:05}/{'a/' * 500}a.tf") for number in range(4_000))],
         ],
         ids=["comments", "folders in folders"],
