@@ -198,6 +198,13 @@ class TestTime:
         assert seconds < 0.2
         assert most < 8 * MEGABYTE
 
+    def test_of_zeros_behind_the_end_is_that_of_unpacking_them(self, tmp_path: Path) -> None:
+        whole = tarfile.TarInfo("main.tf").tobuf(tarfile.USTAR_FORMAT) + bytes(60 * MEGABYTE)
+        path = written(tmp_path, gzip.compress(whole, compresslevel=1))
+        seconds, most = _spent(lambda: check_module(path, LIMITS))
+        assert seconds < 0.2
+        assert most < 8 * MEGABYTE
+
     def test_of_extra_fields_is_bounded(self, tmp_path: Path) -> None:
         extra = struct.pack("<2H", 0x5455, 0) * (LARGEST_EXTRA // 4 + 1)
         for entry in (Entry(name="main.tf", extra=extra), Entry(name="main.tf", local_extra=extra)):
