@@ -33,6 +33,7 @@ KNOWN_FLAGS: Final = 0x080E
 SIZES_FOLLOW: Final = 0x0008
 UTF8: Final = 0x0800
 LATEST_VERSION: Final = 63  # of the format, ten times: 6.3
+LONGEST_COMMENT: Final = 0xFFFF  # what its length has room for
 LARGEST_DIRECTORY: Final = 16 * 1024 * 1024
 # Times, owners, padding and marks, which change nothing of a member. Others override what the plain fields say
 # (zip64 sizes, a second path, for some readers a mode or what a link points to), so what is not here is not taken.
@@ -91,15 +92,17 @@ def iterate_zipball(path: Path, limits: ArchiveLimits) -> Iterator[Member]:
 
 
 def _directory(file: BinaryIO, size: int, budget: Budget) -> tuple[list[_Entry], int]:
-    if size < _END.size:
-        raise ArchiveUnreadable("the zip ends in the middle; was it sent whole?")
-    file.seek(size - _END.size)
-    mark, disk, first_disk, here, count, length, offset, comment = _END.unpack(file.read(_END.size))
-    if mark != _END_MARK or comment:
-        raise ArchiveUnreadable(
-            "the zip does not end with its directory; send it without a comment and with nothing behind it"
-        )
-    if disk or first_disk or here != count or offset + length + _END.size != size or length > LARGEST_DIRECTORY:
+    file.seek(max(size - _END.size - LONGEST_COMMENT, 0))
+    tail = file.read()
+    # The last mark, as all readers look for it; `git archive` writes the commit behind it.
+    at = tail.rfind(_END_MARK)
+    if at < 0 or len(tail) - at < _END.size:
+        raise ArchiveUnreadable("the zip does not end with its directory; was it sent whole?")
+    _, disk, first_disk, here, count, length, offset, comment = _END.unpack_from(tail, at)
+    end = size - len(tail) + at
+    if end + _END.size + comment != size:
+        raise ArchiveUnreadable("the zip has data behind its end; send it without")
+    if disk or first_disk or here != count or offset + length != end or length > LARGEST_DIRECTORY:
         raise ArchiveUnreadable(
             "the zip's directory is not where it says; pack it anew, in one part and without zip64"
         )
