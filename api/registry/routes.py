@@ -13,6 +13,7 @@ from api.dependencies import (
     ProviderService,
     Requires,
 )
+from api.json_bodies import StrictRoute
 from api.pagination import CallerPaging, Page
 from api.registry.schemas import MODULE_UPLOAD, PROVIDER_UPLOAD, GpgKeyCreate, NamespaceCreate
 from api.registry.uploads import Upload
@@ -28,7 +29,7 @@ from domain.scope import Scope
 from domain.text import Text
 from services.registry.modules import PublishModule
 
-router = APIRouter(prefix="/api/v1", tags=["registry"])
+router = APIRouter(prefix="/api/v1", tags=["registry"], route_class=StrictRoute)
 
 MODULE_FIELDS: Final = frozenset({"namespace", "name", "system", "version"})
 PROVIDER_FIELDS: Final = frozenset({"namespace", "type", "version"})

@@ -9,6 +9,7 @@ headers, files and folders, extended headers that change neither path nor size.
 import re
 import stat
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -30,7 +31,10 @@ _FILE_TYPES: Final = frozenset({b"0", b"\0"})
 _FOLDER_TYPE: Final = b"5"
 _EXTENDED_TYPES: Final = frozenset({b"x", b"g"})
 _LONG_NAME_TYPES: Final = frozenset({b"L", b"K"})
-_OVERRIDES: Final = (b"path", b"linkpath", b"size", b"hdrcharset", b"GNU.sparse")
+_OVERRIDES: Final = (
+    *(b"path", b"linkpath", b"size", b"hdrcharset", b"GNU.sparse"),
+    *(b"SCHILY.realsize", b"SCHILY.filetype", b"SUN.holesdata"),
+)
 # What readers take as numbers; the standard library's and Go's refuse the archive where they are none.
 _NUMERIC: Final = (slice(108, 116), slice(116, 124), slice(136, 148), slice(329, 337), slice(337, 345))
 _BASE_256: Final = 0x80
@@ -66,14 +70,14 @@ def iterate_tarball(path: Path, limits: ArchiveLimits) -> Iterator[Member]:
             name = paths.add(_name(header), is_folder=kind == _FOLDER_TYPE)
             if kind == _FOLDER_TYPE:
                 if size:
-                    raise ArchiveUnreadable("a folder in the archive has content", path=shown(name))
+                    raise ArchiveUnreadable(f"a folder in the archive has content; {_USTAR}", path=shown(name))
                 continue
             content = stream.take(size)
             yield Member(name, bool(_octal(header[100:108]) & EXECUTE_BITS), content)
             for _ in content:
                 pass
             if any(stream.read(_padded(size) - size)):
-                raise ArchiveUnreadable("the archive has data between its members")
+                raise ArchiveUnreadable(f"the archive has data between its members; {_USTAR}")
         if extended:
             raise ArchiveUnreadable(f"the archive has an extended header without a member; {_USTAR}")
         stream.expect_zeros_to_the_end()
@@ -103,8 +107,9 @@ class _Gunzip:
 
     def expect_zeros_to_the_end(self) -> None:
         """Read what is left: padding alone, then the end of the file."""
-        if any(self._ready) or any(any(piece) for piece in self._pieces):
-            raise ArchiveUnreadable("the archive has data behind its end")
+        for piece in chain((self._ready,), self._pieces):
+            if piece != bytes(len(piece)):  # far faster than to look at each byte
+                raise ArchiveUnreadable("the archive has data behind its end; send it without")
 
 
 def _unpacked(file: BinaryIO, budget: Budget) -> Iterator[bytes]:
@@ -117,7 +122,7 @@ def _unpacked(file: BinaryIO, budget: Budget) -> Iterator[bytes]:
             budget.spend(len(piece))
             yield piece
     if inflater.unused or file.read(1):
-        raise ArchiveUnreadable("the archive has data behind its gzip stream")
+        raise ArchiveUnreadable("the archive has data behind its gzip stream; send it without")
 
 
 def _check_header(header: bytes) -> int:
@@ -202,5 +207,5 @@ def _check_number(field: bytes) -> None:
 
 def _padded(size: int, *, most: int | None = None) -> int:
     if most is not None and size > most:
-        raise ArchiveUnreadable(f"the archive has an extended header of more than {most} bytes")
+        raise ArchiveUnreadable(f"the archive has an extended header of more than {most} bytes; {_USTAR}")
     return -(-size // BLOCK) * BLOCK

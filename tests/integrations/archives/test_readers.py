@@ -178,7 +178,7 @@ class TestTime:
     @pytest.mark.parametrize(
         "entries",
         [
-            [Entry(name=f"{number}.tf", comment=b"c" * 1600) for number in range(9_900)],
+            [Entry(name=f"{number}.tf", comment=b"c" * 4_000) for number in range(4_000)],
             [MAIN, *(Entry(name=f"{number:05}/{'a/' * 500}a.tf") for number in range(4_000))],
         ],
         ids=["comments", "folders in folders"],
@@ -195,6 +195,13 @@ class TestTime:
         packed = zlib.compress(b"x", wbits=-15) + bytes(30 * MEGABYTE)
         path = written(tmp_path, zip_of([Entry(name="main.tf", content=b"x", packed=packed)]))
         seconds, most = _spent(lambda: _refused(path, ArchiveUnreadable))
+        assert seconds < 0.2
+        assert most < 8 * MEGABYTE
+
+    def test_of_zeros_behind_the_end_is_that_of_unpacking_them(self, tmp_path: Path) -> None:
+        whole = tarfile.TarInfo("main.tf").tobuf(tarfile.USTAR_FORMAT) + bytes(60 * MEGABYTE)
+        path = written(tmp_path, gzip.compress(whole, compresslevel=1))
+        seconds, most = _spent(lambda: check_module(path, LIMITS))
         assert seconds < 0.2
         assert most < 8 * MEGABYTE
 
