@@ -100,7 +100,7 @@ class _Gunzip:
         while count:
             self._ready = self._ready or next(self._pieces, b"")
             if not self._ready:
-                raise ArchiveUnreadable("the archive ends in the middle; was it sent whole?")
+                raise ArchiveUnreadable("the archive ends in the middle; send it whole")
             piece, self._ready = self._ready[:count], self._ready[count:]
             count -= len(piece)
             yield piece
@@ -117,7 +117,7 @@ def _unpacked(file: BinaryIO, budget: Budget) -> Iterator[bytes]:
     while not inflater.eof:
         packed = file.read(CHUNK)
         if not packed:
-            raise ArchiveUnreadable("the archive ends in the middle; was it sent whole?")
+            raise ArchiveUnreadable("the archive ends in the middle; send it whole")
         for piece in inflater.feed(packed):
             budget.spend(len(piece))
             yield piece

@@ -97,7 +97,7 @@ def _directory(file: BinaryIO, size: int, budget: Budget) -> tuple[list[_Entry],
     # The last mark, as all readers look for it; `git archive` writes the commit behind it.
     at = tail.rfind(_END_MARK)
     if at < 0 or len(tail) - at < _END.size:
-        raise ArchiveUnreadable("the zip does not end with its directory; was it sent whole?")
+        raise ArchiveUnreadable("this is no zip, or not all of one; send a zip, and send it whole")
     _, disk, first_disk, here, count, length, offset, comment = _END.unpack_from(tail, at)
     end = size - len(tail) + at
     if end + _END.size + comment != size:
@@ -211,7 +211,7 @@ def _unpack(file: BinaryIO, entry: _Entry, budget: Budget) -> Iterator[bytes]:
     while left:
         packed = file.read(min(CHUNK, left))
         if not packed:
-            raise ArchiveUnreadable("the zip ends in the middle; was it sent whole?")
+            raise ArchiveUnreadable("the zip ends in the middle; send it whole")
         left -= len(packed)
         for piece in inflater.feed(packed) if entry.method == DEFLATED else (packed,):
             budget.spend(len(piece))

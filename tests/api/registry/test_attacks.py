@@ -300,7 +300,7 @@ class TestAttack06HugeBodies:
             (b'{"name": "one", "more": NaN}', "NaN is no number"),
             (b'{"name": "\xff"}', "UTF-8"),
             (b'{"name": "\\ud800"}', "fields are wrong"),
-            (b"{" + b",".join(b'"%d":1' % number for number in range(80_000)) + b"}", "fields are wrong"),
+            (b"{" + b",".join(b'"%d":1' % number for number in range(40_000)) + b"}", "fields are wrong"),
             (b'{"name": "' + b"a" * 900_000 + b'"}', "fields are wrong"),
         ],
         ids=range(12),
