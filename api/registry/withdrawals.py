@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from api.dependencies import Requires, WithdrawalService
+from api.json_bodies import StrictRoute
 from api.registry.addresses import module_address, provider_address
 from api.registry.schemas import DeprecationPut, YankPut
 from domain.identity.permissions import Permission
@@ -12,7 +13,7 @@ from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.withdrawals import Deprecation, Yank
 from domain.scope import Scope
 
-router = APIRouter(prefix="/api/v1", tags=["registry"])
+router = APIRouter(prefix="/api/v1", tags=["registry"], route_class=StrictRoute)
 
 ModulePublisher = Annotated[Scope, Depends(Requires(Permission.MODULE_PUBLISH))]
 ProviderPublisher = Annotated[Scope, Depends(Requires(Permission.PROVIDER_PUBLISH))]
