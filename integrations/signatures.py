@@ -18,9 +18,7 @@ import gnupg
 import pysequoia
 from pysequoia.packet import HashAlgorithm, PacketPile, SignatureType, Tag
 
-from domain.registry.errors import SignatureRefused
-from domain.registry.gpg_keys import PublicKey, SignatureEvidence
-from domain.registry.verification_errors import (
+from domain.registry.errors import (
     SignatureExpired,
     SignatureFromFuture,
     SignatureKeyExpired,
@@ -28,8 +26,10 @@ from domain.registry.verification_errors import (
     SignatureKeyUnknown,
     SignatureMalformed,
     SignatureMismatch,
+    SignatureRefused,
     SignatureWeak,
 )
+from domain.registry.gpg_keys import PublicKey, SignatureEvidence
 
 LARGEST_SIGNATURE: Final = 16 * 1024
 CLOCK_SKEW: Final = timedelta(minutes=5)

@@ -7,12 +7,11 @@ from uuid import UUID
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.registry.errors import ProviderNotFound, VersionExists
+from domain.registry.errors import ProviderNotFound, SignatureKeyRevoked, VersionExists
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, ReleaseNames, SignedRelease
 from domain.registry.search import words_in
-from domain.registry.verification_errors import SignatureKeyRevoked
 from domain.registry.versions import Version, canonical
 from domain.scope import Scope
 from services.changes import Changes

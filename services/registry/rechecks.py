@@ -9,10 +9,9 @@ from typing import Final
 from domain.errors import BlobNotFound, PlatformError
 from domain.registry.checksums import LARGEST as LARGEST_CHECKSUMS
 from domain.registry.checksums import parse_checksums
-from domain.registry.errors import ChecksumMismatch
+from domain.registry.errors import ChecksumMismatch, StoredFileChanged
 from domain.registry.gpg_keys import PublicKey, SignatureEvidence
 from domain.registry.providers import ReleaseNames
-from domain.registry.verification_errors import StoredFileChanged
 from domain.registry.verifications import VerifiedFile
 from integrations.signatures import LARGEST_SIGNATURE, SignatureVerifier
 from storage.blobs.store import BlobStore

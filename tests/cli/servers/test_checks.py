@@ -346,7 +346,7 @@ class TestWork:
             await session.execute(
                 text(
                     "UPDATE outbox SET attempts = 7, last_error = 'what Temporal said', "
-                    "created_at = now() - interval '1 hour'"
+                    "created_at = now() - interval '1 hour' WHERE area = 'provisioning'"
                 )
             )
         findings = by_name(await asyncio.to_thread(running.work, given()))
