@@ -15,13 +15,20 @@ from api.identity.routes import router as identity_router
 from api.layers import AuthenticationLayer, InputLayer, RequestLayer
 from api.operations.routes import router as operations_router
 from api.problems import Problem, add_problem_handlers
-from api.protocols.cache import ByteCacheLayer
+from api.protocols.cache import ByteCache, KeepingLayer, KeptAnswerLayer
 from api.protocols.discovery import router as discovery_router
 from api.protocols.downloads import router as downloads_router
+from api.protocols.modules import router as public_modules_router
+from api.protocols.providers import router as public_providers_router
 from api.protocols.terraform import router as terraform_router
 from api.provisioning.logs import router as logs_router
 from api.provisioning.routes import router as provisioning_router
+from api.registry.analytics import router as analytics_router
+from api.registry.documents import router as documents_router
 from api.registry.routes import router as registry_router
+from api.registry.verifications import router as verifications_router
+from api.registry.versions import router as versions_router
+from api.registry.withdrawals import router as withdrawals_router
 from api.routing import Routes
 from api.tenants.routes import router as tenants_router
 from services.all import Services
@@ -30,8 +37,15 @@ ROUTERS = (
     tenants_router,
     identity_router,
     registry_router,
+    analytics_router,
+    documents_router,
+    verifications_router,
+    versions_router,
+    withdrawals_router,
     discovery_router,
     terraform_router,
+    public_modules_router,
+    public_providers_router,
     downloads_router,
     deployments_router,
     provisioning_router,
@@ -71,9 +85,9 @@ def create_app(
 
     routes = Routes(route for router in ROUTERS for route in router.routes)
     bounded = InputLayer(create_routes(lifespan))
-    cached = ByteCacheLayer(bounded, changes=services.registry.changes)
-    authenticated = AuthenticationLayer(cached, authentication=services.identity.authentication)
-    return RequestLayer(authenticated, routes)
+    cache, authentication = ByteCache(services.registry.changes), services.identity.authentication
+    authenticated = AuthenticationLayer(KeepingLayer(bounded, cache, services.registry.usage), authentication)
+    return KeptAnswerLayer(RequestLayer(authenticated, routes), cache, authentication, services.registry.usage)
 
 
 def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[State]] | None = None) -> FastAPI:

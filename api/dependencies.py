@@ -21,11 +21,15 @@ from services.provisioning.logs import RunLogs
 from services.provisioning.outputs import Outputs
 from services.provisioning.runs import Runs
 from services.provisioning.tiers import Tiers
+from services.registry.documents import ModuleDocuments
 from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
+from services.registry.usage import Usage
+from services.registry.verifications import Verifications
+from services.registry.withdrawals import Withdrawals
 from services.tenants.organizations import Organizations
 
 T = TypeVar("T")
@@ -130,8 +134,12 @@ ApiKeyService = Annotated[ApiKeys, Depends(service(lambda services: services.ide
 NamespaceService = Annotated[Namespaces, Depends(service(lambda services: services.registry.namespaces))]
 GpgKeyService = Annotated[GpgKeys, Depends(service(lambda services: services.registry.gpg_keys))]
 ModuleService = Annotated[Modules, Depends(service(lambda services: services.registry.modules))]
+ModuleDocumentService = Annotated[ModuleDocuments, Depends(service(lambda services: services.registry.documents))]
 ProviderService = Annotated[Providers, Depends(service(lambda services: services.registry.providers))]
+VerificationService = Annotated[Verifications, Depends(service(lambda services: services.registry.verifications))]
+WithdrawalService = Annotated[Withdrawals, Depends(service(lambda services: services.registry.withdrawals))]
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.registry.downloads))]
+UsageService = Annotated[Usage, Depends(service(lambda services: services.registry.usage))]
 TierService = Annotated[Tiers, Depends(service(lambda services: services.provisioning.tiers))]
 DeploymentService = Annotated[Deployments, Depends(service(lambda services: services.deployments.deployments))]
 StateService = Annotated[States, Depends(service(lambda services: services.deployments.states))]

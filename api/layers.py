@@ -11,18 +11,18 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.operations.metrics import count_request
+from api.operations.metrics import count_of
 from api.problems import http_error_response, unexpected_response
-from api.routing import IN_STATE, Routes, facts_in, header
+from api.requests import bearer_of, header, pattern_of, short_word
+from api.routing import IN_STATE, Routes, facts_in
 from domain.errors import PlatformError
 from domain.identity.errors import Unauthenticated
-from domain.ids import new_id
+from domain.ids import new_id_text
 from services.identity.authentication import Authentication
 
 log = structlog.get_logger(__name__)
 
 LONGEST_BODY: Final = 1 << 20
-LONGEST_REQUEST_ID: Final = 100
 
 
 class RequestLayer:
@@ -44,7 +44,7 @@ class RequestLayer:
         began = time.perf_counter()
         method, path = scope["method"], scope["path"]
         route, facts = self._routes.find(method, path)
-        request_id = _short_word(header(scope, b"x-request-id")) or str(new_id())
+        request_id = short_word(header(scope, b"x-request-id")) or new_id_text()
         scope.setdefault("state", {}).update({"request_id": request_id, IN_STATE: facts})
         if route is not None:
             scope["route"] = route  # for who counts and logs by route, also where the router is never reached
@@ -57,7 +57,7 @@ class RequestLayer:
                 message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
                 if facts.secret:
                     message["headers"].append((b"cache-control", b"no-store"))
-                count_request(method, pattern_of(scope), status, time.perf_counter() - began)
+                count_of(method, pattern_of(scope), status).add(time.perf_counter() - began)
             else:
                 is_whole = not message.get("more_body", False)
             await send(message)
@@ -80,17 +80,6 @@ class RequestLayer:
             structlog.contextvars.reset_contextvars(**bound)
 
 
-def pattern_of(scope: Scope) -> str:
-    """Give the pattern of a request's route; its path would be a series, and tell a secret, for every id."""
-    pattern: str = getattr(scope.get("route"), "path", "none")
-    return pattern
-
-
-def _short_word(given: bytes | None) -> str | None:
-    word = (given or b"").decode("latin-1")
-    return word if word.isascii() and word.isprintable() and 0 < len(word) <= LONGEST_REQUEST_ID else None
-
-
 class AuthenticationLayer:
     """Finds out who calls, before anything of the body is read.
 
@@ -107,12 +96,12 @@ class AuthenticationLayer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http":
-            scheme, _, token = (header(scope, b"authorization") or b"").partition(b" ")
+            token = bearer_of(header(scope, b"authorization"))
             state = scope.setdefault("state", {})
             state["principal"], state["refusal"] = None, None
-            if scheme.lower() == b"bearer" and facts_in(scope).permission is not None:
+            if token is not None and facts_in(scope).permission is not None:
                 try:
-                    principal = await self._authentication.authenticate(token.strip().decode("latin-1"))
+                    principal = await self._authentication.authenticate(token)
                 except PlatformError as error:
                     state["refusal"] = error
                 else:

@@ -39,6 +39,8 @@ SERVER_ERROR: Final = 500
 PROTOCOL_PREFIX: Final = "/v1/"
 OF_VALIDATORS: Final = "Value error, "
 """What pydantic writes before the sentences of our own validators."""
+MOST_ERRORS: Final = 50
+"""Fields that one answer shows; a body of a megabyte can have 80,000, and to tell of each takes seconds."""
 log = structlog.get_logger(__name__)
 
 
@@ -59,7 +61,7 @@ class Problem(BaseModel):
     detail: str = Field(description="What happened and what to do next.")
     request_id: str | None = Field(description="Stands in the server's log beside this request.")
     facts: dict[str, object] | None = Field(default=None, description="What the error is about.")
-    errors: list[FieldError] | None = Field(default=None, description="Fields that are wrong.")
+    errors: list[FieldError] | None = Field(default=None, description="Fields that are wrong, the first 50.")
 
 
 def problem_response(
@@ -136,7 +138,7 @@ def add_problem_handlers(app: FastAPI) -> None:
         # What was sent is never echoed: it may be a secret, or not even be text.
         errors = [
             FieldError(at="/".join(map(str, e["loc"])), detail=e["msg"].removeprefix(OF_VALIDATORS))
-            for e in error.errors()
+            for e in error.errors()[:MOST_ERRORS]
         ]
         return problem_response(request, 422, INVALID, "some of the request's fields are wrong", errors=errors)
 

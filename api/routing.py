@@ -39,6 +39,8 @@ class RouteFacts:
     """Its answer shows what is shown once: nothing on the way may store it."""
     kept: bool = False
     """Its answers are kept as bytes, for the caller's organization, or for everybody where it is public."""
+    counted: bool = False
+    """Its answers tell where something is, and each is counted as a download of that; it is kept as well."""
 
 
 NO_ROUTE: Final = RouteFacts()
@@ -52,9 +54,12 @@ def facts(
     streams_body: bool = False,
     secret: bool = False,
     kept: bool = False,
+    counted: bool = False,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare what is unusual about a route; it stands between the router's decorator and the function."""
-    declared = RouteFacts(public=public, probe=probe, streams_body=streams_body, secret=secret, kept=kept)
+    declared = RouteFacts(
+        public=public, probe=probe, streams_body=streams_body, secret=secret, kept=kept, counted=counted
+    )
 
     def note(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, DECLARED, declared)
@@ -83,15 +88,6 @@ def facts_in(scope: Scope) -> RouteFacts:
     """Give the facts of the route that a request is for, as the outermost layer found them."""
     found: RouteFacts = scope["state"][IN_STATE]
     return found
-
-
-def header(scope: Scope, name: bytes) -> bytes | None:
-    """Give a request's header by its name in small letters; of several, the first."""
-    for key, value in scope["headers"]:
-        if key == name:
-            found: bytes = value
-            return found
-    return None
 
 
 @dataclass(slots=True)

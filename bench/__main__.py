@@ -9,12 +9,14 @@ from bench.measurements import Measurement
 from bench.redaction import redaction
 from bench.registry import registry
 from bench.runs import runs
+from bench.search import search
 from bench.start import start_up
 
 GROUPS: Final[dict[str, Callable[[], AsyncIterator[Measurement]]]] = {
     "start": start_up,
     "redaction": redaction,
     "registry": registry,
+    "search": search,
     "runs": runs,
 }
 

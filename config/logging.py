@@ -43,6 +43,8 @@ QUIETER: Final = {
     "sqlalchemy.engine": logging.WARNING,
     "httpx2": logging.WARNING,
     "httpcore2": logging.WARNING,
+    # Each attempt to reach an S3 server that is away; domain.outages says what there is to say.
+    "urllib3": logging.ERROR,
     # Each attempt of an activity that fails, with a traceback; activities.errors says what there is to say.
     "temporalio.activity": logging.ERROR,
 }

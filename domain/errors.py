@@ -89,6 +89,12 @@ class BlobNotFound(PlatformError):
     code = "blobs.not_found"
 
 
+class BlobDamaged(Unavailable):
+    """The bytes of a blob are not those that its name says; they are refused until an operator has restored it."""
+
+    code = "blobs.damaged"
+
+
 class SealBroken(PlatformError):
     """A sealed value does not open: it was changed, moved from elsewhere, or its key is another one.
 

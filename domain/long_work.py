@@ -9,6 +9,8 @@ from pydantic import BaseModel, Field
 
 CONTROL_QUEUE: Final = "control"
 TERRAFORM_QUEUE: Final = "terraform"
+TRANSFER_QUEUE: Final = "transfer"
+"""What reads or moves large files."""
 TICK_EVERY: Final = timedelta(seconds=30)
 """How often every area is looked after."""
 

@@ -7,7 +7,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE, TICK_EVERY, LastTick
+from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE, TICK_EVERY, TRANSFER_QUEUE, LastTick
 from domain.provisioning.decisions import PHASE_OF
 from domain.provisioning.run_states import RunState
 
@@ -19,7 +19,7 @@ LATE: Final = 3 * TICK_EVERY
 """An area that was not looked after for longer has been missed by the tick."""
 RECENT: Final = timedelta(hours=1)
 """Runs that ended within it are counted; more are a matter for whoever keeps what the metrics told."""
-NEEDED: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE)
+NEEDED: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE, TRANSFER_QUEUE)
 """Queues without which nothing that was accepted goes on."""
 
 

@@ -16,13 +16,22 @@ from typing import Final
 
 import gnupg
 import pysequoia
-from pysequoia.packet import HashAlgorithm, Packet, PacketPile, PublicKeyAlgorithm, SignatureType, Tag
+from pysequoia.packet import HashAlgorithm, PacketPile, SignatureType, Tag
 
-from domain.registry.errors import GpgKeyInvalid, SignatureRefused
-from domain.registry.gpg_keys import LARGEST_KEY, PublicKey, SignatureEvidence
+from domain.registry.errors import (
+    SignatureExpired,
+    SignatureFromFuture,
+    SignatureKeyExpired,
+    SignatureKeyRevoked,
+    SignatureKeyUnknown,
+    SignatureMalformed,
+    SignatureMismatch,
+    SignatureRefused,
+    SignatureWeak,
+)
+from domain.registry.gpg_keys import PublicKey, SignatureEvidence
 
 LARGEST_SIGNATURE: Final = 16 * 1024
-SHORTEST_RSA_BITS: Final = 2048
 CLOCK_SKEW: Final = timedelta(minutes=5)
 PACKET_BIT: Final = 0x80  # every OpenPGP packet begins with it, and no ASCII does
 
@@ -37,57 +46,25 @@ _DIGESTS: Final = {
         (HashAlgorithm.SHA3_512, "SHA3-512"),
     )
 }
-_RSA: Final = frozenset({int(PublicKeyAlgorithm.RSAEncryptSign), int(PublicKeyAlgorithm.RSASign)})
-_STRONG_CURVES: Final = frozenset(
-    int(algorithm)
-    for algorithm in (PublicKeyAlgorithm.ECDSA, PublicKeyAlgorithm.EdDSA, PublicKeyAlgorithm.Ed25519)
-)
-_KEY_TAGS: Final = frozenset({int(Tag.PublicKey), int(Tag.PublicSubkey)})
-_SECRET_TAGS: Final = frozenset({int(Tag.SecretKey), int(Tag.SecretSubkey)})
-
-
-def read_public_key(armored: str) -> PublicKey:
-    """Read one armored public key that can sign.
-
-    Raises:
-        GpgKeyInvalid: not one key, a secret key, revoked, unable to sign, or too weak; with what to export.
-    """
-    if len(armored) > LARGEST_KEY:
-        raise GpgKeyInvalid(f"a key has at most {LARGEST_KEY} bytes; use `--export-options export-minimal`")
-    if not armored.lstrip().startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----"):
-        raise GpgKeyInvalid("this is no public key; send the output of `gpg --armor --export`")
-    try:
-        certificates = pysequoia.Cert.split_bytes(armored.encode())
-        packets = list(PacketPile.from_bytes(armored.encode()))
-    except Exception:
-        # The library raises several kinds and puts stack traces into its messages.
-        raise GpgKeyInvalid("the key is damaged; send the output of `gpg --armor --export`") from None
-    if len(certificates) != 1:
-        raise GpgKeyInvalid("send one key at a time")
-    [certificate] = certificates
-    if any(int(packet.tag) in _SECRET_TAGS for packet in packets):
-        raise GpgKeyInvalid("this is a secret key; send the public one, and take the secret one as leaked")
-    if certificate.is_revoked:
-        raise GpgKeyInvalid("this key is revoked, so nothing is signed with it")
-    keys = [packet for packet in packets if int(packet.tag) in _KEY_TAGS]
-    _check_strength(keys[0])
-    if not any(packet.key_flags is not None and packet.key_flags.signing for packet in packets):
-        raise GpgKeyInvalid("this key can't sign; add a signing subkey to it")
-    return PublicKey(
-        fingerprint=certificate.fingerprint,
-        subkeys=frozenset(key.fingerprint for key in keys[1:] if key.fingerprint is not None),
-        user_ids=[str(user_id) for user_id in certificate.user_ids],
-        expires_at=certificate.expiration,
-        ascii_armor=str(certificate),
-    )
 
 
 class SignatureVerifier:
-    """Checks detached signatures; safe to call from several threads at once, and slow enough to need them."""
+    """Checks detached signatures; safe to call from several threads at once, and slow enough to need them.
+
+    A signature is refused without asking either tool where the two differ (armor, clear-signed text, SHA-1), or
+    where a tool's word says too little: see docs/explanation/signatures.md for the whole table.
+    """
 
     def __init__(self) -> None:
         """Find gpg on PATH; without one, Sequoia alone decides, and evidence says so."""
         self._gpg = shutil.which("gpg")
+
+    def tools(self) -> dict[str, str]:
+        """Name what checks signatures here, each with its version; blocks while gpg says its own."""
+        named = {"pysequoia": version("pysequoia")}
+        if self._gpg is not None:
+            named["gpg"] = ".".join(map(str, gnupg.GPG(gpgbinary=self._gpg).version))
+        return named
 
     def verify(
         self, content: bytes, signature: bytes, keys: Sequence[PublicKey], *, now: datetime | None = None
@@ -95,22 +72,24 @@ class SignatureVerifier:
         """Check that exactly one of the keys signed the content.
 
         Raises:
-            SignatureRefused: with the reason, and what to do about it.
+            SignatureRefused: as the class of it that names the reason, with what to do about it.
         """
         now = now or datetime.now(UTC)
         parsed = _read_signature(signature)
         digest = _DIGESTS.get(int(parsed.hash_algorithm))
         if digest is None:
-            raise SignatureRefused("the signature uses SHA-1 or weaker; sign with `--digest-algo SHA512`")
+            raise SignatureWeak("the signature uses SHA-1 or weaker; sign with `--digest-algo SHA512`")
         key = _find_key(parsed, keys)
+        if key.revoked_at is not None:
+            raise SignatureKeyRevoked("this key was revoked here; sign with another", key=key.fingerprint)
         if parsed.created is None or parsed.created > now + CLOCK_SKEW:
-            raise SignatureRefused("the signature says it was made in the future; check the signer's clock")
+            raise SignatureFromFuture("the signature says it was made in the future; check the signer's clock")
         if parsed.expiration is not None and parsed.expiration <= now:
-            raise SignatureRefused(
+            raise SignatureExpired(
                 "the signature has expired; sign again", expired_at=parsed.expiration.isoformat()
             )
         if key.expires_at is not None and key.expires_at <= parsed.created:
-            raise SignatureRefused(
+            raise SignatureKeyExpired(
                 "the key had expired when it signed; prolong the key, add it again, and sign anew",
                 expired_at=key.expires_at.isoformat(),
             )
@@ -128,33 +107,22 @@ class SignatureVerifier:
         )
 
 
-def _check_strength(primary: Packet) -> None:
-    algorithm = int(primary.key_algorithm) if primary.key_algorithm is not None else -1
-    if primary.body[0] != 4:  # noqa: PLR2004  the packet's version
-        raise GpgKeyInvalid("only keys of OpenPGP version 4 are read by both command line tools")
-    # Behind version, time and algorithm comes the modulus, its length in bits first (RFC 9580, 5.5.2.2).
-    if algorithm in _RSA and int.from_bytes(primary.body[6:8]) < SHORTEST_RSA_BITS:
-        raise GpgKeyInvalid(f"an RSA key has at least {SHORTEST_RSA_BITS} bits")
-    if algorithm not in _RSA | _STRONG_CURVES:
-        raise GpgKeyInvalid("the key's algorithm is not RSA, ECDSA or EdDSA")
-
-
 def _read_signature(signature: bytes) -> pysequoia.Sig:
     if not signature or not signature[0] & PACKET_BIT:
-        raise SignatureRefused(
+        raise SignatureMalformed(
             "the signature is not binary; make it with `gpg --detach-sign`, without --armor or --clearsign"
         )
     if len(signature) > LARGEST_SIGNATURE:
-        raise SignatureRefused(f"a signature has at most {LARGEST_SIGNATURE} bytes")
+        raise SignatureMalformed(f"a signature has at most {LARGEST_SIGNATURE} bytes")
     try:
         packets = list(PacketPile.from_bytes(signature))
         parsed = pysequoia.Sig.from_bytes(signature)
     except Exception:
-        raise SignatureRefused("the signature can't be read; make it with `gpg --detach-sign`") from None
+        raise SignatureMalformed("the signature can't be read; make it with `gpg --detach-sign`") from None
     if [int(packet.tag) for packet in packets] != [int(Tag.Signature)]:
-        raise SignatureRefused("the file is not exactly one detached signature")
+        raise SignatureMalformed("the file is not exactly one detached signature")
     if parsed.signature_type != SignatureType.Binary:
-        raise SignatureRefused("the signature is not over a binary document")
+        raise SignatureMalformed("the signature is not over a binary document")
     return parsed
 
 
@@ -165,8 +133,14 @@ def _find_key(signature: pysequoia.Sig, keys: Sequence[PublicKey]) -> PublicKey:
     else:
         short = (signature.issuer_key_id or "-").lower()
         found = [key for key in keys if any(name.endswith(short) for name in key.subkeys | {key.fingerprint})]
-    if len(found) != 1:
-        raise SignatureRefused(
+    if len(found) > 1:
+        raise SignatureKeyUnknown(
+            "several keys of this namespace have the short name that the signature gives; sign with a tool that "
+            "names its key by the full fingerprint, such as gpg 2.2",
+            signed_by=signature.issuer_key_id,
+        )
+    if not found:
+        raise SignatureKeyUnknown(
             "no key of this namespace made this signature; add the key that signs your releases first",
             signed_by=issuer or signature.issuer_key_id,
         )
@@ -180,7 +154,11 @@ def _ask_sequoia(content: bytes, signature: pysequoia.Sig, key: PublicKey) -> st
     except RuntimeError:
         valid = []
     if len(valid) != 1 or valid[0].certificate != key.fingerprint:
-        raise SignatureRefused("the signature does not match SHA256SUMS and the key", key=key.fingerprint)
+        raise SignatureMismatch(
+            "the signature does not match SHA256SUMS and the key; sign exactly the file that you send, with a key "
+            "that is strong and was good at that time",
+            key=key.fingerprint,
+        )
     return str(valid[0].signing_key)
 
 

@@ -69,6 +69,16 @@ TOOLS: Final = {
             package="github.com/hashicorp/terraform-provider-time",
             build_minutes=0.5,
         ),
+        Tool(  # an S3 server, for the tests of the blob store
+            "versitygw",
+            version="1.8.0",
+            minimum="1.8.0",
+            folder="versitygw",
+            package="github.com/versity/versitygw/cmd/versitygw",
+            linker_flags="-s -w -X main.Version=v1.8.0",
+            build_minutes=1.5,
+            ask=("--version",),
+        ),
     )
 }
 

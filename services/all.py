@@ -10,6 +10,7 @@ from services.identity.all import IdentityServices
 from services.operations import Operations
 from services.provisioning import wakes
 from services.provisioning.all import ProvisioningServices
+from services.registry import documents, verifications
 from services.registry.all import RegistryServices
 from services.secrets import Envelope
 from services.tenants.all import TenantServices
@@ -36,4 +37,9 @@ class Services:
     @property
     def areas(self) -> dict[str, Area]:
         """Those with long work, by the name that their wakes carry; the tick looks after each."""
-        return {wakes.AREA: self.provisioning.area, upkeep.AREA: self.upkeep}
+        return {
+            wakes.AREA: self.provisioning.area,
+            documents.AREA: self.registry.documents,
+            verifications.AREA: self.registry.verifications,
+            upkeep.AREA: self.upkeep,
+        }

@@ -27,10 +27,16 @@ from tests.factories.services import make_services
 hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
-pytest_plugins = ["tests.fixtures.logs", "tests.fixtures.walls", "tests.fixtures.https", "tests.fixtures.platform"]
+pytest_plugins = [
+    "tests.fixtures.logs",
+    "tests.fixtures.walls",
+    "tests.fixtures.https",
+    "tests.fixtures.platform",
+    "tests.fixtures.s3",
+]
 
 
-SERVERS = frozenset({"postgresql", "temporal"})
+SERVERS = frozenset({"postgresql", "temporal", "s3"})
 STATUS = pytest.StashKey[int]()
 
 

@@ -5,7 +5,9 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final
+from typing import Final, cast
+
+from pydantic import SecretStr
 
 from config.secrets import Secrets
 from config.settings import Settings
@@ -43,8 +45,23 @@ def open_database(settings: Settings) -> Database:
 
 
 def open_blobs(settings: Settings) -> BlobStore:
-    """Open the store of bytes that the settings name."""
-    return LocalBlobStore(settings.blobs.path)
+    """Open the store of bytes that the settings name; nothing has to be closed."""
+    blobs = settings.blobs
+    if blobs.store == "local":
+        return LocalBlobStore(blobs.path)
+    from storage.blobs.s3 import Bucket, S3BlobStore  # noqa: PLC0415  0.3 s that others need not wait for
+
+    # BlobSettings takes no s3 without these.
+    endpoint, name = cast("str", blobs.s3_endpoint), cast("str", blobs.s3_bucket)
+    access_key, secret_key = cast("str", blobs.s3_access_key), cast("SecretStr", blobs.s3_secret_key)
+    bucket = Bucket(
+        endpoint=endpoint,
+        name=name,
+        region=blobs.s3_region,
+        access_key=access_key,
+        secret_key=secret_key.get_secret_value(),
+    )
+    return S3BlobStore(blobs.path, bucket, gives_addresses=blobs.delivery == "presigned")
 
 
 def compose(
@@ -129,4 +146,7 @@ async def listen_to_commits(settings: Settings, services: Services) -> None:
         )
     )
     listener = Listener(settings.database.platform_url.get_secret_value(), subscriptions)
-    await asyncio.gather(listener.run(), services.identity.authentication.note_uses_forever())
+    async with asyncio.TaskGroup() as tasks:  # which waits for the last writing of each
+        tasks.create_task(listener.run())
+        tasks.create_task(services.identity.authentication.note_uses_forever())
+        tasks.create_task(services.registry.usage.write_forever())

@@ -16,7 +16,7 @@ from activities.provisioning.step_jobs import StepSettings
 from config.settings import RunnerSettings, Settings
 from domain.deployments.sources import EngineName
 from domain.errors import ToolMissing
-from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE
+from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE, TRANSFER_QUEUE
 from domain.provisioning.steps import Sandbox, StepLimits
 from integrations.terraformrc import RegistryHost
 from integrations.tools import find_tool
@@ -28,8 +28,9 @@ from workers.leftovers import Leftovers
 from workers.presence import Presence
 from workers.runner.pool import RunnerPool
 from workers.terraform import build_terraform_worker, stop_time
+from workers.transfer import build_transfer_worker
 
-QUEUES: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE)
+QUEUES: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE, TRANSFER_QUEUE)
 RECORDERS: Final = "workers.runner.recording:open_recorders"
 RESTART_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
@@ -88,6 +89,8 @@ async def serving(
             dispatcher = Dispatcher(database, client, areas=services.areas, listen_url=url)
             await stack.enter_async_context(_beside(dispatcher.run))
             await stack.enter_async_context(build_control_worker(client, services))
+        if TRANSFER_QUEUE in queues:
+            await stack.enter_async_context(build_transfer_worker(client, services))
         if TERRAFORM_QUEUE in queues:
             slots = _slots(settings, queues)
             pool = await stack.enter_async_context(RunnerPool(RECORDERS, slots))

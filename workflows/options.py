@@ -20,6 +20,12 @@ class BoundedStepOptions(StepOptions):
     schedule_to_close_timeout: timedelta
 
 
+class WatchedStepOptions(StepOptions):
+    """Those of a step that may be done anew, and is heard of while it works."""
+
+    heartbeat_timeout: timedelta
+
+
 class LongStepOptions(StepOptions):
     """Those of a step that is heard of while it works, and that ends in its own way when it is canceled."""
 
@@ -31,6 +37,19 @@ DATABASE_STEP: Final = StepOptions(
     start_to_close_timeout=timedelta(seconds=10),
     # As long as it takes: an outage delays a workflow and never fails it. What can't succeed says so.
     retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=200), maximum_interval=timedelta(seconds=10)),
+)
+
+FILE_STEP: Final = StepOptions(
+    start_to_close_timeout=timedelta(minutes=10),
+    # Also while a store is away, or no worker has the tool.
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(minutes=1)),
+)
+
+REREAD_STEP: Final = WatchedStepOptions(
+    # Every byte of a release from a slow store. A worker that is lost meanwhile is noticed sooner.
+    start_to_close_timeout=timedelta(hours=6),
+    heartbeat_timeout=timedelta(seconds=60),
+    retry_policy=RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(minutes=1)),
 )
 
 LOOK_AFTER: Final = BoundedStepOptions(

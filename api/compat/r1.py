@@ -9,6 +9,7 @@ from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, BaseModel, Field, JsonValue
 
 from api.dependencies import IdempotencyClaim, OutputService, Requires, RunService, TierService
+from api.json_bodies import StrictRoute
 from domain.deployments.names import DeploymentName
 from domain.identity.permissions import Permission
 from domain.provisioning.inputs import Inputs, JsonInput, TierName, VariableName
@@ -19,7 +20,7 @@ from domain.scope import Scope
 from domain.tenants.errors import OrganizationNotFound
 from services.provisioning.submission import SubmitRun
 
-router = APIRouter(prefix="/api/v1/provisioning", tags=["provisioning"])
+router = APIRouter(prefix="/api/v1/provisioning", tags=["provisioning"], route_class=StrictRoute)
 
 TOTAL_STEPS: Final = 3
 MESSAGES: Final = {

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends
 
 from api.dependencies import ApiKeyService, CallerPrincipal, IdempotencyClaim, Requires
 from api.identity.schemas import ApiKeyCreate, ApiKeyCreated
+from api.json_bodies import StrictRoute
 from api.pagination import CallerPaging, Page
 from api.routing import facts
 from domain.identity.keys import ApiKey
@@ -14,7 +15,7 @@ from domain.identity.permissions import Permission
 from domain.scope import Scope
 from services.identity.api_keys import CreateKey
 
-router = APIRouter(prefix="/api/v1/api-keys", tags=["identity"])
+router = APIRouter(prefix="/api/v1/api-keys", tags=["identity"], route_class=StrictRoute)
 
 
 @router.post("", status_code=201, operation_id="create_api_key")

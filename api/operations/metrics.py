@@ -6,6 +6,7 @@ PROMETHEUS_MULTIPROC_DIR, where each keeps its counts, and whichever is asked ad
 
 import os
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, Histogram, generate_latest
@@ -32,17 +33,33 @@ SECONDS: Final = Histogram(
 )
 
 
-def count_request(method: str, route: str, status: int, seconds: float) -> None:
-    """Count a request whose answer begins.
+METHODS: Final = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+class RequestCount:
+    """Counts the requests of a method, route and status."""
+
+    def __init__(self, method: str, route: str, status: int) -> None:
+        """Find its series."""
+        self._count = COUNT.labels(method if method in METHODS else "other", route, str(status))
+        self._seconds = SECONDS.labels(route)
+
+    def add(self, seconds: float) -> None:
+        """Count a request whose answer began so many seconds after it came."""
+        self._count.inc()
+        self._seconds.observe(seconds)
+
+
+@lru_cache(maxsize=10_000)
+def count_of(method: str, route: str, status: int) -> RequestCount:
+    """Give who counts such requests.
 
     Args:
-        method: as it was sent.
+        method: as it was sent; those that nobody knows are counted together, since anybody may think of more.
         route: the route's pattern.
         status: of the answer.
-        seconds: since the request came.
     """
-    COUNT.labels(method, route, str(status)).inc()
-    SECONDS.labels(route).observe(seconds)
+    return RequestCount(method, route, status)
 
 
 class _Measured(Collector):

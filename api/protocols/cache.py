@@ -1,8 +1,9 @@
 """Answers of the protocols, kept as bytes: what the tools ask for at every `init` is built once per change.
 
-It stands behind the key check, and a kept answer is for those who have the route's own permission in the whole
-organization. It belongs to that (to everybody where the route is public), a path and a window of download
-capabilities, within which all that it says stays true.
+A kept answer is given before anything else is looked at: the layer that finds it stands outermost, and does itself
+what the others do for all requests. It is for those who have the route's own permission in the whole organization,
+and belongs to that (to everybody where the route is public) and to a path, for as long as the window of download
+capabilities goes on that it was built in.
 """
 
 import time
@@ -13,14 +14,22 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
+import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.routing import facts_in, header
+from api.operations.metrics import count_of
+from api.requests import bearer_of, header, pattern_of, short_word
+from api.routing import facts_in
+from domain.identity.errors import Unauthenticated
+from domain.identity.permissions import Permission
 from domain.identity.principal import Principal
 from domain.identity.rights import ORGANIZATION
-from domain.registry.capability import window_of
+from domain.ids import new_id_text
+from domain.registry.capability import seconds_left
 from services.changes import Changes
+from services.identity.authentication import Authentication
+from services.registry.usage import Usage
 
 TTL_SECONDS: Final = 30.0
 LARGEST_ANSWER: Final = 256 * 1024
@@ -28,15 +37,23 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 OVERHEAD: Final = 2_048
 """Bytes of an answer beside its body, about; it bounds how many empty ones (to HEAD) are kept."""
 
-Key = tuple[UUID | None, str, str, int]
+Key = tuple[UUID | None, str, str]
 RawHeaders = tuple[tuple[bytes, bytes], ...]
+_NOTHING: Final = (None, 0.0)
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Kept:
+class Answer:
+    """An answer with status 200, and whom it is for: who has a permission, or everybody."""
+
     headers: RawHeaders
     body: bytes
-    until: float
+    permission: Permission | None
+    pattern: str
+    """Of the route that gave it."""
+    counted: bool = False
+    """Whether each time it is given is a download."""
 
     @property
     def size(self) -> int:
@@ -45,37 +62,37 @@ class _Kept:
 
 
 class ByteCache:
-    """Answers by organization, request and window, the least recently used given up first."""
+    """Answers by organization and request, the least recently used given up first."""
 
     def __init__(self, changes: Changes, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin empty, and drop an organization's answers whenever something of it changes."""
         self._changes = changes
         self._clock = clock
-        self._kept: OrderedDict[Key, _Kept] = OrderedDict()
+        self._kept: OrderedDict[Key, tuple[Answer, float]] = OrderedDict()
         self._size = 0
         self._forgotten = 0
         changes.subscribe(self._forget)
 
-    def find(self, key: Key) -> _Kept | None:
+    def find(self, key: Key) -> Answer | None:
         """Give the answer, if it is surely as true as when it was built."""
-        kept = self._kept.get(key)
-        if kept is None or not self._changes.heard or kept.until <= self._clock():
+        answer, until = self._kept.get(key, _NOTHING)
+        if answer is None or not self._changes.heard or until <= self._clock():
             return None
         self._kept.move_to_end(key)
-        return kept
+        return answer
 
     def begin(self) -> int:
         """Note that an answer is being built; `keep` wants to know since when."""
         return self._forgotten
 
-    def keep(self, key: Key, headers: RawHeaders, body: bytes, *, since: int) -> None:
+    def keep(self, key: Key, answer: Answer, *, since: int) -> None:
         """Keep an answer, unless something changed while it was being built."""
-        if since != self._forgotten or len(body) > LARGEST_ANSWER:
+        if since != self._forgotten or len(answer.body) > LARGEST_ANSWER:
             return
         self._drop(key)
-        kept = _Kept(headers, body, self._clock() + TTL_SECONDS)
-        self._kept[key] = kept
-        self._size += kept.size
+        lasts = min(TTL_SECONDS, seconds_left(datetime.now(UTC)))
+        self._kept[key] = (answer, self._clock() + lasts)
+        self._size += answer.size
         while self._size > MOST_BYTES:
             self._drop(next(iter(self._kept)))
 
@@ -87,18 +104,83 @@ class ByteCache:
             self._drop(key)
 
     def _drop(self, key: Key) -> None:
-        kept = self._kept.pop(key, None)
-        if kept is not None:
-            self._size -= kept.size
+        answer, _ = self._kept.pop(key, _NOTHING)
+        if answer is not None:
+            self._size -= answer.size
 
 
-class ByteCacheLayer:
-    """Answers what is kept, and keeps what the application answers with 200."""
+class KeptAnswerLayer:
+    """Gives kept answers to those who are known already; all else goes on to the layers behind.
 
-    def __init__(self, app: ASGIApp, changes: Changes) -> None:
-        """Take the application that stands behind, and who tells of changes."""
+    What it gives is counted as any answer; its line in the log is written at level debug, since there are as many
+    as the tools ask, and they all say the same.
+    """
+
+    def __init__(self, app: ASGIApp, cache: ByteCache, authentication: Authentication, usage: Usage) -> None:
+        """Take the application that stands behind, what is kept, who knows the keys, and who counts downloads."""
         self._app = app
-        self._cache = ByteCache(changes)
+        self._cache = cache
+        self._authentication = authentication
+        self._usage = usage
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] != "http" or scope["query_string"]:
+            await self._app(scope, receive, send)
+            return
+        began = time.perf_counter()
+        authorization = known = given = agent = None
+        for name, value in scope["headers"]:
+            if name == b"authorization":
+                authorization = authorization or value
+            elif name == b"if-none-match":
+                known = known or value
+            elif name == b"user-agent":
+                agent = value
+            elif name == b"x-request-id":
+                given = given or value
+            elif name == b"range":  # about parts the route decides
+                await self._app(scope, receive, send)
+                return
+        kept, principal = self._find(scope["method"], scope["path"], authorization)
+        if kept is None:
+            await self._app(scope, receive, send)
+            return
+        if kept.counted and principal is not None:
+            self._usage.note(principal.organization_id, principal.key_id, scope["path"], agent or b"")
+        request_id = short_word(given) or new_id_text()
+        status = await send_kept(kept, known, send, also=(b"x-request-id", request_id.encode()))
+        seconds = time.perf_counter() - began
+        count_of(scope["method"], kept.pattern, status).add(seconds)
+        log.debug("request", method=scope["method"], route=kept.pattern, status=status, request_id=request_id)
+
+    def _find(
+        self, method: str, path: str, authorization: bytes | None
+    ) -> tuple[Answer, Principal | None] | tuple[None, None]:
+        kept = self._cache.find((None, method, path))
+        if kept is not None:
+            return kept, None
+        token = bearer_of(authorization)
+        if token is None:
+            return None, None
+        try:
+            principal = self._authentication.known(token)
+        except Unauthenticated:
+            return None, None  # the layers behind say so
+        if principal is None:
+            return None, None
+        kept = self._cache.find((principal.organization_id, method, path))
+        return (kept, principal) if kept is not None and _may(principal, kept.permission) else (None, None)
+
+
+class KeepingLayer:
+    """Keeps what the application answers with 200, and gives it to whoever was let in since."""
+
+    def __init__(self, app: ASGIApp, cache: ByteCache, usage: Usage) -> None:
+        """Take the application that stands behind, where answers are kept, and who counts downloads."""
+        self._app = app
+        self._cache = cache
+        self._usage = usage
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -109,13 +191,15 @@ class ByteCacheLayer:
         kept = self._cache.find(key)
         if kept is None:
             await self._build(key, scope, receive, send)
-            return
-        known = header(scope, b"if-none-match")
-        headers, status, body = kept.headers, 200, kept.body
-        if known is not None and (b"etag", known) in headers:
-            headers, status, body = tuple(each for each in headers if each[0] != b"content-length"), 304, b""
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        else:
+            await send_kept(kept, header(scope, b"if-none-match"), send)
+            self._count(scope, kept)
+
+    def _count(self, scope: Scope, answer: Answer) -> None:
+        principal: Principal | None = scope["state"]["principal"] if answer.counted else None
+        if principal is not None:
+            agent = header(scope, b"user-agent") or b""
+            self._usage.note(principal.organization_id, principal.key_id, scope["path"], agent)
 
     async def _build(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
         since, headers, body, whole = self._cache.begin(), None, bytearray(), False
@@ -134,7 +218,33 @@ class ByteCacheLayer:
         await self._app(scope, receive, watched)
         # An application stops in the middle, and says nothing of it, when its client has gone.
         if headers is not None and whole and _has_its_length(scope["method"], headers, body):
-            self._cache.keep(key, headers, bytes(body), since=since)
+            facts = facts_in(scope)
+            answer = Answer(headers, bytes(body), facts.permission, pattern_of(scope), facts.counted)
+            self._cache.keep(key, answer, since=since)
+            self._count(scope, answer)
+
+
+async def send_kept(kept: Answer, known: bytes | None, send: Send, also: tuple[bytes, bytes] | None = None) -> int:
+    """Send a kept answer, or that the caller knows it already; give the status.
+
+    Args:
+        kept: the answer.
+        known: If-None-Match, as it came.
+        send: to the caller.
+        also: one header more.
+    """
+    headers, status, body = kept.headers, 200, kept.body
+    if known is not None and (b"etag", known) in headers:
+        headers, status, body = tuple(each for each in headers if each[0] != b"content-length"), 304, b""
+    if also is not None:
+        headers = (*headers, also)
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+    return status
+
+
+def _may(principal: Principal, permission: Permission | None) -> bool:
+    return permission is None or principal.rights.allow(permission, ORGANIZATION)
 
 
 def _has_its_length(method: str, headers: RawHeaders, body: bytearray) -> bool:
@@ -149,10 +259,9 @@ def _key(scope: Scope) -> Key | None:
     facts = facts_in(scope)
     if not facts.kept or header(scope, b"range") is not None:  # about parts the route decides
         return None
-    method, path, window = scope["method"], scope["path"], window_of(datetime.now(UTC))
     if facts.permission is None:
-        return None, method, path, window
+        return None, scope["method"], scope["path"]
     principal: Principal | None = scope["state"]["principal"]
-    if principal is None or not principal.rights.allow(facts.permission, ORGANIZATION):
+    if principal is None or not _may(principal, facts.permission):
         return None
-    return principal.organization_id, method, path, window
+    return principal.organization_id, scope["method"], scope["path"]

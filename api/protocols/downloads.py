@@ -2,14 +2,17 @@
 
 The tools send no key here. The name at the end is for them alone (they look at its ending); what is sent is
 decided by the hash before it, so an answer never changes and every cache may keep it.
+
+Where the blob store gives addresses itself, and the settings say so, the answer to GET is the way to one. The
+tools follow it. HEAD is answered here, as an address opens for GET alone.
 """
 
 import re
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 
 from fastapi import APIRouter, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 
 from api.dependencies import DownloadService
 from api.routing import facts
@@ -20,17 +23,23 @@ router = APIRouter(prefix="/v1/files", tags=["protocols"])
 THE_ADDRESS_IS_THE_KEY: Final = "the tools send no key to addresses of files; each carries what opens it"
 PATH: Final = "/{capability}/{sha256}/{filename}"
 MEDIA_TYPES: Final = {".zip": "application/zip", ".tar.gz": "application/gzip"}
+ELSEWHERE: Final[dict[int | str, dict[str, Any]]] = {
+    307: {"description": "Where the file is, if clients fetch from the blob store themselves"}
+}
 # One range is enough for a broken download; a list of them only makes work, so it is as if none was asked for.
 _RANGE: Final = re.compile(r"bytes=(?:(\d{1,18})-(\d{1,18})?|-(\d{1,18}))", re.ASCII)
 
 
-@router.get(PATH, operation_id="download_file", response_class=Response)
+@router.get(PATH, operation_id="download_file", response_class=Response, responses=ELSEWHERE)
 @facts(public=THE_ADDRESS_IS_THE_KEY, kept=True)
 async def download_file(
     capability: str, sha256: str, filename: str, request: Request, downloads: DownloadService
 ) -> Response:
     """Send a file, or the part that is asked for; public, since the address itself is the permission."""
     file = await downloads.open(capability, sha256, now=datetime.now(UTC))
+    address = await file.address()
+    if address is not None:
+        return RedirectResponse(address, headers={"Cache-Control": "no-store"})
     return _answer(file, filename, request)
 
 
@@ -39,7 +48,7 @@ async def download_file(
 async def head_file(
     capability: str, sha256: str, filename: str, request: Request, downloads: DownloadService
 ) -> Response:
-    """Tell what `download_file` would send; terraform asks before it fetches."""
+    """Tell what `download_file` would send, wherever it comes from; terraform asks before it fetches."""
     file = await downloads.open(capability, sha256, now=datetime.now(UTC))
     return _answer(file, filename, request)
 

@@ -3,53 +3,41 @@
 Addresses in answers are relative to the host, so they hold behind any proxy and through any `host` block.
 """
 
-import hashlib
-import json
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
-from api.dependencies import DownloadService, ModuleService, ProviderService, Requires
+from api.dependencies import DownloadService, GpgKeyService, ModuleService, ProviderService
+from api.protocols.answers import Reader, json_answer
+from api.registry.addresses import module_address, provider_address
 from api.routing import facts
-from domain.identity.permissions import Permission
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ModuleAddress, Platform, ProviderAddress
 from domain.registry.providers import ProviderPackage, ReleaseNames
-from domain.scope import Scope
+from domain.registry.withdrawals import warnings_of
 
 router = APIRouter(prefix="/v1", tags=["protocols"])
-
-
-async def _module(namespace: str, name: str, system: str) -> ModuleAddress:
-    return ModuleAddress(namespace, name, system)
-
-
-async def _provider(namespace: str, type: str) -> ProviderAddress:
-    return ProviderAddress(namespace, type)
 
 
 async def _platform(os: str, arch: str) -> Platform:
     return Platform(os, arch)
 
 
-Reader = Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))]
-
-
 @router.get("/modules/{namespace}/{name}/{system}/versions", operation_id="protocol_module_versions")
 @facts(kept=True)
 async def module_versions(
-    address: Annotated[ModuleAddress, Depends(_module)], scope: Reader, modules: ModuleService
+    address: Annotated[ModuleAddress, Depends(module_address)], scope: Reader, modules: ModuleService
 ) -> Response:
     """List the versions of a module, the highest first."""
     found = await modules.versions(scope, address)
-    return _json({"modules": [{"versions": [{"version": version} for version in found]}]})
+    return json_answer({"modules": [{"versions": [{"version": version} for version in found]}]})
 
 
 @router.get("/modules/{namespace}/{name}/{system}/{version}/download", operation_id="protocol_module_download")
-@facts(kept=True)
+@facts(kept=True, counted=True)
 async def module_download(
-    address: Annotated[ModuleAddress, Depends(_module)],
+    address: Annotated[ModuleAddress, Depends(module_address)],
     version: str,
     scope: Reader,
     modules: ModuleService,
@@ -58,38 +46,48 @@ async def module_download(
     """Tell where a module's archive is: in the body, which tofu reads, and the header, which terraform reads."""
     found = await modules.get(scope, address, version)
     # Tools tell an archive by the end of its address.
-    location = _file(downloads, found.sha256, f"{address.name}-{version}.{found.format.value}")
-    return _json({"location": location, "use_registry_credentials": False}, {"X-Terraform-Get": location})
+    location = _file(downloads, found.sha256, f"{address.name}-{found.version}.{found.format.value}")
+    return json_answer({"location": location, "use_registry_credentials": False}, {"X-Terraform-Get": location})
 
 
 @router.get("/providers/{namespace}/{type}/versions", operation_id="protocol_provider_versions")
 @facts(kept=True)
 async def provider_versions(
-    address: Annotated[ProviderAddress, Depends(_provider)], scope: Reader, providers: ProviderService
+    address: Annotated[ProviderAddress, Depends(provider_address)],
+    scope: Reader,
+    providers: ProviderService,
+    gpg_keys: GpgKeyService,
 ) -> Response:
-    """List the versions of a provider with the platforms of each, the highest first."""
+    """List the versions of a provider with the platforms of each, the highest first, and what is wrong with some.
+
+    Both tools print `warnings` at every `init` that asks for versions: of deprecated versions, and that the key
+    which signed the highest one expires soon, or has expired.
+    """
     found = await providers.versions(scope, address)
-    return _json(
-        {
-            "versions": [
-                {
-                    "version": release.version,
-                    "protocols": release.protocols,
-                    "platforms": [{"os": package.os, "arch": package.arch} for package in release.platforms],
-                }
-                for release in found
-            ]
-        }
-    )
+    answer: dict[str, Any] = {
+        "versions": [
+            {
+                "version": release.version,
+                "protocols": release.protocols,
+                "platforms": [{"os": package.os, "arch": package.arch} for package in release.platforms],
+            }
+            for release in found
+            if release.yank is None
+        ]
+    }
+    signed_by = next((release.evidence.key_fingerprint for release in found if release.yank is None), None)
+    of_key = await gpg_keys.warnings(scope, address.namespace, signed_by) if signed_by is not None else []
+    warnings = [*warnings_of(found), *of_key]
+    return json_answer(answer | {"warnings": warnings} if warnings else answer)
 
 
 @router.get(
     "/providers/{namespace}/{type}/{version}/download/{os}/{arch}", operation_id="protocol_provider_download"
 )
-@facts(kept=True)
+@facts(kept=True, counted=True)
 async def provider_download(
     *,
-    address: Annotated[ProviderAddress, Depends(_provider)],
+    address: Annotated[ProviderAddress, Depends(provider_address)],
     version: str,
     platform: Annotated[Platform, Depends(_platform)],
     scope: Reader,
@@ -98,7 +96,7 @@ async def provider_download(
 ) -> Response:
     """Tell where a provider's package is, what it must hash to on every platform, and whose key signed that."""
     found = await providers.get(scope, address, version)
-    release, names = found.release, ReleaseNames(address, version)
+    release, names = found.release, ReleaseNames(address, found.release.version)
     offered = {Platform(package.os, package.arch): package for package in release.platforms}
     package = offered.get(platform)
     if package is None:
@@ -119,14 +117,7 @@ async def provider_download(
             for each, other in offered.items()
         },
     }
-    return _json(answer)
-
-
-def _json(answer: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
-    body = json.dumps(answer, separators=(",", ":")).encode()
-    # A proxy may keep it, and asks each time whether it still holds: whoever asks has to show a key.
-    kept = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "Cache-Control": "private, no-cache"}
-    return Response(body, media_type="application/json", headers={**kept, **(headers or {})})
+    return json_answer(answer)
 
 
 def _hashes(other: ProviderPackage, asked: ProviderPackage) -> list[str]:

@@ -14,6 +14,7 @@ from api.dependencies import (
     WorkflowPages,
 )
 from api.deployments.schemas import TagFilter
+from api.json_bodies import StrictRoute
 from api.pagination import CallerPaging, Page
 from api.provisioning.schemas import DecisionNote, RevealedOutputs, RunCreate, TierCreate
 from api.routing import facts
@@ -25,7 +26,7 @@ from domain.scope import Scope
 from services.provisioning.submission import SubmitRun
 from services.provisioning.tiers import CreateTier
 
-router = APIRouter(prefix="/api/v1", tags=["provisioning"])
+router = APIRouter(prefix="/api/v1", tags=["provisioning"], route_class=StrictRoute)
 
 MayRead = Annotated[Scope, Depends(Requires(Permission.RUN_READ))]
 MaySubmit = Annotated[Scope, Depends(Requires(Permission.RUN_SUBMIT))]

@@ -13,7 +13,7 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from domain.registry.errors import UploadInvalid
+from domain.registry.errors import UploadInvalid, UploadTooLarge
 
 MOST_PARTS: Final = 500
 LONGEST_FIELD: Final = 16 * 1024
@@ -52,7 +52,9 @@ class Part:
         async for piece in self.data():
             content += piece
             if len(content) > LONGEST_FIELD:
-                raise UploadInvalid(f"the field {self.name} is longer than {LONGEST_FIELD} bytes")
+                raise UploadInvalid(
+                    f"the field {self.name[:64]!a} is longer than {LONGEST_FIELD} bytes; shorten it"
+                )
         return _text(content)
 
 
@@ -68,7 +70,7 @@ class MultipartBody:
         kind, options = parse_options_header(request.headers.get("content-type"))
         boundary = options.get(b"boundary")
         if kind != MULTIPART or not boundary:
-            raise UploadInvalid("send multipart/form-data")
+            raise UploadInvalid("send multipart/form-data with a boundary")
         self._stream = request.stream()
         self._events: deque[tuple[str, bytes]] = deque()
         self._header = [b"", b""]
@@ -95,7 +97,8 @@ class MultipartBody:
         """Give the parts in their order; what was not read of one is skipped.
 
         Raises:
-            UploadInvalid: the form is damaged, cut off, or has too many parts.
+            UploadInvalid: the form is damaged or cut off.
+            UploadTooLarge: it has too many parts.
         """
         count = 0
         while True:
@@ -106,7 +109,7 @@ class MultipartBody:
             if kind == "part":
                 count += 1
                 if count > MOST_PARTS:
-                    raise UploadInvalid(f"the form has more than {MOST_PARTS} parts")
+                    raise UploadTooLarge(f"the form has more than {MOST_PARTS} parts; send fewer files")
                 yield Part(self, content)
 
     async def next_piece(self) -> bytes | None:
@@ -153,7 +156,7 @@ def _text(content: bytes) -> str:
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise UploadInvalid("a name or field of the form is no UTF-8") from None
+        raise UploadInvalid("a name or field of the form is no UTF-8; write it so") from None
     if "\0" in text:
-        raise UploadInvalid("a name or field of the form has a NUL")
+        raise UploadInvalid("a name or field of the form has a NUL; leave it out")
     return text

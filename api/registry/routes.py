@@ -13,6 +13,7 @@ from api.dependencies import (
     ProviderService,
     Requires,
 )
+from api.json_bodies import StrictRoute
 from api.pagination import CallerPaging, Page
 from api.registry.schemas import MODULE_UPLOAD, PROVIDER_UPLOAD, GpgKeyCreate, NamespaceCreate
 from api.registry.uploads import Upload
@@ -23,11 +24,12 @@ from domain.registry.modules import Module, ModuleVersion
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.namespaces import Namespace
 from domain.registry.providers import Provider, ProviderVersion
+from domain.registry.search import ModuleSearch
 from domain.scope import Scope
 from domain.text import Text
 from services.registry.modules import PublishModule
 
-router = APIRouter(prefix="/api/v1", tags=["registry"])
+router = APIRouter(prefix="/api/v1", tags=["registry"], route_class=StrictRoute)
 
 MODULE_FIELDS: Final = frozenset({"namespace", "name", "system", "version"})
 PROVIDER_FIELDS: Final = frozenset({"namespace", "type", "version"})
@@ -137,13 +139,20 @@ async def list_modules(
 
 @router.get("/modules/search", operation_id="search_modules")
 async def search_modules(
+    *,
     scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
     modules: ModuleService,
     paging: CallerPaging,
-    q: Annotated[Text, Query(max_length=200, description="Words in address or description.")] = "",
+    q: Annotated[Text, Query(max_length=200, description="Beginnings of words in address or description.")] = "",
+    namespace: Annotated[Text | None, Query(max_length=64, description="Only those of this namespace.")] = None,
+    system: Annotated[Text | None, Query(max_length=64, description="Only those for this system.")] = None,
+    deprecated: Annotated[
+        bool | None, Query(description="Only those whose latest version is, or is not, deprecated.")
+    ] = None,
 ) -> Page[Module]:
-    """List the modules whose address or description has every word, in order of first publication."""
-    return await paging.of(lambda after, limit: modules.page(scope, words=q, after=after, limit=limit))
+    """List the modules that have every word and are of what the filters say, in order of first publication."""
+    search = ModuleSearch(q=q, namespace=namespace, system=system, deprecated=deprecated)
+    return await paging.of(lambda after, limit: modules.page(scope, search, after=after, limit=limit))
 
 
 @router.post(
@@ -174,9 +183,10 @@ async def list_providers(
     scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
     providers: ProviderService,
     paging: CallerPaging,
+    q: Annotated[Text, Query(max_length=200, description="Beginnings of words in the address.")] = "",
 ) -> Page[Provider]:
     """List the organization's providers in order of first publication."""
-    return await paging.of(lambda after, limit: providers.page(scope, after=after, limit=limit))
+    return await paging.of(lambda after, limit: providers.page(scope, q=q, after=after, limit=limit))
 
 
 def _say_if_new(response: Response, *, is_new: bool) -> None:

@@ -5,6 +5,7 @@ from typing import Any, Final
 from pydantic import BaseModel, Field
 
 from domain.registry.gpg_keys import LARGEST_KEY
+from domain.registry.withdrawals import Line
 from domain.text import Text
 
 
@@ -20,6 +21,21 @@ class GpgKeyCreate(BaseModel, extra="forbid"):
     ascii_armor: Text = Field(
         min_length=1, max_length=LARGEST_KEY, description="Output of `gpg --armor --export FINGERPRINT`."
     )
+
+
+class DeprecationPut(BaseModel, extra="forbid"):
+    """What the users of a version are told."""
+
+    message: Line = Field(description="Why, and what to do.", examples=["Its subnets overlap."])
+    replacement: Line | None = Field(
+        default=None, description="What to use instead: another version or address.", examples=["2.0.0"]
+    )
+
+
+class YankPut(BaseModel, extra="forbid"):
+    """Why a version is not offered any more."""
+
+    reason: Line = Field(examples=["It destroys the database on upgrade."])
 
 
 def _form(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:

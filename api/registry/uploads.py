@@ -67,7 +67,7 @@ class Upload:
         async for piece in self.first.data():
             yield piece
         async for part in self._parts:
-            raise UploadInvalid(f"the archive is the last part of the form, and {part.name[:64]} follows it")
+            raise UploadInvalid(f"the archive is the last part of the form, and {part.name[:64]!a} follows it")
 
     async def files(self) -> AsyncIterator[ReleaseFile]:
         """Give the files of the request in their order.
@@ -83,7 +83,9 @@ class Upload:
 
     def _take(self, given: dict[str, str], name: str, value: str) -> None:
         if name not in self._known or name in given:
-            raise UploadInvalid(f"the field {name[:64]} is unknown or there twice", known=sorted(self._known))
+            raise UploadInvalid(
+                f"the field {name[:64]!a} is unknown or there twice; send each once", known=sorted(self._known)
+            )
         if "\0" in value or len(value) > LONGEST_VALUE:
             raise UploadInvalid(f"the field {name} has at most {LONGEST_VALUE} characters, and no NUL")
         given[name] = value
@@ -94,5 +96,5 @@ class Upload:
 
 def _file(part: Part) -> ReleaseFile:
     if part.filename is None:
-        raise UploadInvalid(f"fields come before the first file, and {part.name[:64]} does not")
+        raise UploadInvalid(f"fields come before the first file, and {part.name[:64]!a} does not")
     return ReleaseFile(part.filename, part.data())

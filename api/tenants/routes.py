@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from api.dependencies import CallerPrincipal, IdempotencyClaim, OrganizationService, Requires
+from api.json_bodies import StrictRoute
 from api.pagination import CallerPaging, Page
 from api.routing import facts
 from api.tenants.schemas import OrganizationCreate, OrganizationCreated
@@ -13,7 +14,7 @@ from domain.scope import Scope
 from domain.tenants.organizations import Organization
 from services.tenants.organizations import CreateOrganization
 
-router = APIRouter(prefix="/api/v1/organizations", tags=["organizations"])
+router = APIRouter(prefix="/api/v1/organizations", tags=["organizations"], route_class=StrictRoute)
 
 
 @router.post("", status_code=201, operation_id="create_organization")

@@ -85,6 +85,13 @@ class Api:
         except AnswerLost:
             return self._document("POST", path, json=body, headers=headers)
 
+    def put(self, path: str, body: JsonValue) -> Document:
+        """Say how something is to be, once more if the answer got lost: the same again is harmless."""
+        try:
+            return self._document("PUT", path, json=body)
+        except AnswerLost:
+            return self._document("PUT", path, json=body)
+
     def delete(self, path: str) -> None:
         """Take something away."""
         self._answer("DELETE", path)

@@ -1,6 +1,7 @@
 """What `groundwork doctor` looks at. A check gives findings, and raises only what it did not expect."""
 
 import asyncio
+import contextlib
 import shutil
 import stat
 import tempfile
@@ -19,7 +20,7 @@ from integrations.temporal_registration import missing_search_attributes
 from integrations.tools import TOOLS, find_tool, version_of
 from storage import inspection
 from storage.migrations.upgrade import current, head, suits
-from workers.composition import open_services
+from workers.composition import open_blobs, open_services
 from workers.runner.sandbox import NOT_YET
 from workers.temporal_client import connect
 
@@ -31,6 +32,8 @@ TEMPORAL_SECONDS: Final = 10.0
 GIBIBYTE: Final = 1024**3
 LEAST_FREE: Final = 2 * GIBIBYTE
 """A full disk stops every run and every upload; some hours of both fit into this."""
+NO_BLOB: Final = "0" * 64
+"""To be asked for: that it is not there can only be said by a bucket that is."""
 MOUNTED: Final = Path("/run/secrets")
 """Where container engines mount secrets; they decide who can read them there, and often not by mode."""
 
@@ -157,8 +160,22 @@ async def _missing(settings: Settings) -> list[str]:
 
 
 def blobs(settings: Settings) -> list[Finding]:
-    """Look whether the blob store takes bytes."""
-    return [_room("blobs", settings.blobs.path)]
+    """Look whether bytes can be received, and whether the bucket answers where there is one."""
+    findings = [_room("blobs", settings.blobs.path)]
+    if settings.blobs.store == "s3":
+        with contextlib.suppress(OSError):  # of the folder, which is told already
+            findings.append(_bucket(settings))
+    return findings
+
+
+def _bucket(settings: Settings) -> Finding:
+    where = f"{settings.blobs.s3_endpoint}/{settings.blobs.s3_bucket}"
+    try:
+        asyncio.run(open_blobs(settings).size(NO_BLOB))
+    except Unavailable as away:
+        advice = "look at that server, and at the settings blobs.s3_bucket and blobs.s3_access_key"
+        return Finding("bucket", f"{where}: {away.reason}", advice)
+    return Finding("bucket", f"{where} answers")
 
 
 def runs(settings: Settings) -> list[Finding]:

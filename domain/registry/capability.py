@@ -18,6 +18,11 @@ def window_of(moment: datetime) -> int:
     return int(moment.timestamp() // WINDOW.total_seconds())
 
 
+def seconds_left(moment: datetime) -> float:
+    """Tell how long the window of a moment goes on."""
+    return WINDOW.total_seconds() - moment.timestamp() % WINDOW.total_seconds()
+
+
 class Capabilities:
     """Makes and checks capabilities of one installation; all its processes share the key."""
 

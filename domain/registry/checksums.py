@@ -24,13 +24,13 @@ def parse_checksums(content: bytes) -> dict[str, str]:
     if not content:
         raise ChecksumsInvalid("SHA256SUMS is empty; make it with `sha256sum *.zip`")
     if len(content) > LARGEST:
-        raise ChecksumsInvalid(f"SHA256SUMS is larger than {LARGEST} bytes")
+        raise ChecksumsInvalid(f"SHA256SUMS is larger than {LARGEST} bytes; name this release's files alone")
     try:
         text = content.decode("ascii")
     except UnicodeDecodeError:
-        raise ChecksumsInvalid("SHA256SUMS holds bytes that are not ASCII") from None
+        raise ChecksumsInvalid("SHA256SUMS holds bytes that are not ASCII; write names in ASCII") from None
     if not text.endswith("\n"):
-        raise ChecksumsInvalid("the last line of SHA256SUMS does not end with a line feed")
+        raise ChecksumsInvalid("the last line of SHA256SUMS does not end with a line feed; add it")
     hashes: dict[str, str] = {}
     for number, line in enumerate(text[:-1].split("\n"), start=1):
         match = _LINE.fullmatch(line)
@@ -38,7 +38,9 @@ def parse_checksums(content: bytes) -> dict[str, str]:
             raise ChecksumsInvalid(f"SHA256SUMS, line {number}: {_what_is_wrong(line)}", line=number)
         digest, name = match.groups()
         if name in hashes:
-            raise ChecksumsInvalid(f"SHA256SUMS, line {number}: this file has a line already", line=number)
+            raise ChecksumsInvalid(
+                f"SHA256SUMS, line {number}: this file has a line already; name each once", line=number
+            )
         hashes[name] = digest
     return hashes
 
@@ -55,4 +57,4 @@ def _what_is_wrong(line: str) -> str:
         return "the name has a path; name the file alone"
     if _HASH_UPPER.fullmatch(digest) and digest != digest.lower():
         return "the hash is in upper case; write it in lower case"
-    return "the line is not a sha256, two spaces and a file name"
+    return "the line is not a sha256, two spaces and a file name, as `sha256sum` writes it"

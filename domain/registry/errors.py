@@ -4,10 +4,17 @@ from domain.errors import ErrorKind, PlatformError
 
 
 class NameInvalid(PlatformError):
-    """A namespace, module, system, provider type, operating system or architecture breaks the name rules."""
+    """A namespace, module, system or provider type breaks the name rules."""
 
     kind = ErrorKind.INVALID
     code = "registry.name_invalid"
+
+
+class PlatformUnknown(PlatformError):
+    """A package is for an operating system or architecture that Go has not, so no tool would ever ask for it."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.platform_unknown"
 
 
 class NamespaceReserved(PlatformError):
@@ -122,6 +129,13 @@ class NotAModule(PlatformError):
     code = "registry.not_a_module"
 
 
+class DocumentsUnreadable(PlatformError):
+    """A module's code can't be described; the version can be installed all the same."""
+
+    code = "registry.documents_unreadable"
+    kind = ErrorKind.INVALID
+
+
 class NotAProvider(PlatformError):
     """The zip holds no executable of the provider, so no tool could start it."""
 
@@ -183,3 +197,58 @@ class SignatureRefused(PlatformError):
 
     kind = ErrorKind.INVALID
     code = "registry.signature_refused"
+
+
+class SignatureMalformed(SignatureRefused):
+    """The file is not exactly one binary, detached signature over a binary document."""
+
+    code = "registry.signature_malformed"
+
+
+class SignatureWeak(SignatureRefused):
+    """The signature's hash algorithm is SHA-1 or weaker: other files with the same hash can be made."""
+
+    code = "registry.signature_weak"
+
+
+class SignatureMismatch(SignatureRefused):
+    """The signature is not of these bytes, or not by a key that could sign at that time."""
+
+    code = "registry.signature_mismatch"
+
+
+class SignatureExpired(SignatureRefused):
+    """The signature itself was made to expire, and has."""
+
+    code = "registry.signature_expired"
+
+
+class SignatureFromFuture(SignatureRefused):
+    """The signature says that it was made later than now."""
+
+    code = "registry.signature_from_future"
+
+
+class SignatureKeyUnknown(SignatureRefused):
+    """No key of the namespace made the signature."""
+
+    code = "registry.signature_key_unknown"
+
+
+class SignatureKeyExpired(SignatureRefused):
+    """The key had expired when it signed; what it signed before stays good."""
+
+    code = "registry.signature_key_expired"
+
+
+class SignatureKeyRevoked(SignatureRefused):
+    """The key was revoked, by its owner or in this registry, so nothing that it ever signed counts."""
+
+    code = "registry.signature_key_revoked"
+
+
+class StoredFileChanged(PlatformError):
+    """A stored file of a published release is gone, or its bytes are not the ones that were published."""
+
+    kind = ErrorKind.CONFLICT
+    code = "registry.stored_file_changed"

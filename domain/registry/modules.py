@@ -6,6 +6,8 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from domain.registry.withdrawals import Deprecation, Yank
+
 
 class ArchiveFormat(StrEnum):
     """What a module's archive is; the value is the ending by which tools recognise it."""
@@ -27,6 +29,8 @@ class ModuleVersion(BaseModel, frozen=True, from_attributes=True):
     size: int
     format: ArchiveFormat
     published_at: datetime
+    deprecation: Deprecation | None = None
+    yank: Yank | None = None
 
 
 class Module(BaseModel, frozen=True, from_attributes=True):
@@ -41,4 +45,5 @@ class Module(BaseModel, frozen=True, from_attributes=True):
         description="The highest release that can be installed, or the highest pre-release where none is; "
         "null where no version can be."
     )
+    deprecated: bool = Field(description="Whether its latest version is.")
     created_at: datetime

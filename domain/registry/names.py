@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from domain.registry.errors import NameInvalid, NamespaceReserved
+from domain.registry.errors import NameInvalid, NamespaceReserved, PlatformUnknown
 
 LONGEST: Final = 64
 
@@ -45,8 +45,28 @@ _MODULE_NAME: Final = _Rule(
 )
 _SYSTEM: Final = _Rule("a module's system", _PLAIN, "lower-case letters and digits, as in aws")
 _TYPE: Final = _Rule("a provider's type", _DASHED, _DASHED_SENTENCE)
-_OS: Final = _Rule("an operating system", _PLAIN, "lower-case letters and digits, as in linux")
-_ARCHITECTURE: Final = _Rule("an architecture", _PLAIN, "lower-case letters and digits, as in amd64")
+
+# What `go tool dist list` prints. The tools ask for their own platform by these names and find no other.
+_SYSTEMS: Final = frozenset(
+    {
+        *("aix", "android", "darwin", "dragonfly", "freebsd", "illumos", "ios", "js", "linux"),
+        *("netbsd", "openbsd", "plan9", "solaris", "wasip1", "windows"),
+    }
+)
+_ARCHITECTURES: Final = frozenset(
+    {
+        *("386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle"),
+        *("ppc64", "ppc64le", "riscv64", "s390x", "wasm"),
+    }
+)
+_MEANT: Final = {
+    **dict.fromkeys(("mac", "macos", "osx"), "darwin"),
+    **dict.fromkeys(("win", "win32", "win64"), "windows"),
+    **dict.fromkeys(("x64", "x86_64"), "amd64"),
+    **dict.fromkeys(("i386", "i686", "x86"), "386"),
+    **dict.fromkeys(("aarch64", "armv8"), "arm64"),
+    **dict.fromkeys(("armv5", "armv6", "armv7", "armhf"), "arm"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,10 +129,17 @@ class Platform:
         """Return the platform itself.
 
         Raises:
-            NameInvalid: a part breaks its rule.
+            PlatformUnknown: Go has no such operating system or architecture, so no tool would ask for it.
         """
-        _OS.check(self.os)
-        _ARCHITECTURE.check(self.arch)
+        for what, name, known in (
+            ("operating system", self.os, _SYSTEMS),
+            ("architecture", self.arch, _ARCHITECTURES),
+        ):
+            if name not in known:
+                meant = _MEANT.get(name.lower(), name.lower())
+                advice = f"write {meant}" if meant in known else f"write one of {', '.join(sorted(known))}"
+                shown = name[:LONGEST]
+                raise PlatformUnknown(f"{shown!a} is no {what} by Go's names; {advice}", name=shown)
         return self
 
     def __str__(self) -> str:

@@ -12,6 +12,7 @@ from domain.registry.errors import ManifestInvalid
 from domain.registry.gpg_keys import GpgKey, SignatureEvidence
 from domain.registry.hashes import zh
 from domain.registry.names import Platform, ProviderAddress
+from domain.registry.withdrawals import Deprecation, Yank
 
 LARGEST_MANIFEST: Final = 64 * 1024
 _PROTOCOL: Final = re.compile(r"[1-9][0-9]?\.[0-9]{1,3}", re.ASCII)
@@ -46,6 +47,8 @@ class ProviderVersion(BaseModel, frozen=True, from_attributes=True):
     signature_sha256: str
     evidence: SignatureEvidence
     published_at: datetime
+    deprecation: Deprecation | None = None
+    yank: Yank | None = None
 
 
 class Provider(BaseModel, frozen=True, from_attributes=True):
@@ -58,6 +61,7 @@ class Provider(BaseModel, frozen=True, from_attributes=True):
         description="The highest release that can be installed, or the highest pre-release where none is; "
         "null where no version can be."
     )
+    deprecated: bool = Field(description="Whether its latest version is.")
     created_at: datetime
 
 
@@ -95,7 +99,7 @@ class ReleaseNames:
         """Tell which platform a file is the package of; None if it is none.
 
         Raises:
-            NameInvalid: it is named as a package, for a platform that is none.
+            PlatformUnknown: it is named as a package, for a platform that is none.
         """
         if not (filename.startswith(self._stem) and filename.endswith(".zip")):
             return None
@@ -110,7 +114,8 @@ def read_manifest(content: bytes) -> list[str]:
         ManifestInvalid: not JSON of the known form, or a protocol that is no `MAJOR.MINOR`.
     """
     try:
-        manifest = _Manifest.model_validate(json.loads(content))
+        said = json.loads(content, object_pairs_hook=_each_key_once)
+        manifest = _Manifest.model_validate(said, strict=True)
     except (ValidationError, ValueError, RecursionError):
         manifest = None
     if (
@@ -120,3 +125,11 @@ def read_manifest(content: bytes) -> list[str]:
     ):
         raise ManifestInvalid('the manifest looks like {"version": 1, "metadata": {"protocol_versions": ["5.0"]}}')
     return manifest.metadata.protocol_versions
+
+
+def _each_key_once(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    # Of two values for one key, readers take the first or the last.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key is there twice")
+    return found

@@ -13,6 +13,7 @@ from typing import Final
 from domain.registry.errors import VersionInvalid
 
 LONGEST: Final = 255
+CORE_NUMBERS: Final = 3
 # Both command line tools read numbers as 64 bit integers.
 LARGEST_NUMBER: Final = 2**63 - 1
 
@@ -69,6 +70,19 @@ class Version:
         # Numbers sort before words; a release sorts after all its pre-releases.
         identifiers = tuple((0, part, "") if isinstance(part, int) else (1, 0, part) for part in self.prerelease)
         return self.major, self.minor, self.patch, not self.prerelease, identifiers
+
+
+def canonical(asked: str) -> str | None:
+    """Give the one spelling of a version that somebody asks for; None of what no published version can be.
+
+    Tools read `v1.0` as 1.0.0, so whoever asks for that means it; what is published is never corrected.
+    """
+    core, dash, prerelease = asked.removeprefix("v").partition("-")
+    missing = CORE_NUMBERS - len(core.split("."))
+    try:
+        return str(Version.parse(core + ".0" * missing + dash + prerelease))
+    except VersionInvalid:
+        return None
 
 
 def _advice(written: str) -> str:

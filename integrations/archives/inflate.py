@@ -34,7 +34,7 @@ class Inflater:
             try:
                 piece = self._inflate.decompress(packed, CHUNK)
             except zlib.error:
-                raise ArchiveUnreadable("the archive can't be unpacked; was it sent whole?") from None
+                raise ArchiveUnreadable("the archive can't be unpacked; send it whole") from None
             if piece:
                 yield piece
             packed = self._inflate.unconsumed_tail

@@ -1,5 +1,6 @@
 """What is common to the kinds of archives: limits, members, and which paths they may have."""
 
+import re
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -11,12 +12,10 @@ MEGABYTE: Final = 1024 * 1024
 CHUNK: Final = 256 * 1024
 LONGEST_NAME: Final = 255
 LONGEST_PATH: Final = 1024
+_SLASH: Final = "\0"  # sorts before all that a path may have
+_FORBIDDEN: Final = re.compile(r'[\\:*?"<>|]')
 # Device names on Windows, with any extension: a checkout there would open the device.
-_DEVICES: Final = frozenset(
-    {"con", "prn", "aux", "nul", *(f"{port}{number}" for port in ("com", "lpt") for number in range(1, 10))}
-)
-_INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})  # Unicode's categories
-_FORBIDDEN: Final = frozenset('\\:*?"<>|')
+_DEVICE: Final = re.compile(r"/ *(?:con|prn|aux|nul|com[1-9\u00b9\u00b2\u00b3]|lpt[1-9\u00b9\u00b2\u00b3]) *[./]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +54,9 @@ class Budget:
             )
         ratio = self.unpacked_bytes / self._packed_bytes
         if self.unpacked_bytes > self._limits.ratio_free_bytes and ratio > self._limits.ratio:
-            raise ArchiveTooLarge(f"the archive unpacks to more than {self._limits.ratio} times its size")
+            raise ArchiveTooLarge(
+                f"the archive unpacks to more than {self._limits.ratio} times its size; leave out the padding"
+            )
 
     def add_member(self) -> None:
         """Count a member.
@@ -65,7 +66,7 @@ class Budget:
         """
         self.members += 1
         if self.members > self._limits.members:
-            raise ArchiveTooLarge(f"the archive has more than {self._limits.members} members")
+            raise ArchiveTooLarge(f"the archive has more than {self._limits.members} members; pack fewer")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,28 +83,33 @@ class Paths:
 
     def __init__(self) -> None:
         """Begin with none."""
-        self._files: set[str] = set()
-        self._folders: set[str] = set()
+        self._found: list[tuple[str, bool, str]] = []
 
     def add(self, raw: bytes, *, is_folder: bool) -> str:
         """Take in a member's path; give it without a leading `./` and without a folder's slash.
 
         Raises:
-            ArchivePathRefused: it could leave the archive, or be another member's on some system.
+            ArchivePathRefused: it could leave the archive, or is no path on some system.
         """
         path = _checked(raw, is_folder=is_folder)
-        if not path:
-            return path  # the archive's own root, as `tar .` writes it
-        # One file system composes letters, another ignores case: what would be one file there is one here.
-        parts = unicodedata.normalize("NFC", path).casefold().split("/")
-        folded = "/".join(parts)
-        parents = {"/".join(parts[:end]) for end in range(1, len(parts))}
-        taken = folded in self._files or (not is_folder and folded in self._folders)
-        if taken or self._files & parents:
-            raise ArchivePathRefused("two members are one file on some system; rename one", path=shown(path))
-        (self._folders if is_folder else self._files).add(folded)
-        self._folders |= parents
+        if path:  # else the archive's own root, as `tar .` writes it
+            self._found.append((_folded(path), is_folder, path))
         return path
+
+    def expect_no_two_alike(self) -> None:
+        """Compare all that came in, when no more comes.
+
+        It is done once and in order, since to remember every folder of every path takes memory without end.
+
+        Raises:
+            ArchivePathRefused: two members are one file on some system, or a file is another one's folder.
+        """
+        before, was_folder = "", True
+        for folded, is_folder, path in sorted(self._found):
+            same = folded == before and not (is_folder and was_folder)
+            if same or (not was_folder and folded.startswith(before + _SLASH)):
+                raise ArchivePathRefused("two members are one file on some system; rename one", path=shown(path))
+            before, was_folder = folded, is_folder
 
 
 def shown(path: str) -> str:
@@ -115,7 +121,7 @@ def _checked(raw: bytes, *, is_folder: bool) -> str:
     try:
         path = raw.decode()
     except UnicodeDecodeError:
-        raise ArchivePathRefused("a path is not UTF-8", path=shown(raw.decode("latin-1"))) from None
+        raise ArchivePathRefused("a path is not UTF-8; rename it", path=shown(raw.decode("latin-1"))) from None
     if path in {".", "./"} and is_folder:
         return ""
     path = path.removeprefix("./")
@@ -126,27 +132,31 @@ def _checked(raw: bytes, *, is_folder: bool) -> str:
     return inner
 
 
+def _folded(path: str) -> str:
+    """Give what is one for paths that some system takes for one; what a folder holds sorts right behind it.
+
+    One file system composes letters, another takes them apart, a third ignores case.
+    """
+    apart = unicodedata.normalize("NFD", path).casefold()
+    return unicodedata.normalize("NFD", apart).replace("/", _SLASH)
+
+
 def _refusal(path: str) -> str | None:
     if len(path.encode()) > LONGEST_PATH:
-        return f"has more than {LONGEST_PATH} bytes"
+        return f"has more than {LONGEST_PATH} bytes; shorten it"
     if path.startswith("/"):
         return "is absolute; pack relative to the module's folder (`tar -C FOLDER .`)"
-    for part in path.split("/"):
-        reason = _part_refusal(part)
-        if reason is not None:
-            return reason
-    return None
-
-
-def _part_refusal(part: str) -> str | None:
+    parts = f"/{path.lower()}/"
     refusals = {
-        "has an empty, `.` or `..` part; pack relative to the module's folder (`tar -C FOLDER .`)": (
-            part in {"", ".", ".."}
+        "has an empty, `.` or `..` part; pack relative to the module's folder (`tar -C FOLDER .`)": any(
+            part in parts for part in ("//", "/./", "/../")
         ),
-        f"has a name of more than {LONGEST_NAME} bytes": len(part.encode()) > LONGEST_NAME,
-        "has an invisible character": any(unicodedata.category(character) in _INVISIBLE for character in part),
-        "has a character that is no part of a name on some system": not _FORBIDDEN.isdisjoint(part),
-        "has a name that ends with a dot or a blank": part.endswith((".", " ")),
-        "has a name that is a device on Windows": part.partition(".")[0].strip().casefold() in _DEVICES,
+        f"has a name of more than {LONGEST_NAME} bytes; shorten it": (
+            max(map(len, path.encode().split(b"/"))) > LONGEST_NAME
+        ),
+        "has an invisible or unknown character; rename it": not path.isprintable(),
+        "has a character that is no part of a name on some system; rename it": _FORBIDDEN.search(path),
+        "has a name that ends with a dot or a blank; rename it": "./" in parts or " /" in parts,
+        "has a name that is a device on Windows; rename it": _DEVICE.search(parts),
     }
     return next((sentence for sentence, applies in refusals.items() if applies), None)

@@ -25,13 +25,21 @@ def check_provider(path: Path, *, type: str, platform: Platform, limits: Archive
         files[member.path] = digest.hexdigest()
         executables[member.path] = member.executable
     plain = f"terraform-provider-{type}"
-    found = [name for name in files if name.removesuffix(".exe") == plain or name.startswith(f"{plain}_")]
-    if not found:
-        raise NotAProvider(f"the zip for {platform} has no file {plain}_v… at its top", platform=str(platform))
-    # Windows knows no such permission, and the tools keep what the zip says everywhere else.
-    if platform.os != "windows" and not any(executables[name] for name in found):
+    at_the_top = sorted(name for name in files if "/" not in name)
+    found = next(
+        (name for name in at_the_top if name == plain or name.startswith((f"{plain}_", f"{plain}."))), None
+    )
+    if found is None:
         raise NotAProvider(
-            f"{found[0]} in the zip for {platform} may not be executed; pack it with its permissions",
+            f"the zip for {platform} has no file {plain}_v… at its top; pack the executable under that name",
+            platform=str(platform),
+        )
+    # The tools start the first of these, whatever it is. Windows knows no permission to execute, and everywhere
+    # else they keep what the zip says.
+    if platform.os != "windows" and not executables[found]:
+        raise NotAProvider(
+            f"{found} in the zip for {platform} is what the tools start, and may not be executed; pack the "
+            "executable with its permissions, and nothing beside it that begins with its name",
             platform=str(platform),
         )
     return h1(files)

@@ -64,16 +64,30 @@ class Authentication:
             Unauthenticated: not a key, unknown, revoked, expired, its owner or organization gone.
             Unavailable: the database does not answer, or too many keys are being checked.
         """
-        mac = hashlib.blake2b(text.encode(), key=self._pepper, digest_size=32).digest()
-        kept = self._kept.get(mac)
+        principal = self.known(text)
+        if principal is not None:
+            return principal
+        token = read_token(text)
+        if token is None:
+            raise Unauthenticated(REFUSAL)
+        return self._use(await self._check_once(self._mac(text), token))
+
+    def known(self, text: str) -> Principal | None:
+        """Tell whose key this is if it was seen lately; None where `authenticate` has to be asked.
+
+        Raises:
+            Unauthenticated: the key has ended since.
+        """
+        kept = self._kept.get(self._mac(text))
+        if kept is None or not self._changes.heard or kept.until <= time.monotonic():
+            return None
+        return self._use(kept.principal)
+
+    def _mac(self, text: str) -> bytes:
+        return hashlib.blake2b(text.encode(), key=self._pepper, digest_size=32).digest()
+
+    def _use(self, principal: Principal) -> Principal:
         now = datetime.now(UTC)
-        if kept is not None and self._changes.heard and kept.until > time.monotonic():
-            principal = kept.principal
-        else:
-            token = read_token(text)
-            if token is None:
-                raise Unauthenticated(REFUSAL)
-            principal = await self._check_once(mac, token)
         if principal.valid_until is not None and principal.valid_until <= now:
             raise Unauthenticated(REFUSAL)
         self._used[principal.key_id] = now

@@ -4,14 +4,20 @@ from dataclasses import dataclass
 
 from domain.registry.capability import Capabilities
 from integrations.signatures import SignatureVerifier
+from integrations.tools import find_tool
 from services.changes import Changes
+from services.registry.documents import ModuleDocuments
 from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.limits import RegistryLimits
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.providers import Providers
+from services.registry.rechecks import Rechecks
 from services.registry.releases import Releases
+from services.registry.usage import Usage
+from services.registry.verifications import Verifications
+from services.registry.withdrawals import Withdrawals
 from storage.blobs.store import BlobStore
 from storage.database import Database
 
@@ -23,8 +29,12 @@ class RegistryServices:
     namespaces: Namespaces
     gpg_keys: GpgKeys
     modules: Modules
+    documents: ModuleDocuments
     providers: Providers
+    verifications: Verifications
+    withdrawals: Withdrawals
     downloads: Downloads
+    usage: Usage
     changes: Changes
     """Of what the registry answers."""
 
@@ -34,11 +44,18 @@ def make_registry(
 ) -> RegistryServices:
     """Make the use cases; the signing key is the secret behind addresses of downloads."""
     changes = Changes()
+    verifier = SignatureVerifier()
     return RegistryServices(
         namespaces=Namespaces(database),
         gpg_keys=GpgKeys(database, changes),
         modules=Modules(database, blobs, changes, limits),
-        providers=Providers(database, Releases(blobs, SignatureVerifier(), limits), changes),
+        documents=ModuleDocuments(
+            database, blobs, changes, limits=limits.module_archive, find_tofu=lambda: find_tool("tofu")
+        ),
+        providers=Providers(database, Releases(blobs, verifier, limits), changes),
+        verifications=Verifications(database, Rechecks(blobs, verifier), changes),
+        withdrawals=Withdrawals(database, changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),
+        usage=Usage(database),
         changes=changes,
     )

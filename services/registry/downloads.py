@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.registry.capability import Capabilities, window_of
+from domain.registry.capability import WINDOW, Capabilities, window_of
 from domain.registry.errors import FileNotFound
 from storage.blobs.store import BlobStore
 
@@ -20,6 +20,10 @@ class Download:
     def read(self, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """Give the bytes from start up to stop, in pieces."""
         return self._store.open(self.sha256, start=start, stop=stop)
+
+    async def address(self) -> str | None:
+        """Give an address to fetch the file from in the next minutes; None where only this server gives it."""
+        return await self._store.address(self.sha256, valid=WINDOW)
 
 
 class Downloads:
@@ -39,6 +43,7 @@ class Downloads:
 
         Raises:
             FileNotFound: the capability was not given out for it, or its time is over.
+            Unavailable: the blob store is away.
         """
         allowed = self._capabilities.allows(capability, sha256, now=now)
         size = await self._store.size(sha256) if allowed else None

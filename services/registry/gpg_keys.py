@@ -1,5 +1,6 @@
 """Use cases on the keys that provider releases are signed with."""
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from domain.idempotency import Claim
@@ -9,7 +10,7 @@ from domain.ids import new_id
 from domain.registry.errors import GpgKeyNotFound, GpgKeyRevoked
 from domain.registry.gpg_keys import GpgKey
 from domain.scope import Scope
-from integrations.signatures import read_public_key
+from integrations.public_keys import read_public_key
 from services.changes import Changes
 from storage import audit, idempotency
 from storage.database import Database, now
@@ -36,7 +37,7 @@ class GpgKeys:
             The key, and whether it is new.
 
         Raises:
-            GpgKeyInvalid: see integrations.signatures.read_public_key.
+            GpgKeyInvalid: see integrations.public_keys.read_public_key.
             PermissionDenied, NamespaceNotFound, GpgKeyRevoked, IdempotencyKeyReused.
             GpgKeyNotFound: an earlier request with this claim added it, and it was removed since.
         """
@@ -61,7 +62,7 @@ class GpgKeys:
                 )
                 if known is None:
                     raise GpgKeyNotFound("this request added the key before, and it was removed since")
-                return GpgKey.model_validate(known), False
+                return GpgKey.model_validate(known).seen_at(await now(session)), False
             row, is_new = await gpg_keys.add_or_lock(session, new)
             if row.revoked_at is not None:
                 raise GpgKeyRevoked("this key was revoked here; sign with another", fingerprint=key.fingerprint)
@@ -79,7 +80,7 @@ class GpgKeys:
                 expires_at=key.expires_at,
             )
             await namespaces.tell_of_change(session, scope.organization_id)
-            added = GpgKey.model_validate(row)
+            added = GpgKey.model_validate(row).seen_at(await now(session))
         self._changes.tell(scope.organization_id)
         return added, is_new
 
@@ -92,7 +93,17 @@ class GpgKeys:
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, namespace)
             rows = await gpg_keys.of_namespace(session, scope.organization_id, namespace)
-            return [GpgKey.model_validate(row) for row in rows]
+            moment = await now(session)
+            return [GpgKey.model_validate(row).seen_at(moment) for row in rows]
+
+    async def warnings(self, scope: Scope, namespace: str, fingerprint: str) -> Sequence[str]:
+        """Give what installers of what a key signed should hear of it; nothing while it is far from its expiry.
+
+        Raises:
+            NamespaceNotFound.
+        """
+        keys = await self.list(scope, namespace)
+        return [key.warning for key in keys if key.fingerprint == fingerprint and key.warning is not None]
 
     async def remove(self, scope: Scope, namespace: str, key_id: UUID) -> None:
         """Take a key out of use for good; again is harmless.

@@ -12,16 +12,19 @@ from domain.ids import new_id
 from domain.registry.errors import ModuleNotFound, UploadTooLarge, VersionExists
 from domain.registry.modules import Module, ModuleVersion
 from domain.registry.names import ModuleAddress
-from domain.registry.versions import Version
+from domain.registry.search import ALL, ModuleSearch
+from domain.registry.versions import Version, canonical
 from domain.scope import Scope
 from integrations.archives.module import check_module
 from services.changes import Changes
+from services.registry import documents
 from services.registry.limits import RegistryLimits
+from services.registry.withdrawals import deprecation_of, yank_of
 from storage import audit
 from storage.blobs import index
 from storage.blobs.store import BlobStore
 from storage.database import Database
-from storage.registry import modules, namespaces
+from storage.registry import module_search, modules, namespaces
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
 
@@ -90,7 +93,7 @@ class Modules:
         return added, is_new
 
     async def versions(self, scope: Scope, address: ModuleAddress) -> list[str]:
-        """List a module's versions, the highest first.
+        """List the versions of a module that are offered, the highest first.
 
         Raises:
             ModuleNotFound.
@@ -101,26 +104,56 @@ class Modules:
         return [str(version) for version in sorted(map(Version.parse, found), reverse=True)]
 
     async def get(self, scope: Scope, address: ModuleAddress, version: str) -> ModuleVersion:
-        """Read one version.
+        """Read one version; `v1.0` means 1.0.0, as to the tools.
 
         Raises:
             ModuleNotFound.
         """
         async with self._database.transaction(scope) as session:
-            row = await modules.find_version_at(session, scope.organization_id, address, version)
+            row = await modules.find_version_at(
+                session, scope.organization_id, address, canonical(version) or version
+            )
             if row is None:
                 raise ModuleNotFound(
                     "there is no such version of this module", module=str(address), version=version
                 )
             return _noun(address, row)
 
-    async def page(self, scope: Scope, *, words: str = "", after: UUID | None, limit: int) -> list[Module]:
-        """List modules in order of first publication; each word has to occur in the address or description."""
+    async def page(
+        self, scope: Scope, search: ModuleSearch = ALL, *, after: UUID | None, limit: int
+    ) -> list[Module]:
+        """List the modules that are searched for, in order of first publication."""
         async with self._database.transaction(scope) as session:
-            rows = await modules.page(
-                session, scope.organization_id, words=words.split(), after=after, limit=limit
-            )
+            rows = await module_search.page(session, scope.organization_id, search, after=after, limit=limit)
             return [Module.model_validate(row) for row in rows]
+
+    async def published(
+        self, scope: Scope, address: ModuleAddress, *, after: UUID | None, limit: int
+    ) -> list[ModuleVersion]:
+        """List a module's versions in order of publication, yanked ones included.
+
+        Raises:
+            ModuleNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            module = await modules.get(session, scope.organization_id, address)
+            rows = await modules.page_of_versions(
+                session, scope.organization_id, module.id, after=after, limit=limit
+            )
+            return [_noun(address, row) for row in rows]
+
+    async def offered(
+        self, scope: Scope, search: ModuleSearch = ALL, *, name: str | None = None, offset: int, limit: int
+    ) -> list[ModuleVersion]:
+        """List the latest versions of the modules that are searched for, in order of first publication."""
+        async with self._database.transaction(scope) as session:
+            found = await module_search.page_with_latest(
+                session, scope.organization_id, search, name=name, offset=offset, limit=limit
+            )
+            return [
+                _noun(ModuleAddress(module.namespace, module.name, module.system), version)
+                for module, version in found
+            ]
 
     async def _add(
         self, scope: Scope, address: ModuleAddress, row: ModuleVersionRow
@@ -144,8 +177,10 @@ class Modules:
             row.module_id = module.id
             session.add(row)
             module.description = row.description or module.description
+            await module_search.note_words(session, module)
             await session.flush()  # published_at is the database's
             await modules.note_latest(session, module)
+            await documents.begin(session, scope, module, row)
             audit.record(
                 session,
                 scope,
@@ -182,4 +217,6 @@ def _noun(address: ModuleAddress, row: ModuleVersionRow) -> ModuleVersion:
         size=row.size,
         format=row.format,
         published_at=row.published_at,
+        deprecation=deprecation_of(row),
+        yank=yank_of(row),
     )

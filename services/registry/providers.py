@@ -7,14 +7,17 @@ from uuid import UUID
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.registry.errors import ProviderNotFound, SignatureRefused, VersionExists
+from domain.registry.errors import ProviderNotFound, SignatureKeyRevoked, VersionExists
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, SignedRelease
-from domain.registry.versions import Version
+from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, ReleaseNames, SignedRelease
+from domain.registry.search import words_in
+from domain.registry.versions import Version, canonical
 from domain.scope import Scope
 from services.changes import Changes
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
+from services.registry.verifications import of_publication
+from services.registry.withdrawals import deprecation_of, yank_of
 from storage import audit
 from storage.blobs import index
 from storage.database import Database, Session
@@ -51,7 +54,7 @@ class Providers:
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, address.namespace)
             rows = await gpg_keys.of_namespace(session, scope.organization_id, address.namespace)
-            keys = [PublicKey.model_validate(row, from_attributes=True) for row in rows if row.revoked_at is None]
+            keys = [PublicKey.model_validate(row) for row in rows]
             published = await self._find(session, scope, address, version)
         async with self._releases.receive(address, version, files, keys=keys, published=published) as release:
             if published is not None:
@@ -64,7 +67,8 @@ class Providers:
     async def versions(self, scope: Scope, address: ProviderAddress) -> list[ProviderVersion]:
         """List a provider's releases with their platforms, the highest version first.
 
-        Those whose key was revoked are left out: nothing vouches for them any more.
+        Those whose key was revoked, or that did not verify when they were last checked, are left out: nothing
+        vouches for them any more. Those that are yanked are there, and not to be offered.
 
         Raises:
             ProviderNotFound.
@@ -76,17 +80,26 @@ class Providers:
         return sorted(found, key=lambda release: Version.parse(release.version), reverse=True)
 
     async def get(self, scope: Scope, address: ProviderAddress, version: str) -> SignedRelease:
-        """Read one release, with the key that vouches for it.
+        """Read one release, with the key that vouches for it; `v1.0` means 1.0.0, as to the tools.
 
         Raises:
             ProviderNotFound.
         """
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
-            row = await providers.find_version(session, scope.organization_id, provider.id, version)
+            row = await providers.find_version(
+                session, scope.organization_id, provider.id, canonical(version) or version
+            )
             if row is None:
                 raise ProviderNotFound(
                     "there is no such version of this provider", provider=str(address), version=version
+                )
+            if row.refused_at is not None:
+                raise ProviderNotFound(
+                    f"this version did not verify when it was last checked: {row.refusal}",
+                    provider=str(address),
+                    version=version,
+                    checked_at=row.refused_at.isoformat(),
                 )
             [release] = await self._nouns(session, scope, address, [row])
             key = await providers.good_key(session, scope.organization_id, row.gpg_key_id)
@@ -98,11 +111,39 @@ class Providers:
                 )
             return SignedRelease(release=release, key=GpgKey.model_validate(key))
 
-    async def page(self, scope: Scope, *, after: UUID | None, limit: int) -> list[Provider]:
-        """List providers in order of first publication."""
+    async def page(self, scope: Scope, *, q: str = "", after: UUID | None, limit: int) -> list[Provider]:
+        """List the providers whose address has words that begin as those of `q`, in order of first publication."""
+        words = words_in(q)
+        if q.strip() and not words:
+            return []
         async with self._database.transaction(scope) as session:
-            rows = await providers.page(session, scope.organization_id, after=after, limit=limit)
+            rows = await providers.page(session, scope.organization_id, words=words, after=after, limit=limit)
             return [Provider.model_validate(row) for row in rows]
+
+    async def published(
+        self, scope: Scope, address: ProviderAddress, *, after: UUID | None, limit: int
+    ) -> list[ProviderVersion]:
+        """List all of a provider's releases in order of publication, whatever became of them.
+
+        Raises:
+            ProviderNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            provider = await providers.get(session, scope.organization_id, address)
+            rows = await providers.page_of_versions(
+                session, scope.organization_id, provider.id, after=after, limit=limit
+            )
+            return await self._nouns(session, scope, address, rows)
+
+    async def offered(
+        self, scope: Scope, *, namespace: str | None = None, offset: int, limit: int
+    ) -> list[ProviderVersion]:
+        """List the latest releases of providers, in order of first publication, without their packages."""
+        async with self._database.transaction(scope) as session:
+            found = await providers.page_with_latest(
+                session, scope.organization_id, namespace=namespace, offset=offset, limit=limit
+            )
+            return [_noun(ProviderAddress(of.namespace, of.type), release, []) for of, release in found]
 
     async def _add(
         self, scope: Scope, address: ProviderAddress, version: str, release: CheckedRelease
@@ -113,7 +154,7 @@ class Providers:
                 session, scope.organization_id, address.namespace, release.evidence.key_fingerprint
             )
             if key is None or key.revoked_at is not None:
-                raise SignatureRefused(
+                raise SignatureKeyRevoked(
                     "the key was taken out of use while the release was sent; sign with another"
                 )
             await index.add(session, release.sizes)
@@ -137,6 +178,7 @@ class Providers:
             session.add(row)
             await session.flush()  # packages refer to it
             session.add_all(_platform_row(scope, row.id, package) for package in release.packages)
+            session.add(of_publication(ReleaseNames(address, version), row, release.packages, release.evidence))
             await providers.note_latest(session, provider)
             audit.record(
                 session,
@@ -209,4 +251,6 @@ def _noun(
         signature_sha256=row.signature_sha256,
         evidence=SignatureEvidence.model_validate(row.evidence),
         published_at=row.published_at,
+        deprecation=deprecation_of(row),
+        yank=yank_of(row),
     )

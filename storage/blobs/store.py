@@ -3,8 +3,13 @@
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
-from typing import Protocol
+from typing import Final, Protocol
+
+from domain.errors import BlobNotFound
+
+DIGITS: Final = frozenset("0123456789abcdef")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,13 +57,42 @@ class BlobStore(Protocol):
 
         Raises:
             BlobNotFound: at the first piece.
+            BlobDamaged: a store that is far away gave other bytes; of a whole blob, before its last piece.
+            Unavailable: the store gives none now; also in the middle.
         """
         ...
 
     async def size(self, sha256: str) -> int | None:
-        """Tell how many bytes a blob has; None if there is none."""
+        """Tell how many bytes a blob has; None if there is none.
+
+        Raises:
+            Unavailable: the store can't tell now.
+        """
         ...
 
     async def delete(self, sha256: str) -> None:
-        """Forget a blob; harmless if there is none."""
+        """Forget a blob; harmless if there is none.
+
+        Raises:
+            Unavailable: the store can't now.
+        """
         ...
+
+    async def address(self, sha256: str, *, valid: timedelta) -> str | None:
+        """Give an address at which anybody may fetch a blob for a while, without asking whether it is there.
+
+        Returns:
+            None where the bytes go through this server: always, for a store that has no such addresses.
+        """
+        ...
+
+
+def key_of(sha256: str) -> str:
+    """Give what a blob's file or object is called; the same in every store, so that blobs move by a plain copy.
+
+    Raises:
+        BlobNotFound: this is not a blob's name.
+    """
+    if len(sha256) != 64 or not DIGITS.issuperset(sha256):  # noqa: PLR2004  digits of a SHA-256
+        raise BlobNotFound("this is not a blob's name")
+    return f"sha256/{sha256[:2]}/{sha256}"

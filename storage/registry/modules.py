@@ -2,7 +2,7 @@
 
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import ModuleNotFound
@@ -25,10 +25,16 @@ async def get(session: AsyncSession, organization_id: UUID, address: ModuleAddre
     Raises:
         ModuleNotFound: unknown, or another organization's.
     """
-    row = await session.scalar(_of_address(organization_id, address))
-    if row is None:
-        raise ModuleNotFound("there is no such module", module=str(address))
-    return row
+    return _there(await session.scalar(_of_address(organization_id, address)), address)
+
+
+async def get_locked(session: AsyncSession, organization_id: UUID, address: ModuleAddress) -> ModuleRow:
+    """Read one module, and let nobody change it until the transaction ends.
+
+    Raises:
+        ModuleNotFound: unknown, or another organization's.
+    """
+    return _there(await session.scalar(locked(_of_address(organization_id, address))), address)
 
 
 async def find_version(
@@ -65,30 +71,40 @@ async def find_version_at(
     return await session.scalar(query)
 
 
-async def versions(session: AsyncSession, organization_id: UUID, module_id: UUID) -> list[str]:
-    """List a module's versions as they were published, in no order."""
-    query = select(ModuleVersionRow.version).where(
+async def versions(session: AsyncSession, organization_id: UUID, module_id: UUID) -> dict[str, bool]:
+    """Tell of each version that is offered (those that are yanked are not) whether it is deprecated."""
+    query = select(ModuleVersionRow.version, ModuleVersionRow.deprecated_at.is_not(None)).where(
+        ModuleVersionRow.organization_id == organization_id,
+        ModuleVersionRow.module_id == module_id,
+        ModuleVersionRow.yanked_at.is_(None),
+    )
+    found = await session.execute(query)
+    return dict(found.all())
+
+
+async def page_of_versions(
+    session: AsyncSession, organization_id: UUID, module_id: UUID, *, after: UUID | None, limit: int
+) -> list[ModuleVersionRow]:
+    """List a module's versions in order of publication, yanked ones included."""
+    query = select(ModuleVersionRow).where(
         ModuleVersionRow.organization_id == organization_id, ModuleVersionRow.module_id == module_id
     )
-    return list(await session.scalars(query))
+    if after is not None:
+        query = query.where(ModuleVersionRow.id > after)
+    return list(await session.scalars(query.order_by(ModuleVersionRow.id).limit(limit)))
 
 
 async def note_latest(session: AsyncSession, module: ModuleRow) -> None:
     """Bring a locked module's latest version up to date, after a change of what can be installed of it."""
-    module.latest_version = latest(await versions(session, module.organization_id, module.id))
+    offered = await versions(session, module.organization_id, module.id)
+    module.latest_version = latest(offered)
+    module.deprecated = offered.get(module.latest_version or "", False)
 
 
-async def page(
-    session: AsyncSession, organization_id: UUID, *, words: list[str], after: UUID | None, limit: int
-) -> list[ModuleRow]:
-    """List modules in order of first publication; each word has to occur in the address or description."""
-    query = select(ModuleRow).where(ModuleRow.organization_id == organization_id)
-    for word in words:
-        columns = (ModuleRow.namespace, ModuleRow.name, ModuleRow.system, ModuleRow.description)
-        query = query.where(or_(*(column.icontains(word, autoescape=True) for column in columns)))
-    if after is not None:
-        query = query.where(ModuleRow.id > after)
-    return list(await session.scalars(query.order_by(ModuleRow.id).limit(limit)))
+def _there(row: ModuleRow | None, address: ModuleAddress) -> ModuleRow:
+    if row is None:
+        raise ModuleNotFound("there is no such module", module=str(address))
+    return row
 
 
 def _of_address(organization_id: UUID, address: ModuleAddress) -> Select[ModuleRow]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from uuid import UUID
 
-from sqlalchemy import Select, select
+from sqlalchemy import Select, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import ProviderNotFound
@@ -31,10 +31,16 @@ async def get(session: AsyncSession, organization_id: UUID, address: ProviderAdd
     Raises:
         ProviderNotFound: unknown, or another organization's.
     """
-    row = await find(session, organization_id, address)
-    if row is None:
-        raise ProviderNotFound("there is no such provider", provider=str(address))
-    return row
+    return _there(await find(session, organization_id, address), address)
+
+
+async def get_locked(session: AsyncSession, organization_id: UUID, address: ProviderAddress) -> ProviderRow:
+    """Read one provider, and let nobody change it until the transaction ends.
+
+    Raises:
+        ProviderNotFound: unknown, or another organization's.
+    """
+    return _there(await session.scalar(locked(_of_address(organization_id, address))), address)
 
 
 async def find_version(
@@ -50,7 +56,7 @@ async def find_version(
 
 
 async def versions(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[ProviderVersionRow]:
-    """List a provider's releases that a good key vouches for, in no order."""
+    """List releases that a good key vouches for and no later check refused, yanked ones too, in no order."""
     query = (
         select(ProviderVersionRow)
         .join(
@@ -61,16 +67,31 @@ async def versions(session: AsyncSession, organization_id: UUID, provider_id: UU
         .where(
             ProviderVersionRow.organization_id == organization_id,
             ProviderVersionRow.provider_id == provider_id,
+            ProviderVersionRow.refused_at.is_(None),
             GpgKeyRow.revoked_at.is_(None),
         )
     )
     return list(await session.scalars(query))
 
 
+async def page_of_versions(
+    session: AsyncSession, organization_id: UUID, provider_id: UUID, *, after: UUID | None, limit: int
+) -> list[ProviderVersionRow]:
+    """List all of a provider's releases in order of publication, whatever became of them."""
+    query = select(ProviderVersionRow).where(
+        ProviderVersionRow.organization_id == organization_id, ProviderVersionRow.provider_id == provider_id
+    )
+    if after is not None:
+        query = query.where(ProviderVersionRow.id > after)
+    return list(await session.scalars(query.order_by(ProviderVersionRow.id).limit(limit)))
+
+
 async def note_latest(session: AsyncSession, provider: ProviderRow) -> None:
     """Bring a locked provider's latest version up to date, after a change of what can be installed of it."""
-    installable = await versions(session, provider.organization_id, provider.id)
-    provider.latest_version = latest(release.version for release in installable)
+    vouched = await versions(session, provider.organization_id, provider.id)
+    offered = {release.version: release.deprecated_at is not None for release in vouched if not release.yanked_at}
+    provider.latest_version = latest(offered)
+    provider.deprecated = offered.get(provider.latest_version or "", False)
 
 
 async def signed_by(session: AsyncSession, organization_id: UUID, key_id: UUID) -> list[ProviderRow]:
@@ -102,13 +123,49 @@ async def good_key(session: AsyncSession, organization_id: UUID, key_id: UUID) -
 
 
 async def page(
-    session: AsyncSession, organization_id: UUID, *, after: UUID | None, limit: int
+    session: AsyncSession, organization_id: UUID, *, words: Iterable[str], after: UUID | None, limit: int
 ) -> list[ProviderRow]:
-    """List providers in order of first publication, beginning behind the given id."""
+    """List providers in order of first publication, beginning behind the given id.
+
+    Each word is the beginning of one in the address. No index serves that, and there are not so many providers.
+    """
     query = select(ProviderRow).where(ProviderRow.organization_id == organization_id)
+    for word in words:
+        begins = [
+            condition
+            for column in (ProviderRow.namespace, ProviderRow.type)
+            for condition in (column.startswith(word), column.contains(f"-{word}"))
+        ]
+        query = query.where(or_(*begins))
     if after is not None:
         query = query.where(ProviderRow.id > after)
     return list(await session.scalars(query.order_by(ProviderRow.id).limit(limit)))
+
+
+async def page_with_latest(
+    session: AsyncSession, organization_id: UUID, *, namespace: str | None, offset: int, limit: int
+) -> list[tuple[ProviderRow, ProviderVersionRow]]:
+    """List providers that offer a version, with their latest, in order of first publication."""
+    latest_one = (
+        (ProviderVersionRow.organization_id == ProviderRow.organization_id)
+        & (ProviderVersionRow.provider_id == ProviderRow.id)
+        & (ProviderVersionRow.version == ProviderRow.latest_version)
+    )
+    query = (
+        select(ProviderRow, ProviderVersionRow)
+        .join(ProviderVersionRow, latest_one)
+        .where(ProviderRow.organization_id == organization_id)
+    )
+    if namespace is not None:
+        query = query.where(ProviderRow.namespace == namespace)
+    found = await session.execute(query.order_by(ProviderRow.id).offset(offset).limit(limit))
+    return [(provider, release) for provider, release in found]
+
+
+def _there(row: ProviderRow | None, address: ProviderAddress) -> ProviderRow:
+    if row is None:
+        raise ProviderNotFound("there is no such provider", provider=str(address))
+    return row
 
 
 def _of_address(organization_id: UUID, address: ProviderAddress) -> Select[ProviderRow]:

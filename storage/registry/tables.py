@@ -10,14 +10,42 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    String,
     UniqueConstraint,
+    false,
     func,
+    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
+from domain.registry.documents import DocumentsState
+from domain.registry.usage import UsageKind
+from domain.registry.verifications import VerificationResult
 from storage.blobs.tables import BlobRow
-from storage.database import Base
+from storage.database import Base, one_of
+
+
+class MayBeWithdrawn:
+    """Columns of a published version that change later; see domain.registry.withdrawals."""
+
+    deprecated_at: Mapped[datetime | None]
+    deprecation: Mapped[str | None]
+    replacement: Mapped[str | None]
+    yanked_at: Mapped[datetime | None]
+    yank_reason: Mapped[str | None]
+
+
+def with_reasons() -> tuple[CheckConstraint, CheckConstraint]:
+    """Make the rules of those columns; a table needs its own."""
+    return (
+        CheckConstraint(
+            "(deprecated_at IS NULL) = (deprecation IS NULL)"
+            " AND (replacement IS NULL OR deprecated_at IS NOT NULL)",
+            name="deprecation",
+        ),
+        CheckConstraint("(yanked_at IS NULL) = (yank_reason IS NULL)", name="yank"),
+    )
 
 
 class NamespaceRow(Base):
@@ -70,6 +98,9 @@ class ModuleRow(Base):
             ondelete="CASCADE",
         ),
         UniqueConstraint("organization_id", "namespace", "name", "system"),
+        # What is searched for in order of id: PostgreSQL reads a page and stops.
+        Index("ix_module_system", "organization_id", "system", "id"),
+        Index("ix_module_deprecated", "organization_id", "deprecated", "id"),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -79,15 +110,37 @@ class ModuleRow(Base):
     system: Mapped[str]
     description: Mapped[str]
     latest_version: Mapped[str | None]
+    deprecated: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class ModuleVersionRow(Base):
+class ModuleWordRow(Base):
+    """A word of a module's address or description, by whose beginning searches find it.
+
+    PostgreSQL's own text search is no help: under row-level security no index serves an operator that is not
+    leakproof, and neither `@@` nor LIKE is. Comparing text is, and the order of bytes makes a beginning a range.
+    """
+
+    __tablename__ = "module_word"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "module_id"], ["module.organization_id", "module.id"], ondelete="CASCADE"
+        ),
+        Index("ix_module_word_beginning", "organization_id", "word", "module_id"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    module_id: Mapped[UUID] = mapped_column(primary_key=True)
+    word: Mapped[str] = mapped_column(String(collation="C"), primary_key=True)
+
+
+class ModuleVersionRow(MayBeWithdrawn, Base):
     """See domain.registry.modules.ModuleVersion."""
 
     __tablename__ = "module_version"
     __table_args__ = (
         CheckConstraint("format IN ('tar.gz', 'zip')", name="format"),
+        *with_reasons(),
         ForeignKeyConstraint(
             ["organization_id", "module_id"], ["module.organization_id", "module.id"], ondelete="CASCADE"
         ),
@@ -104,10 +157,6 @@ class ModuleVersionRow(Base):
     format: Mapped[str]
     published_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    deprecated_at: Mapped[datetime | None]
-    deprecation: Mapped[str | None]
-    yanked_at: Mapped[datetime | None]
-    yank_reason: Mapped[str | None]
 
 
 class ProviderRow(Base):
@@ -128,19 +177,25 @@ class ProviderRow(Base):
     namespace: Mapped[str]
     type: Mapped[str]
     latest_version: Mapped[str | None]
+    deprecated: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
-class ProviderVersionRow(Base):
-    """See domain.registry.providers.ProviderVersion. `evidence` says who signed, and which tools checked."""
+class ProviderVersionRow(MayBeWithdrawn, Base):
+    """See domain.registry.providers.ProviderVersion. `evidence` says who signed, and which tools checked.
+
+    A release that its last verification refused has `refused_at` and why, until another one verifies it.
+    """
 
     __tablename__ = "provider_version"
     __table_args__ = (
+        CheckConstraint("(refused_at IS NULL) = (refusal IS NULL)", name="refusal"),
         ForeignKeyConstraint(
             ["organization_id", "provider_id"], ["provider.organization_id", "provider.id"], ondelete="CASCADE"
         ),
         ForeignKeyConstraint(["organization_id", "gpg_key_id"], ["gpg_key.organization_id", "gpg_key.id"]),
         UniqueConstraint("organization_id", "provider_id", "version"),
+        *with_reasons(),
         Index("ix_provider_version_gpg_key", "organization_id", "gpg_key_id"),
     )
 
@@ -155,10 +210,8 @@ class ProviderVersionRow(Base):
     evidence: Mapped[dict[str, Any]] = mapped_column(JSONB)
     published_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    deprecated_at: Mapped[datetime | None]
-    deprecation: Mapped[str | None]
-    yanked_at: Mapped[datetime | None]
-    yank_reason: Mapped[str | None]
+    refused_at: Mapped[datetime | None]
+    refusal: Mapped[str | None]
 
 
 class ProviderPlatformRow(Base):
@@ -181,3 +234,103 @@ class ProviderPlatformRow(Base):
     sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
     size: Mapped[int] = mapped_column(BigInteger)
     h1: Mapped[str]
+
+
+class DownloadCountRow(Base):
+    """How often a key was told, in an hour, where a version is; no address and no whole User-Agent is kept."""
+
+    __tablename__ = "download_count"
+    __table_args__ = (
+        CheckConstraint(one_of("kind", UsageKind), name="kind"),
+        CheckConstraint("downloads > 0", name="downloads"),
+        ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
+        Index("ix_download_count_hour", "organization_id", "hour"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    hour: Mapped[datetime] = mapped_column(primary_key=True)
+    api_key_id: Mapped[UUID] = mapped_column(primary_key=True)
+    user_agent: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str]
+    downloads: Mapped[int] = mapped_column(BigInteger)
+    last_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class ModuleDocumentsRow(Base):
+    """See domain.registry.documents.VersionDocuments; one for each version. Who reads them is due at `due_at`."""
+
+    __tablename__ = "module_documents"
+    __table_args__ = (
+        CheckConstraint(one_of("state", DocumentsState), name="state"),
+        CheckConstraint("(state = 'pending') = (due_at IS NOT NULL)", name="due"),
+        CheckConstraint("(state = 'ready') = (documents IS NOT NULL)", name="documents"),
+        CheckConstraint("(state = 'unreadable') = (reason IS NOT NULL)", name="reason"),
+        ForeignKeyConstraint(
+            ["organization_id", "module_version_id"],
+            ["module_version.organization_id", "module_version.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_module_documents_due", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    module_version_id: Mapped[UUID] = mapped_column(primary_key=True)
+    state: Mapped[str]
+    reason: Mapped[str | None]
+    documents: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    reader: Mapped[str | None]
+    read_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
+
+
+class VerificationRow(Base):
+    """See domain.registry.verifications.Verification. The application's role may add and read, nothing else."""
+
+    __tablename__ = "verification"
+    __table_args__ = (
+        CheckConstraint(one_of("result", VerificationResult), name="result"),
+        CheckConstraint(
+            "(result = 'refused') = (code IS NOT NULL) AND (code IS NULL) = (reason IS NULL)", name="reason"
+        ),
+        CheckConstraint("result = 'refused' OR evidence IS NOT NULL", name="evidence"),
+        ForeignKeyConstraint(
+            ["organization_id", "provider_version_id"],
+            ["provider_version.organization_id", "provider_version.id"],
+            ondelete="CASCADE",
+        ),
+        Index("ix_verification_release", "organization_id", "provider_version_id", "id"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_version_id: Mapped[UUID]
+    result: Mapped[str]
+    code: Mapped[str | None]
+    reason: Mapped[str | None]
+    checked_at: Mapped[datetime]
+    checked_by: Mapped[dict[str, str]] = mapped_column(JSONB)
+    evidence: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    files: Mapped[list[dict[str, Any]]] = mapped_column(JSONB)
+
+
+class VerificationRequestRow(Base):
+    """A verification that was asked for and is not recorded yet: a release has one at most. Its id is the other's.
+
+    The tick looks after those that are past `due_at`.
+    """
+
+    __tablename__ = "verification_request"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["organization_id", "provider_version_id"],
+            ["provider_version.organization_id", "provider_version.id"],
+            ondelete="CASCADE",
+        ),
+        UniqueConstraint("organization_id", "provider_version_id"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    provider_version_id: Mapped[UUID]
+    due_at: Mapped[datetime] = mapped_column(server_default=func.now())

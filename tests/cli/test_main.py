@@ -90,7 +90,7 @@ class TestExitCodes:
         command = [sys.executable, "-m", "cli", "worker", "--queue", "unheard-of"]
         done = subprocess.run(command, check=False, capture_output=True, text=True)
         assert done.returncode == 1
-        assert "there is no queue unheard-of: choose from control, terraform" in done.stderr
+        assert "there is no queue unheard-of: choose from control, terraform, transfer" in done.stderr
 
 
 class TestOpenapi:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 import structlog
@@ -13,6 +14,10 @@ from config.loading import load_settings
 from config.settings import Settings
 from config.start import begin_process
 from domain.errors import SettingsInvalid
+from storage.blobs.local import LocalBlobStore
+from storage.blobs.s3 import S3BlobStore
+from storage.blobs.store import BlobStore
+from workers.composition import open_blobs
 
 Given = Callable[..., None]
 REQUIRED = {
@@ -164,6 +169,57 @@ class TestRefusals:
     def test_a_certificate_needs_its_key(self, given: Given) -> None:
         given(GROUNDWORK_API__TLS_CERTIFICATE="/cert.pem")
         assert refusal() == "api: tls_certificate and tls_key are given together"
+
+
+class TestBlobs:
+    S3 = MappingProxyType({
+        "GROUNDWORK_BLOBS__STORE": "s3",
+        "GROUNDWORK_BLOBS__S3_ENDPOINT": "https://s3.acme.example",
+        "GROUNDWORK_BLOBS__S3_BUCKET": "groundwork",
+        "GROUNDWORK_BLOBS__S3_ACCESS_KEY": "groundwork",
+        "GROUNDWORK_BLOBS__S3_SECRET_KEY": "long-and-secret",
+    })  # fmt: skip
+
+    @pytest.fixture
+    def opened(self, given: Given, tmp_path: Path) -> Callable[..., BlobStore]:
+        """Open the store that the settings name."""
+
+        def _opened(**changes: str) -> BlobStore:
+            given(GROUNDWORK_BLOBS__PATH=str(tmp_path), **changes)
+            return open_blobs(load_settings())
+
+        return _opened
+
+    def test_are_in_the_folder_unless_a_bucket_is_chosen(self, opened: Callable[..., BlobStore]) -> None:
+        assert isinstance(opened(), LocalBlobStore)
+        assert isinstance(opened(**self.S3), S3BlobStore)
+
+    @pytest.mark.parametrize("delivery", ["proxied", "presigned"])
+    async def test_are_fetched_from_the_bucket_where_that_is_chosen(
+        self, opened: Callable[..., BlobStore], delivery: str
+    ) -> None:
+        store = opened(**self.S3, GROUNDWORK_BLOBS__DELIVERY=delivery)
+        address = await store.address("0" * 64, valid=timedelta(minutes=1))
+        expected = "https://s3.acme.example/groundwork/sha256/00/" if delivery == "presigned" else "None"
+        assert str(address).startswith(expected)
+
+    @pytest.mark.parametrize(
+        ("changes", "reason"),
+        [
+            (
+                {"GROUNDWORK_BLOBS__STORE": "s3", "GROUNDWORK_BLOBS__S3_BUCKET": "groundwork"},
+                "blobs: store is s3, which also needs s3_endpoint, s3_access_key, s3_secret_key",
+            ),
+            (dict(S3) | {"GROUNDWORK_BLOBS__STORE": "local"}, "blobs: store is local, which has no use for"),
+            ({"GROUNDWORK_BLOBS__DELIVERY": "presigned"}, "which only store s3 can do"),
+            (dict(S3) | {"GROUNDWORK_BLOBS__S3_ENDPOINT": "s3.acme.example"}, "blobs.s3_endpoint: "),
+            (dict(S3) | {"GROUNDWORK_BLOBS__S3_ENDPOINT": "https://s3.acme.example/path"}, "blobs.s3_endpoint: "),
+            (dict(S3) | {"GROUNDWORK_BLOBS__S3_BUCKET": "A_Bucket"}, "blobs.s3_bucket: "),
+        ],
+    )
+    def test_are_nowhere_that_half_is_said_of(self, given: Given, changes: dict[str, str], reason: str) -> None:
+        given(**changes)
+        assert reason in refusal()
 
 
 class TestDevelopmentValues:

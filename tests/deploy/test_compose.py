@@ -1,5 +1,6 @@
 """docker-compose.yml: held against the compose specification and against what the product reads."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -49,6 +50,12 @@ def prepared(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
     shutil.copy(repository / "deploy" / "compose" / "prepare", there)
     subprocess.run([there / "prepare", HOSTNAME], check=True, capture_output=True)
     return there / "secrets"
+
+
+@pytest.fixture(scope="module")
+def bucket(repository: Path) -> dict[str, Any]:
+    read: dict[str, Any] = yaml.safe_load(repository.joinpath("deploy", "compose", "s3.yaml").read_text())
+    return read
 
 
 class TestFile:
@@ -295,6 +302,45 @@ class TestDocumentedCommands:
         assert found == {("migrate", "bootstrap"), ("api", "--extract")}
         assert "volumes" not in services["migrate"]
         assert services["api"]["volumes"] == ["blobs:/var/lib/groundwork/blobs"]
+
+
+class TestBlobsInABucket:
+    def test_it_is_a_compose_file_by_the_specification(self, bucket: dict[str, Any]) -> None:
+        schema = get_builtin_schema("vendor.compose-spec")
+
+        assert [error.message for error in jsonschema.Draft202012Validator(schema).iter_errors(bucket)] == []
+
+    def test_every_server_that_has_the_folder_has_the_bucket(
+        self, bucket: dict[str, Any], services: dict[str, dict[str, Any]]
+    ) -> None:
+        folder = "blobs:/var/lib/groundwork/blobs"
+        with_folder = {name for name, service in services.items() if folder in service.get("volumes", ())}
+
+        assert set(bucket["services"]) == with_folder
+
+    @pytest.mark.parametrize("name", ["api", "worker-control", "worker-terraform"])
+    def test_the_product_reads_it(
+        self,
+        bucket: dict[str, Any],
+        services: dict[str, dict[str, Any]],
+        prepared: Path,
+        name: str,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        for variable, value in (services[name]["environment"] | bucket["services"][name]["environment"]).items():
+            monkeypatch.setenv(variable, value.replace("/run/secrets", str(prepared)))
+
+        blobs = load_settings().blobs
+
+        assert (blobs.store, blobs.s3_bucket) == ("s3", "groundwork")
+        assert blobs.s3_endpoint == f"http://seaweedfs:{services['seaweedfs']['healthcheck']['test'][-1]}"
+
+    def test_the_key_is_the_one_that_the_server_takes(self, prepared: Path) -> None:
+        [identity] = json.loads(prepared.joinpath("s3_identities").read_text())["identities"]
+
+        assert identity["credentials"] == [
+            {"accessKey": "groundwork", "secretKey": prepared.joinpath("s3_secret_key").read_text().strip()}
+        ]
 
 
 class TestTemporal:

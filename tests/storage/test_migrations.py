@@ -1,6 +1,7 @@
 """The schema: models and migrations agree, changes can be taken back, and no table stands open."""
 
 from collections.abc import Iterator
+from uuid import UUID
 
 import pytest
 from alembic import command
@@ -10,6 +11,7 @@ from sqlalchemy import Connection, create_engine, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.registry.verifications import VerifiedFile
 from integrations.embedded.postgresql import PostgreSQL
 from storage.database import APP_ROLE, PLATFORM_ROLE, Database
 from storage.migrations.checks import replace_check
@@ -19,6 +21,26 @@ from tools.definitions import of_migrations_and_models
 
 pytestmark = pytest.mark.servers
 
+RELEASE_ID = UUID("01932b0c-0000-7000-8000-000000000000")
+A_RELEASE = (
+    "INSERT INTO organization (id, slug, display_name, status) VALUES (:id, 'acme', 'Acme', 'active')",
+    "INSERT INTO namespace (name, id, organization_id, skeleton) VALUES ('acme', :id, :id, 'acme')",
+    (
+        "INSERT INTO gpg_key (organization_id, id, namespace, fingerprint, key_id, subkeys, user_ids, "
+        "ascii_armor) VALUES (:id, :id, 'acme', 'f', 'k', '{}', '{}', 'a')"
+    ),
+    "INSERT INTO blob (sha256, size) VALUES (:sums, 1), (:zip, 1)",
+    "INSERT INTO provider (organization_id, id, namespace, type) VALUES (:id, :id, 'acme', 'time')",
+    (
+        "INSERT INTO provider_version (organization_id, id, provider_id, version, protocols, gpg_key_id, "
+        "checksums_sha256, signature_sha256, evidence, published_by) "
+        """VALUES (:id, :id, :id, '1.0.0', '{}', :id, :sums, :sums, '{"verified_by": {"gpg": "2.2"}}', '{}')"""
+    ),
+    (
+        "INSERT INTO provider_platform (organization_id, provider_version_id, os, arch, filename, sha256, "
+        "size, h1) VALUES (:id, :id, 'linux', 'amd64', 'time.zip', :zip, 1, 'h1:')"
+    ),
+)
 WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob", "tick"}
 
 
@@ -59,6 +81,30 @@ class TestUpgrade:
         of_migrations, of_models = of_migrations_and_models(empty_url)
         assert len(of_models) > 100
         assert of_migrations == of_models
+
+
+class TestVerifications:
+    def test_what_was_published_before_has_its_evidence_as_the_first(self, empty_url: str) -> None:
+        configured = configuration(empty_url)
+        command.upgrade(configured, "0004")
+        engine = create_engine(empty_url)
+        with engine.begin() as connection:
+            for statement in A_RELEASE:
+                connection.execute(text(statement), {"id": RELEASE_ID, "sums": "a" * 64, "zip": "b" * 64})
+        command.upgrade(configured, "0005")
+        with engine.connect() as connection:
+            [row] = connection.execute(text("SELECT * FROM verification"))
+        engine.dispose()
+        assert (row.organization_id, row.provider_version_id, row.result) == (RELEASE_ID, RELEASE_ID, "verified")
+        assert (row.code, row.checked_by, row.evidence) == (None, {"gpg": "2.2"}, {"verified_by": {"gpg": "2.2"}})
+        assert [VerifiedFile.model_validate(each) for each in row.files] == [
+            VerifiedFile(name=name, sha256=sha256, found_sha256=sha256)
+            for name, sha256 in (
+                ("terraform-provider-time_1.0.0_SHA256SUMS", "a" * 64),
+                ("terraform-provider-time_1.0.0_SHA256SUMS.sig", "a" * 64),
+                ("time.zip", "b" * 64),
+            )
+        ]
 
 
 class TestReplaceCheck:
@@ -135,6 +181,8 @@ class TestRights:
             "UPDATE audit_event SET action = 'x'",
             "DELETE FROM audit_event",
             "TRUNCATE audit_event",
+            "UPDATE verification SET result = result",
+            "DELETE FROM verification",
             "SELECT count(*) FROM audit_event_default",
             "UPDATE organization SET display_name = 'x'",
             'SELECT email FROM "user"',

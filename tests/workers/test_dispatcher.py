@@ -51,8 +51,11 @@ def dispatcher(
 
 
 @pytest.fixture
-async def driver(services: Services, caller: Caller) -> Driver:
-    return Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
+async def driver(services: Services, caller: Caller, database: Database) -> Driver:
+    driver = Driver(services, caller.scope, await publish_module(services, caller, {"main.tf": ""}))
+    async with database.platform("forget the module's own wake, and those of other tests") as session:
+        await session.execute(text("DELETE FROM outbox"))
+    return driver
 
 
 async def workflow(client: Client, workflow_id: str) -> WorkflowExecutionDescription:

@@ -27,6 +27,8 @@ from domain.provisioning.messages import RunReference, StepOrder, StepReport
 from domain.provisioning.run_states import FINAL, RunState
 from domain.provisioning.runs import Run
 from domain.provisioning.steps import ExitClass, StepPhase
+from domain.registry.documents import INGEST_WORKFLOW
+from domain.registry.verifications import VERIFY_WORKFLOW
 from domain.scope import PLATFORM, Scope
 from integrations.embedded.postgresql import PostgreSQL
 from integrations.embedded.temporal import TemporalServer
@@ -37,10 +39,12 @@ from storage.migrations.upgrade import upgrade
 from storage.roles import ensure_roles
 from tests.factories.modules import publish_module
 from tests.factories.organizations import make_caller
+from tests.factories.providers import ask_for_verification
 from tests.factories.runs import A_PLAN, WORKER, Driver, an_outcome
 from tests.factories.services import make_services
 from workers.control import build_control_worker
 from workers.dispatcher import TICK, Dispatcher
+from workers.transfer import build_transfer_worker
 
 ROOT: Final = Path(__file__).parents[2]
 FOLDER: Final = Path(__file__).parent / "histories"
@@ -193,6 +197,7 @@ async def record(folder: Path, version: str) -> None:
         played = PlayedSteps(services, database)
         async with (
             build_control_worker(client, services),
+            build_transfer_worker(client, services),
             Worker(client, task_queue=TERRAFORM_QUEUE, activities=[played.run_step]),
             asyncio.TaskGroup() as tasks,
         ):
@@ -204,6 +209,15 @@ async def record(folder: Path, version: str) -> None:
                 run = await way()
                 await recorder.ends(run)
                 await recorder.write("provisioning.run", way.__name__, f"run:{run.id}")
+            ingested = [found async for found in client.list_workflows(f'WorkflowType = "{INGEST_WORKFLOW}"')]
+            await recorder.write(INGEST_WORKFLOW, "reads_documents", ingested[0].id)
+            asked = await ask_for_verification(services, recorder.driver.scope)
+            resource_id = str(asked.verification_id)
+            while await services.registry.verifications.is_unfinished(  # noqa: ASYNC110  a worker moves it on
+                asked.organization_id, VERIFY_WORKFLOW, resource_id
+            ):
+                await asyncio.sleep(0.02)
+            await recorder.write(VERIFY_WORKFLOW, "verifies", asked.workflow_id)
             await client.get_schedule_handle(TICK).trigger()
             ticks = [tick async for tick in client.list_workflows('WorkflowType = "control.tick"')]
             while not ticks:

@@ -13,8 +13,9 @@ from temporalio.workflow import NondeterminismError
 from domain.provisioning.messages import RunReference
 from tests.tools.checks.trees import plant
 from tests.workflows.record_histories import unreleased_version
-from workers.control import WORKFLOWS
+from workers import control, transfer
 
+WORKFLOWS = [*control.WORKFLOWS, *transfer.WORKFLOWS]
 HISTORIES = sorted((Path(__file__).parent / "histories").glob("*/*.json"))
 MOST_EVENTS = 80
 

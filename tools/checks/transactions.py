@@ -19,7 +19,8 @@ DOORS: Final = frozenset({"transaction", "platform"})
 DATABASE: Final = "Database"
 SLOW_MODULES: Final = ("subprocess", "asyncio.create_subprocess", "asyncio.sleep", "asyncio.to_thread", "httpx2")
 REACHES_OUT: Final = frozenset({
-    "AsyncClient", "BlobStore", "Client", "Engine", "KeyHasher", "LocalBlobStore", "Runners", "SignatureVerifier",
+    "AsyncClient", "BlobStore", "Client", "Engine", "KeyHasher", "LocalBlobStore", "Runners", "S3BlobStore",
+    "SignatureVerifier",
 })  # fmt: skip
 WHERE: Final = frozenset({"services", "storage", "workers", "activities", "api"})
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -250,7 +250,7 @@ class TestHealth:
             await session.execute(text("DELETE FROM tick"))
         await services.upkeep.expect_ticks(["one"])
         control, terraform = new_id(), new_id()
-        await services.provisioning.workers.beat(control, "a-host", ["control"], 0)
+        await services.provisioning.workers.beat(control, "a-host", ["control", "transfer"], 0)
         health = (await client.get("/api/v1/health")).json()
         assert (health["status"], health["queue"]) == ("degraded", "degraded")
         (sentence,) = health["advice"]
@@ -262,7 +262,7 @@ class TestHealth:
         health = (await client.get("/api/v1/health")).json()
         assert (health["status"], health["queue"], health["advice"]) == ("healthy", "healthy", [])
         shown = {queue["name"]: (queue["workers"], queue["slots"]) for queue in health["queues"]}
-        assert shown == {"control": (1, None), "terraform": (2, 8)}
+        assert shown == {"control": (1, None), "terraform": (2, 8), "transfer": (1, None)}
         async with database.platform("let them go") as session:
             await session.execute(text("DELETE FROM worker"))
 

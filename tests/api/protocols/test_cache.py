@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
 from uuid import UUID
 
 import httpx2
@@ -14,14 +13,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 import api.protocols.cache
 from api.app import create_app
-from api.protocols.cache import MOST_BYTES, OVERHEAD, TTL_SECONDS, ByteCache, ByteCacheLayer
+from api.protocols.cache import MOST_BYTES, OVERHEAD, TTL_SECONDS, Answer, ByteCache, KeepingLayer, Key
 from api.routing import IN_STATE, RouteFacts
 from config.secrets import Secrets
 from domain.ids import new_id
-from domain.registry.capability import window_of
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.changes import Changes
+from services.registry.usage import Usage
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
@@ -43,9 +42,13 @@ from tests.fixtures.https import serve
 from tests.fixtures.queries import counted_queries
 from tests.fixtures.signing import Signer
 
+NOBODY_COUNTS = Usage(
+    Database("postgresql+psycopg://nobody@nowhere/none", "postgresql+psycopg://nobody@nowhere/none")
+)
+
 
 @pytest.mark.servers
-class TestByteCacheLayer:
+class TestKeptAnswers:
     @pytest.fixture
     async def path(self, client: httpx2.AsyncClient, caller: Caller) -> str:
         """Publish a module; give the path of its versions, which somebody has asked for."""
@@ -228,7 +231,7 @@ class TestByteCacheLayer:
             for body, more in messages:
                 await send({"type": "http.response.body", "body": body, "more_body": more})
 
-        layer = ByteCacheLayer(application, Changes())
+        layer = KeepingLayer(application, ByteCache(Changes()), NOBODY_COUNTS)
         for _ in range(2):
             await layer(a_request_for_a_file(), never, ignore)
         assert (built == 1) == kept
@@ -241,10 +244,11 @@ class TestByteCacheLayer:
             await send({"type": "http.response.start", "status": 200, "headers": []})
             await send({"type": "http.response.body", "body": b"file"})
 
-        layer = ByteCacheLayer(application, Changes())
-        windows = [0, 0, 1, 1]
-        for moved in windows:
-            monkeypatch.setattr(api.protocols.cache, "window_of", lambda now, moved=moved: window_of(now) + moved)
+        now = 0.0
+        monkeypatch.setattr(api.protocols.cache, "seconds_left", lambda _: 5.0)
+        layer = KeepingLayer(application, ByteCache(Changes(), clock=lambda: now), NOBODY_COUNTS)
+        for moment in (0.0, 4.9, 5.0, 9.9):
+            now = moment
             await layer(a_request_for_a_file(), never, ignore)
         assert len(built) == 2
 
@@ -297,36 +301,41 @@ async def another_process(app: ASGIApp) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
-HEADERS: Final = ((b"content-length", b"1"),)
+def an_answer(body: bytes = b"x") -> Answer:
+    return Answer(((b"content-length", b"1"),), body, None, "/v1/files")
 
 
 class TestByteCache:
-    def key(self, organization_id: UUID | None = None) -> tuple[UUID | None, str, str, int]:
-        return organization_id or new_id(), "GET", "/v1/modules/a/b/c/versions", 7
+    @pytest.fixture(autouse=True)
+    def a_window_without_end(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(api.protocols.cache, "seconds_left", lambda _: 900.0)
+
+    def key(self, organization_id: UUID | None = None) -> Key:
+        return organization_id or new_id(), "GET", "/v1/modules/a/b/c/versions"
 
     def test_drops_what_changed_and_nothing_else(self) -> None:
         changes = Changes()
         cache, mine, theirs = ByteCache(changes), self.key(), self.key()
-        for key in (mine, theirs, (None, "GET", "/v1/files/x", 7)):
-            cache.keep(key, HEADERS, b"x", since=cache.begin())
+        for key in (mine, theirs, (None, "GET", "/v1/files/x")):
+            cache.keep(key, an_answer(), since=cache.begin())
         changes.tell(mine[0])
         assert cache.find(mine) is None
         assert cache.find(theirs) is not None
-        assert cache.find((None, "GET", "/v1/files/x", 7)) is not None
+        assert cache.find((None, "GET", "/v1/files/x")) is not None
 
     def test_keeps_nothing_that_was_built_while_something_changed(self) -> None:
         changes = Changes()
         cache, key = ByteCache(changes), self.key()
         since = cache.begin()
         changes.tell(key[0])
-        cache.keep(key, HEADERS, b"old", since=since)
+        cache.keep(key, an_answer(b"old"), since=since)
         assert cache.find(key) is None
 
     def test_uses_nothing_while_changes_cannot_be_heard(self) -> None:
         changes = Changes()
         cache, key = ByteCache(changes), self.key()
         changes.hears(False)
-        cache.keep(key, HEADERS, b"x", since=cache.begin())
+        cache.keep(key, an_answer(), since=cache.begin())
         assert cache.find(key) is None
         changes.hears(True)
         assert cache.find(key) is None
@@ -334,7 +343,7 @@ class TestByteCache:
     def test_forgets_after_a_while_even_if_nobody_tells(self) -> None:
         now = 0.0
         cache, key = ByteCache(Changes(), clock=lambda: now), self.key()
-        cache.keep(key, HEADERS, b"x", since=cache.begin())
+        cache.keep(key, an_answer(), since=cache.begin())
         now = TTL_SECONDS - 1
         assert cache.find(key) is not None
         now = TTL_SECONDS
@@ -342,24 +351,22 @@ class TestByteCache:
 
     def test_gives_up_what_was_not_asked_for_longest(self) -> None:
         cache, body = ByteCache(Changes()), bytes(256 * 1024)
-        keys = [
-            (None, "GET", f"/v1/files/{number}", 7) for number in range(MOST_BYTES // (len(body) + OVERHEAD) + 1)
-        ]
+        keys = [(None, "GET", f"/v1/files/{number}") for number in range(MOST_BYTES // (len(body) + OVERHEAD) + 1)]
         for key in keys[:-1]:
-            cache.keep(key, HEADERS, body, since=cache.begin())
+            cache.keep(key, an_answer(body), since=cache.begin())
         assert cache.find(keys[0]) is not None
-        cache.keep(keys[-1], HEADERS, body, since=cache.begin())
+        cache.keep(keys[-1], an_answer(body), since=cache.begin())
         assert cache.find(keys[1]) is None
         assert cache.find(keys[0]) is not None
 
     def test_bounds_how_many_empty_answers_it_keeps(self) -> None:
         cache = ByteCache(Changes())
         for number in range(MOST_BYTES // OVERHEAD + 10):
-            cache.keep((None, "HEAD", f"/v1/files/{number}", 7), HEADERS, b"", since=cache.begin())
-        assert cache.find((None, "HEAD", "/v1/files/9", 7)) is None
-        assert cache.find((None, "HEAD", "/v1/files/10", 7)) is not None
+            cache.keep((None, "HEAD", f"/v1/files/{number}"), an_answer(b""), since=cache.begin())
+        assert cache.find((None, "HEAD", "/v1/files/9")) is None
+        assert cache.find((None, "HEAD", "/v1/files/10")) is not None
 
     def test_keeps_nothing_large(self) -> None:
         cache, key = ByteCache(Changes()), self.key()
-        cache.keep(key, HEADERS, bytes(256 * 1024 + 1), since=cache.begin())
+        cache.keep(key, an_answer(bytes(256 * 1024 + 1)), since=cache.begin())
         assert cache.find(key) is None

@@ -1,17 +1,32 @@
 """Files at addresses that carry their own permission."""
 
+import asyncio
 import hashlib
 import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 import httpx2
 import pytest
+from asgi_lifespan import LifespanManager
+from starlette.types import ASGIApp
 
+from api.app import create_app
 from config.secrets import Secrets
 from domain.registry.capability import WINDOW, Capabilities, window_of
+from storage.blobs.local import LocalBlobStore
+from storage.blobs.s3 import S3BlobStore
+from storage.blobs.store import BlobStore
+from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.registry import MODULES, a_module, claim_namespace, publish
+from tests.factories.services import make_services
 from tests.fixtures.archives import a_zip
+from tests.fixtures.s3 import S3Server
 
 pytestmark = pytest.mark.servers
 
@@ -26,6 +41,23 @@ async def location(client: httpx2.AsyncClient, caller: Caller) -> str:
     path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
     found: str = (await client.get(path, headers=caller.headers)).json()["location"]
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class StoreWithSwitch:
+    """A store, and how it goes and comes back with all it held."""
+
+    store: BlobStore
+    away: Callable[[], Awaitable[object]]
+    back: Callable[[], Awaitable[object]]
+
+
+@asynccontextmanager
+async def a_client_of(app: ASGIApp) -> AsyncIterator[httpx2.AsyncClient]:
+    async with LifespanManager(app) as running:
+        transport = httpx2.ASGITransport(app=running.app, raise_app_exceptions=False)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://test") as made:
+            yield made
 
 
 class TestDownloadFile:
@@ -86,6 +118,81 @@ class TestDownloadFile:
     async def test_a_changed_file_is_sent_whole(self, client: httpx2.AsyncClient, location: str) -> None:
         answer = await client.get(location, headers={"Range": "bytes=0-0", "If-Range": '"another"'})
         assert (answer.status_code, answer.content) == (200, ARCHIVE)
+
+
+class TestDownloadFileFromTheBucket:
+    @pytest.fixture
+    async def client(
+        self, database: Database, secrets: Secrets, s3: S3Server, tmp_path: Path
+    ) -> AsyncIterator[httpx2.AsyncClient]:
+        """Let clients fetch files from the bucket themselves."""
+        store = S3BlobStore(tmp_path, await s3.make_bucket(), gives_addresses=True)
+        async with a_client_of(create_app(make_services(database, secrets, store))) as made:
+            yield made
+
+    async def test_is_the_way_to_an_address_that_needs_no_key_and_is_kept_by_nobody(
+        self, client: httpx2.AsyncClient, location: str
+    ) -> None:
+        answers = [await client.get(location) for _ in range(2)]
+        async with httpx2.AsyncClient() as anybody:
+            for answer in answers:
+                assert (answer.status_code, answer.headers["cache-control"]) == (307, "no-store")
+                assert (await anybody.get(answer.headers["location"])).content == ARCHIVE
+
+    async def test_head_is_answered_here(self, client: httpx2.AsyncClient, location: str) -> None:
+        head = await client.head(location)
+        assert (head.status_code, head.headers["content-length"]) == (200, str(len(ARCHIVE)))
+
+    async def test_there_is_none_without_a_capability(self, client: httpx2.AsyncClient, location: str) -> None:
+        answer = await client.get(location.replace(SHA256, "0" * 64))
+        assert (answer.status_code, "location" in answer.headers) == (404, False)
+
+
+class TestBlobStoreThatIsAway:
+    @pytest.fixture(params=["local", "s3"])
+    async def store(self, request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[StoreWithSwitch]:
+        """Give a store of each kind, and what takes it away and brings it back."""
+        folder, elsewhere = tmp_path / "blobs", tmp_path / "elsewhere"
+        if request.param == "local":
+            yield StoreWithSwitch(
+                LocalBlobStore(folder),
+                partial(asyncio.to_thread, folder.rename, elsewhere),
+                partial(asyncio.to_thread, elsewhere.rename, folder),
+            )
+            return
+        async with S3Server(tmp_path) as server:
+            store = S3BlobStore(folder, await server.make_bucket(), gives_addresses=False)
+            yield StoreWithSwitch(store, server.stop, server.start)
+
+    @pytest.fixture
+    async def client(
+        self, database: Database, secrets: Secrets, store: StoreWithSwitch
+    ) -> AsyncIterator[httpx2.AsyncClient]:
+        """Serve with that store."""
+        async with a_client_of(create_app(make_services(database, secrets, store.store))) as made:
+            yield made
+
+    async def test_stops_files_and_publishing_but_no_answer_about_them_and_loses_nothing(
+        self, client: httpx2.AsyncClient, caller: Caller, store: StoreWithSwitch
+    ) -> None:
+        namespace = await claim_namespace(client, caller)
+        first, second = (a_module(namespace, version=version, archive=ARCHIVE) for version in ("0.1.0", "0.2.0"))
+        assert (await publish(client, caller, MODULES, first)).status_code == 201
+        versions = f"/v1/modules/{namespace}/network/aws/versions"
+        await store.away()
+
+        refused = await publish(client, caller, MODULES, second)
+        assert (refused.status_code, refused.json()["code"]) == (503, "platform.unavailable")
+        listed = await client.get(versions, headers=caller.headers)
+        assert listed.json()["modules"][0]["versions"] == [{"version": "0.1.0"}]
+        about = await client.get(versions.replace("versions", "0.1.0/download"), headers=caller.headers)
+        location = about.json()["location"]
+        for answer in (await client.get(location), await client.head(location)):
+            assert answer.status_code == 503
+
+        await store.back()
+        assert (await publish(client, caller, MODULES, second)).status_code == 201
+        assert (await client.get(location)).content == ARCHIVE
 
 
 class TestCapability:

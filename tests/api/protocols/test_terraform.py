@@ -11,6 +11,7 @@ from tests.factories.organizations import Caller
 from tests.factories.registry import (
     LINUX,
     MODULES,
+    NAMESPACES,
     PROVIDERS,
     Release,
     a_module,
@@ -20,7 +21,7 @@ from tests.factories.registry import (
     publish,
 )
 from tests.fixtures.archives import a_provider_zip, a_tar_gz, a_zip
-from tests.fixtures.signing import Signer
+from tests.fixtures.signing import Signer, a_gpg
 
 pytestmark = pytest.mark.servers
 
@@ -109,9 +110,19 @@ class TestModuleDownload:
     async def test_unknown_versions_are_not_found(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str
     ) -> None:
-        for version in ("9.9.9", "v0.1.0", "..", "%00"):
+        for version in ("9.9.9", "vv0.1.0", "00.1.0", "0.1.0+meta", "..", "%00"):
             path = f"/v1/modules/{namespace}/network/aws/{version}/download"
             assert (await client.get(path, headers=caller.headers)).status_code == 404
+
+    @pytest.mark.parametrize("version", ["v0.1.0", "0.1", "v0.1"])
+    async def test_a_version_is_what_the_tools_take_it_for(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, version: str
+    ) -> None:
+        modules, providers = f"/v1/modules/{namespace}/network/aws", f"/v1/providers/{namespace}/time"
+        for path in (f"{modules}/{{}}/download", f"{providers}/{{}}/download/linux/amd64"):
+            assert await get(client, caller, path.format(version)) == await get(
+                client, caller, path.format("0.1.0")
+            )
 
 
 class TestProviderVersions:
@@ -121,6 +132,29 @@ class TestProviderVersions:
         found = await get(client, caller, f"/v1/providers/{namespace}/time/versions")
         platforms = [{"os": "linux", "arch": "amd64"}, {"os": "windows", "arch": "amd64"}]
         assert found == {"versions": [{"version": "0.1.0", "protocols": ["5.0"], "platforms": platforms}]}
+
+    async def test_warns_while_the_key_of_the_highest_version_is_near_its_end(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        namespace = await claim_namespace(client, caller)
+        release = Release(SIGNER)
+        with a_gpg() as gpg:
+            key = gpg.make_key("ed25519", "20d")
+            path = f"{NAMESPACES}/{namespace}/gpg-keys"
+            await client.post(path, json={"ascii_armor": gpg.public(key)}, headers=caller.headers)
+            form = a_provider(namespace, release, release.files(signature=gpg.sign(release.checksums)))
+        assert (await publish(client, caller, PROVIDERS, form)).status_code == 201
+        await add_key(client, caller, namespace, SIGNER)
+        found = await get(client, caller, f"/v1/providers/{namespace}/time/versions")
+        [warning] = found["warnings"]
+        assert f"the signing key {key[-16:]} expires on " in warning
+        listed = (await get(client, caller, path))["items"]
+        assert [each["warning"] for each in listed] == [warning, None]
+
+        newer = Release(SIGNER, version="0.2.0", packages={LINUX: a_provider_zip(version="0.2.0")})
+        await publish(client, caller, PROVIDERS, a_provider(namespace, newer))
+        found = await get(client, caller, f"/v1/providers/{namespace}/time/versions")
+        assert "warnings" not in found
 
 
 class TestProviderDownload:

@@ -44,4 +44,9 @@ async def add_things(world: World) -> None:
         "add_gpg_key": Body(lambda _: {"ascii_armor": Signer().public}),
         "publish_module": Body(module, names_a_thing=True),
         "publish_provider": Body(provider, names_a_thing=True),
+        "request_verification": Body(),
+        "deprecate_module_version": Body({"message": "Old."}),
+        "deprecate_provider_version": Body({"message": "Old."}),
+        "yank_module_version": Body({"reason": "Broken."}),
+        "yank_provider_version": Body({"reason": "Broken."}),
     }

@@ -55,6 +55,17 @@ class TestListModules:
         assert (none.code, none.out) == (0, "")
         assert "`groundwork modules list` shows all" in none.err
 
+    async def test_takes_filters_and_goes_by_search_as_well(
+        self, administrator: Commands, module: str, namespace: str
+    ) -> None:
+        for words, found in (
+            (("--namespace", namespace, "--system", "aws"), [module]),
+            (("--system", "gcp"), []),
+            (("--deprecated",), []),
+            (("--current",), [module]),
+        ):
+            assert (await administrator("modules", "search", "netw", *words, "-q")).lines == found
+
     async def test_says_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
         assert "`groundwork publish module ./folder" in (await administrator("modules", "list")).err
 
@@ -113,8 +124,21 @@ class TestProviders:
         [key] = (await client.get(keys, headers=caller.headers)).json()["items"]
         await client.delete(f"{keys}/{key['id']}", headers=caller.headers)
         shown = (await administrator("providers", "show", provider)).out
-        assert "none whose key is still in use" in shown
+        assert "none: each is yanked, or its key is out of use" in shown
         assert "use it by" not in shown
+
+    async def test_are_found_by_beginnings_of_words(self, administrator: Commands, provider: str) -> None:
+        namespace = provider.partition("/")[0]
+        for words, found in (
+            (("tim",), [provider]),
+            (("time", namespace), [provider]),
+            ((namespace.partition("-")[2],), [provider]),
+            (("ime",), []),
+            (("time", "clock"), []),
+            (("%",), []),
+        ):
+            assert (await administrator("providers", "search", *words, "-q")).lines == found
+        assert "`groundwork providers list` shows all" in (await administrator("providers", "search", "ime")).err
 
     async def test_say_what_to_do_when_there_are_none(self, administrator: Commands) -> None:
         assert "`groundwork publish provider ./dist" in (await administrator("providers", "list")).err

@@ -39,12 +39,14 @@ from integrations.embedded.temporal import TemporalServer
 from services.all import Services
 from services.secrets import SealedKind
 from storage import inspection
+from storage.blobs.s3 import Bucket
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.factories.runs import Driver
 from tests.fixtures.platform import end_other_runs
+from tests.fixtures.s3 import S3Server
 from workers.composition import check_key, open_database, open_services
 from workers.runner.sandbox import sandbox_arguments
 
@@ -110,6 +112,17 @@ def ready_api() -> Iterator[str]:
 
 def by_name(findings: list[Finding]) -> dict[str, Finding]:
     return {finding.name: finding for finding in findings}
+
+
+def in_the_bucket(bucket: Bucket, folder: Path) -> BlobSettings:
+    return BlobSettings(
+        store="s3",
+        path=folder,
+        s3_endpoint=bucket.endpoint,
+        s3_bucket=bucket.name,
+        s3_access_key=bucket.access_key,
+        s3_secret_key=SecretStr(bucket.secret_key),
+    )
 
 
 async def seal_something(settings: Settings) -> None:
@@ -209,6 +222,20 @@ class TestFiles:
         (finding,) = checks.blobs(given(blobs=BlobSettings(path=tmp_path / "file" / "blobs")))
         assert not finding.ok
         assert str(tmp_path / "file") in finding.advice
+
+    async def test_a_bucket_that_answers_is_fine(self, given: Given, s3: S3Server, tmp_path: Path) -> None:
+        settings = given(blobs=in_the_bucket(await s3.make_bucket(), tmp_path))
+        assert all(finding.ok for finding in await asyncio.to_thread(checks.blobs, settings))
+
+    async def test_a_bucket_that_is_missing_or_takes_another_key_is_told(
+        self, given: Given, s3: S3Server, tmp_path: Path
+    ) -> None:
+        there = (await s3.make_bucket()).name
+        for bucket in (s3.bucket("not-there"), s3.bucket(there, secret_key="another")):
+            settings = given(blobs=in_the_bucket(bucket, tmp_path))
+            finding = by_name(await asyncio.to_thread(checks.blobs, settings))["bucket"]
+            assert f"{bucket.endpoint}/{bucket.name}: " in finding.state
+            assert "blobs.s3_bucket" in finding.advice
 
 
 class TestSecrets:
@@ -319,7 +346,7 @@ class TestWork:
             await session.execute(
                 text(
                     "UPDATE outbox SET attempts = 7, last_error = 'what Temporal said', "
-                    "created_at = now() - interval '1 hour'"
+                    "created_at = now() - interval '1 hour' WHERE area = 'provisioning'"
                 )
             )
         findings = by_name(await asyncio.to_thread(running.work, given()))

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.errors import PlatformError
-from domain.registry.errors import NameInvalid, NamespaceReserved
+from domain.registry.errors import NameInvalid, NamespaceReserved, PlatformUnknown
 from domain.registry.names import ModuleAddress, Platform, ProviderAddress, check_namespace, skeleton
 
 BAD = [
@@ -92,8 +92,29 @@ class TestAddresses:
         with pytest.raises(NameInvalid, match="use time"):
             ProviderAddress("acme", "terraform-provider-time").checked()
 
-    @pytest.mark.parametrize("bad", [*BAD, "linux_x", "linux-x"])
-    def test_each_part_of_a_platform_is_checked(self, bad: str) -> None:
+    @pytest.mark.parametrize(
+        ("os", "arch"), [("linux", "amd64"), ("darwin", "arm64"), ("windows", "386"), ("freebsd", "arm")]
+    )
+    def test_platforms_are_those_of_go(self, os: str, arch: str) -> None:
+        assert str(Platform(os, arch).checked()) == f"{os}_{arch}"
+
+    @pytest.mark.parametrize("bad", [*BAD, "linux_x", "linux-x", "x86"])
+    def test_no_other_platform_would_ever_be_asked_for(self, bad: str) -> None:
         for platform in (Platform(bad, "amd64"), Platform("linux", bad)):
-            with pytest.raises(NameInvalid):
+            with pytest.raises(PlatformUnknown):
                 platform.checked()
+
+    @pytest.mark.parametrize(
+        ("os", "arch", "said"),
+        [
+            ("macos", "arm64", "'macos' is no operating system by Go's names; write darwin"),
+            ("Linux", "amd64", "write linux"),
+            ("linux", "x86_64", "'x86_64' is no architecture by Go's names; write amd64"),
+            ("linux", "aarch64", "write arm64"),
+            ("linux", "z80", "write one of 386, amd64, arm,"),
+            ("\x1b[2J", "amd64", "'\\\\x1b\\[2J' is no operating system"),
+        ],
+    )
+    def test_a_platform_by_another_name_is_refused_with_gos(self, os: str, arch: str, said: str) -> None:
+        with pytest.raises(PlatformUnknown, match=said):
+            Platform(os, arch).checked()

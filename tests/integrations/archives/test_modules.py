@@ -2,12 +2,10 @@
 
 import gzip
 import io
-import resource
 import struct
 import tarfile
-import time
 import zipfile
-import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,7 +21,7 @@ from domain.registry.errors import (
     NotAModule,
 )
 from domain.registry.modules import ArchiveFormat
-from integrations.archives.members import MEGABYTE, ArchiveLimits
+from integrations.archives.members import ArchiveLimits
 from integrations.archives.module import check_module, iterate_module
 from tests.fixtures.archives import (
     A_MODULE,
@@ -48,6 +46,11 @@ def a_member(name: str, kind: bytes = tarfile.REGTYPE, *, link: str = "", size: 
     return info
 
 
+def commented(comment: bytes) -> bytes:
+    content = a_zip()
+    return content[:-2] + struct.pack("<H", len(comment)) + comment
+
+
 class TestWhatToolsMake:
     @pytest.mark.parametrize("form", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
     def test_takes_each_form_of_tar(self, tmp_path: Path, form: int) -> None:
@@ -70,6 +73,10 @@ class TestWhatToolsMake:
 
     def test_takes_zips_with_sizes_behind_their_members_as_go_writes_them(self, tmp_path: Path) -> None:
         assert check(tmp_path, a_streamed_zip()) is ArchiveFormat.ZIP
+
+    @pytest.mark.parametrize("comment", [b"0123456789abcdef" * 2, b"c" * 0xFFFF, b"PK"])
+    def test_takes_zips_with_a_comment_as_git_writes_them(self, tmp_path: Path, comment: bytes) -> None:
+        assert check(tmp_path, commented(comment)) is ArchiveFormat.ZIP
 
     @pytest.mark.parametrize("pack", [a_tar_gz, a_zip])
     def test_gives_each_file_as_it_was_packed(self, tmp_path: Path, pack: object) -> None:
@@ -209,7 +216,10 @@ class TestMembers:
             with pytest.raises(ArchivePathRefused, match="ustar"):
                 check(tmp_path, a_tar_gz({"main.tf": "", "d/" * 60 + "x.tf": ""}, form=form))
 
-    @pytest.mark.parametrize("keyword", ["path", "linkpath", "size", "GNU.sparse.name", "hdrcharset"])
+    @pytest.mark.parametrize(
+        "keyword",
+        ["path", "linkpath", "size", "GNU.sparse.name", "hdrcharset", "SCHILY.realsize", "SUN.holesdata"],
+    )
     def test_extended_headers_that_override_are_refused(self, tmp_path: Path, keyword: str) -> None:
         info = a_member("a.tf")
         info.pax_headers = {keyword: "0"}
@@ -249,12 +259,12 @@ class TestDamage:
         with pytest.raises(ArchiveUnreadable):
             check(tmp_path, b"PK\x03\x04" + a_zip())
 
-    def test_a_comment_could_hide_another_directory(self, tmp_path: Path) -> None:
-        buffer = io.BytesIO(a_zip())
-        with zipfile.ZipFile(buffer, "a") as archive:
-            archive.comment = b"hello"
+    @pytest.mark.parametrize(
+        "hidden", [a_zip({"evil.tf": ""}), a_zip({"evil.tf": ""})[-22:], b"PK\5\6", b"PK\5\6" * 9]
+    )
+    def test_a_comment_that_hides_another_directory_is_refused(self, tmp_path: Path, hidden: bytes) -> None:
         with pytest.raises(ArchiveUnreadable):
-            check(tmp_path, buffer.getvalue())
+            check(tmp_path, commented(hidden))
 
     @pytest.mark.parametrize("field", [6, 8, 14, 18, 22, 30])
     def test_a_member_that_says_other_than_the_directory_is_refused(self, tmp_path: Path, field: int) -> None:
@@ -272,8 +282,11 @@ class TestDamage:
         with pytest.raises(ArchiveUnreadable):
             check(tmp_path, content[:at] + entry + other + end)
 
-    def test_any_changed_byte_of_a_zip_gives_the_same_files_or_a_refusal(self, tmp_path: Path) -> None:
-        whole = a_zip({"a.tf": "hello " * 20, "b.tf": "x"})
+    @pytest.mark.parametrize("pack", [a_zip, a_streamed_zip])
+    def test_any_changed_byte_of_a_zip_gives_the_same_files_or_a_refusal(
+        self, tmp_path: Path, pack: Callable[[dict[str, str | bytes]], bytes]
+    ) -> None:
+        whole = pack({"a.tf": "hello " * 20, "b.tf": "x"})
         for position in range(len(whole)):
             changed = bytearray(whole)
             changed[position] ^= 0x41
@@ -284,23 +297,15 @@ class TestDamage:
                 continue
             assert found == [b"hello " * 20, b"x"]
 
+    @pytest.mark.parametrize("at", [0, 4, 8, 12])
+    def test_sizes_behind_a_member_that_are_not_the_directorys_are_refused(self, tmp_path: Path, at: int) -> None:
+        content = bytearray(a_streamed_zip())
+        content[content.index(b"PK\x07\x08") + at] ^= 1
+        with pytest.raises(ArchiveUnreadable, match="behind a member"):
+            check(tmp_path, bytes(content))
+
 
 class TestLimits:
-    def test_a_gzip_bomb_ends_soon_and_takes_no_memory(self, tmp_path: Path) -> None:
-        bomb = _gzip_of_zeros(4096 * MEGABYTE)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        started = time.process_time()
-        with pytest.raises(ArchiveTooLarge):
-            check(tmp_path, bomb)
-        assert time.process_time() - started < 1
-        assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 32 * 1024
-
-    def test_a_zip_bomb_ends_soon(self, tmp_path: Path) -> None:
-        started = time.process_time()
-        with pytest.raises(ArchiveTooLarge):
-            check(tmp_path, a_zip({"main.tf": bytes(300 * MEGABYTE)}))
-        assert time.process_time() - started < 3  # packing it included
-
     def test_a_zip_that_understates_its_size_is_refused(self, tmp_path: Path) -> None:
         content = bytearray(a_zip({"a.tf": bytes(100_000)}))
         at = content.index(b"PK\x01\x02")
@@ -320,13 +325,3 @@ class TestLimits:
         for content in (a_tar_gz({"a.tf": bytes(60_000)}), a_zip({"a.tf": bytes(60_000)})):
             with pytest.raises(ArchiveTooLarge):
                 check(tmp_path, content, ArchiveLimits(unpacked_bytes=50_000))
-
-
-def _gzip_of_zeros(count: int) -> bytes:
-    # The header of a huge file, then zeros, packed piece by piece.
-    info = a_member("main.tf", size=count)
-    packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    packed = [packer.compress(info.tobuf(tarfile.USTAR_FORMAT))]
-    # The limit is passed long before it is over.
-    packed += [packer.compress(bytes(MEGABYTE)) for _ in range(200)]
-    return b"".join(packed) + packer.flush()

@@ -10,6 +10,7 @@ from domain.registry.names import Platform
 from integrations.archives.members import ArchiveLimits
 from integrations.archives.provider import check_provider
 from tests.fixtures.archives import a_provider_zip, a_zip, written
+from tests.fixtures.hostile_archives import Entry, zip_of
 
 LINUX = Platform("linux", "amd64")
 
@@ -47,6 +48,19 @@ class TestCheckProvider:
             check(tmp_path, content)
         windows = Platform("windows", "amd64")
         assert check(tmp_path, a_zip({"terraform-provider-time_v0.1.0.exe": "x"}), windows).startswith("h1:")
+
+    @pytest.mark.parametrize("beside", ["terraform-provider-time.md", "terraform-provider-time"])
+    def test_refuses_what_tools_would_start_in_its_place(self, tmp_path: Path, beside: str) -> None:
+        files = {"terraform-provider-time_v0.1.0": 0o100755, beside: 0o100644}
+        content = zip_of([Entry(name=name, mode=mode) for name, mode in files.items()])
+        with pytest.raises(NotAProvider, match=f"{beside} .* what the tools start"):
+            check(tmp_path, content)
+
+    def test_takes_files_and_folders_that_tools_pass_over(self, tmp_path: Path) -> None:
+        names = ("terraform-provider-time_v0.1.0", "terraform-provider-time-notes", "terraform-provider-time.d/x")
+        modes = (0o100755, 0o100644, 0o100644)
+        content = zip_of([Entry(name=name, mode=mode) for name, mode in zip(names, modes, strict=True)])
+        assert check(tmp_path, content).startswith("h1:")
 
     def test_refuses_links(self, tmp_path: Path) -> None:
         with pytest.raises(ArchiveMemberRefused):

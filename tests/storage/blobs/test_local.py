@@ -13,7 +13,8 @@ import pytest
 import structlog
 
 from domain.errors import Unavailable
-from storage.blobs.local import STALE_SECONDS, LocalBlobStore
+from storage.blobs.incoming import STALE_SECONDS
+from storage.blobs.local import LocalBlobStore
 from storage.blobs.store import BlobStore
 from tests.storage.blobs.contract import BlobStoreContract, pieces
 
@@ -62,8 +63,9 @@ class TestLocalBlobStore(BlobStoreContract):
                     await store.put(pieces(b"y"), limit=1)
         [line] = lines
         assert (line["event"], line["server"]) == ("server_away", f"blob store, writing {tmp_path / 'blobs'}")
-        with pytest.raises(Unavailable):
-            await anext(store.open(name))
+        for work in (anext(store.open(name)), store.size(name), store.delete(name)):
+            with pytest.raises(Unavailable):
+                await work
         (tmp_path / "unmounted").rename(tmp_path / "blobs")
         assert await anext(store.open(name)) == b"x"
 

@@ -1,0 +1,32 @@
+"""Routes of what modules declare."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from api.dependencies import ModuleDocumentService, ModuleService, Requires
+from domain.identity.permissions import Permission
+from domain.registry.documents import VersionDocuments
+from domain.registry.names import ModuleAddress
+from domain.scope import Scope
+
+router = APIRouter(prefix="/api/v1", tags=["registry"])
+
+
+@router.get("/modules/{namespace}/{name}/{system}/{version}/documents", operation_id="get_module_documents")
+async def get_module_documents(
+    *,
+    namespace: str,
+    name: str,
+    system: str,
+    version: str,
+    scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
+    modules: ModuleService,
+    documents: ModuleDocumentService,
+) -> VersionDocuments:
+    """Give the inputs, outputs, resources and dependencies of a module, its submodules and examples.
+
+    They are read within seconds of publishing; until then, and where they can't be read, `state` says so.
+    """
+    found = await modules.get(scope, ModuleAddress(namespace, name, system), version)
+    return await documents.of(scope, found.id)

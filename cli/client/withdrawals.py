@@ -1,0 +1,69 @@
+"""Versions that should no longer be used, as commands say it to the API and show it to people."""
+
+from typing import Annotated
+
+from cyclopts import Parameter
+
+from cli.client.api import Api, Document
+from cli.client.files import segment
+from cli.client.showing import ClientOutput, shown
+
+Version = Annotated[str, Parameter(name="VERSION", help="The version, as in 1.0.0.")]
+Message = Annotated[str, Parameter(help="What its users are told: why, and what to do.")]
+Replacement = Annotated[str | None, Parameter(help="What to use instead: another version or address.")]
+Reason = Annotated[str, Parameter(help="Why it is not offered any more.")]
+
+
+def deprecate(
+    output: ClientOutput, path: str, version: str, message: str, replacement: str | None, *, of: str
+) -> None:
+    """Deprecate a version of what is at a path, and say so."""
+    with Api.of_caller() as api:
+        said = api.put(f"{_at(path, version)}/deprecation", {"message": message, "replacement": replacement})
+    _tell(output, said, of, version, f"is deprecated: {_words(said)}")
+
+
+def undeprecate(output: ClientOutput, path: str, version: str, *, of: str) -> None:
+    """Take the deprecation of a version back, and say so."""
+    with Api.of_caller() as api:
+        api.delete(f"{_at(path, version)}/deprecation")
+    _tell(output, {}, of, version, "is not deprecated")
+
+
+def yank(output: ClientOutput, path: str, version: str, reason: str, *, of: str) -> None:
+    """Yank a version of what is at a path, and say so."""
+    with Api.of_caller() as api:
+        said = api.put(f"{_at(path, version)}/yank", {"reason": reason})
+    _tell(output, said, of, version, "is yanked: no `init` chooses it, not by a lock file either")
+
+
+def unyank(output: ClientOutput, path: str, version: str, *, of: str) -> None:
+    """Offer a yanked version again, and say so."""
+    with Api.of_caller() as api:
+        api.delete(f"{_at(path, version)}/yank")
+    _tell(output, {}, of, version, "is offered again")
+
+
+def withdrawn(api: Api, path: str) -> list[Document]:
+    """List the versions of what is at a path that are deprecated or yanked, in order of publication."""
+    return [each for each in api.items(f"{path}/versions") if each["deprecation"] or each["yank"]]
+
+
+def lines_of(versions: list[Document]) -> dict[str, object]:
+    """Say of withdrawn versions what people are to know of them."""
+    deprecated = [f"{each['version']} ({_words(each['deprecation'])})" for each in versions if each["deprecation"]]
+    yanked = [f"{each['version']} ({each['yank']['reason']})" for each in versions if each["yank"]]
+    return {"deprecated": "; ".join(deprecated) or None, "yanked": "; ".join(yanked) or None}
+
+
+def _words(deprecation: Document) -> str:
+    instead = deprecation["replacement"]
+    return shown(deprecation["message"] if instead is None else f"{deprecation['message']} (use {instead})")
+
+
+def _at(path: str, version: str) -> str:
+    return f"{path}/{segment(version)}"
+
+
+def _tell(output: ClientOutput, said: Document, of: str, version: str, sentence: str) -> None:
+    output.noun({"of": of, "version": version, **said}, f"{of} {version} {sentence}", id_field="version")

@@ -1,0 +1,93 @@
+"""Who installs what: the nouns."""
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+LONGEST_AGENT: Final = 64
+_MODULE: Final = re.compile(r"/v1/modules/([^/]+)/([^/]+)/([^/]+)/([^/]+)/download")
+_PROVIDER: Final = re.compile(r"/v1/providers/([^/]+)/([^/]+)/([^/]+)/download/[^/]+/[^/]+")
+
+
+class UsageKind(StrEnum):
+    """What was installed."""
+
+    MODULE = "module"
+    PROVIDER = "provider"
+
+
+class UsageInterval(StrEnum):
+    """What downloads are counted by; days are UTC's."""
+
+    HOUR = "hour"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A version by its address; the system is empty for a provider's."""
+
+    kind: UsageKind
+    namespace: str
+    name: str
+    system: str
+    version: str
+
+
+class DownloadsInTime(BaseModel, frozen=True):
+    """How much was installed in an hour or a day."""
+
+    at: datetime = Field(description="When it began.")
+    downloads: int
+
+
+class MostInstalled(BaseModel, frozen=True):
+    """A module or provider, and how often it was installed."""
+
+    address: str = Field(description="`namespace/name/system` of a module, `namespace/type` of a provider.")
+    downloads: int
+    api_keys: int = Field(description="By how many keys.")
+    last_at: datetime
+
+
+class Consumer(BaseModel, frozen=True):
+    """A key that has installed a version."""
+
+    api_key_id: UUID
+    name: str | None = Field(description="Of the key; null once it is no longer kept.")
+    user_agents: tuple[str, ...] = Field(description="What it came with, as in `Terraform/1.11.4`.")
+    downloads: int
+    last_at: datetime
+
+    @property
+    def id(self) -> UUID:
+        """What lists of consumers are ordered by."""
+        return self.api_key_id
+
+
+def installed_by(path: str) -> Installed | None:
+    """Tell what a request for a download address was about; None for any other path."""
+    module = _MODULE.fullmatch(path)
+    if module is not None:
+        namespace, name, system, version = module.groups()
+        return Installed(UsageKind.MODULE, namespace, name, system, version)
+    provider = _PROVIDER.fullmatch(path)
+    if provider is not None:
+        namespace, type_, version = provider.groups()
+        return Installed(UsageKind.PROVIDER, namespace, type_, "", version)
+    return None
+
+
+def short_agent(sent: bytes) -> str:
+    """Give a User-Agent's first word, which names the tool and its version; what is no such word is `other`.
+
+    >>> short_agent(b"Terraform/1.11.4 (+https://www.terraform.io)")
+    'Terraform/1.11.4'
+    """
+    word = next(iter(sent.decode("latin-1").split()), "")[:LONGEST_AGENT]
+    return word if word.isascii() and word.isprintable() and word else "other"

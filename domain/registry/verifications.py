@@ -1,0 +1,85 @@
+"""Verifications: what was found each time that a published release was checked, and how one is asked for."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from domain.registry.gpg_keys import SignatureEvidence
+from domain.registry.providers import ProviderPackage, ReleaseNames
+
+VERIFY_WORKFLOW: Final = "registry.verify_provider"
+
+
+class VerificationResult(StrEnum):
+    """What a check came to."""
+
+    VERIFIED = "verified"
+    REFUSED = "refused"
+
+
+class VerifiedFile(BaseModel, frozen=True):
+    """A stored file of a release, as a check found it."""
+
+    name: str
+    sha256: str = Field(description="What it was published with; of packages also what SHA256SUMS says.")
+    found_sha256: str | None = Field(description="Of the bytes that were read; null where the store has none.")
+
+    @property
+    def is_unchanged(self) -> bool:
+        """Whether the bytes are those that were published."""
+        return self.found_sha256 == self.sha256
+
+
+class Verification(BaseModel, frozen=True, from_attributes=True):
+    """One check of a release. The first was made when it was published; none is ever changed."""
+
+    id: UUID
+    result: VerificationResult
+    code: str | None = Field(description="The refusal's code, where it was refused.")
+    reason: str | None = Field(description="The refusal in a sentence.")
+    checked_at: datetime = Field(description="When the keys were read that it was checked with.")
+    checked_by: dict[str, str] = Field(
+        description="Each tool that checks signatures here, with its version.", examples=[{"pysequoia": "0.1.35"}]
+    )
+    evidence: SignatureEvidence | None = Field(
+        description="Which key signed SHA256SUMS, and when; null where no key of the namespace is shown to have."
+    )
+    files: list[VerifiedFile] = Field(description="SHA256SUMS, its signature, and every package.")
+
+
+def kept_files(
+    names: ReleaseNames, checksums_sha256: str, signature_sha256: str, packages: Iterable[ProviderPackage]
+) -> dict[str, str]:
+    """Give what is kept of a release, each file's name with its sha256; the manifest is read and not kept."""
+    signed = {names.checksums: checksums_sha256, names.signature: signature_sha256}
+    return signed | {package.filename: package.sha256 for package in packages}
+
+
+class RequestedVerification(BaseModel, frozen=True):
+    """A check that was asked for."""
+
+    id: UUID = Field(description="What the verification will be called in the list.")
+    done: bool = Field(description="Whether it is in the list already.")
+
+
+class VerificationReference(BaseModel, frozen=True):
+    """Input of the workflow that has a release checked again."""
+
+    organization_id: UUID
+    verification_id: UUID
+
+    @property
+    def workflow_id(self) -> str:
+        """What the workflow is called: a verification has one, however often it is started."""
+        return f"verification:{self.verification_id}"
+
+
+class VerificationReport(BaseModel, frozen=True):
+    """What checking came to, for people who read the history. Without a result, the release is gone."""
+
+    result: VerificationResult | None = None
+    code: str | None = None

@@ -1,0 +1,1 @@
+"""Reading what a module's code declares, without running any of it."""

@@ -1,0 +1,111 @@
+"""Reads a module's documents: its code laid out, and OpenTofu asked about each folder.
+
+OpenTofu is the one tool that describes a module without installing anything (about 25 ms a folder). It only
+parses, but it is a large program fed with what somebody sent: it gets an empty home, little time, little memory.
+"""
+
+import asyncio
+import math
+import os
+import re
+import resource
+import tempfile
+from pathlib import Path
+from typing import Final
+
+from pydantic import ValidationError
+
+from domain.registry.documents import Documents, ModulePart
+from domain.registry.errors import DocumentsUnreadable
+from integrations.archives.members import MEGABYTE, ArchiveLimits
+from integrations.documents.description import read_description
+from integrations.documents.layout import Layout, lay_out
+
+SECONDS: Final = 10.0
+"""For one folder, on the clock and on the processor."""
+MEMORY: Final = 512 * MEGABYTE
+LARGEST_ANSWER: Final = 8 * MEGABYTE
+LONGEST_REASON: Final = 500
+_NO_CONFIGURATION: Final = {"TF_CLI_CONFIG_FILE": os.devnull, "GOMEMLIMIT": str(MEMORY // 2)}
+_COLOURS: Final = re.compile(rb"\x1b\[[0-9;]*m")
+_FRAME: Final = re.compile(r"^[╷│╵ ]+", re.MULTILINE)
+
+
+async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Documents:
+    """Give what the archive's root module, submodules and examples declare.
+
+    Args:
+        archive: on this machine's disk.
+        tofu: OpenTofu's path, 1.11 or later.
+        limits: of what the archive unpacks to.
+
+    Raises:
+        DocumentsUnreadable: the root module can't be read; of another part its own `unreadable` says so.
+        ArchiveUnreadable, ArchivePathRefused, ArchiveMemberRefused, ArchiveTooLarge: see lay_out.
+    """
+    with tempfile.TemporaryDirectory(prefix="groundwork-documents-") as room:
+        place = Path(room)
+        for folder in ("code", "home"):
+            (place / folder).mkdir()
+        laid_out = await asyncio.to_thread(lay_out, archive, place / "code", limits)
+        root = await _read(tofu, laid_out, "", place)
+        if root.unreadable is not None:
+            raise DocumentsUnreadable(root.unreadable)
+        submodules = [await _read(tofu, laid_out, part, place) for part in laid_out.submodules]
+        examples = [await _read(tofu, laid_out, part, place) for part in laid_out.examples]
+    return Documents(root=root, submodules=tuple(submodules), examples=tuple(examples))
+
+
+async def _read(tofu: Path, laid_out: Layout, part: str, room: Path) -> ModulePart:
+    readme = laid_out.readmes.get(part, "")
+    try:
+        said = await _describe(tofu, laid_out.folder / part, room)
+        return read_description(said, path=part, readme=readme)
+    except ValidationError as error:
+        reason = f"OpenTofu's description is of an unknown form: {error.errors(include_input=False)[0]['msg']}"
+    except DocumentsUnreadable as error:
+        reason = error.detail
+    return ModulePart(path=part, name=part.rpartition("/")[2], readme=readme, empty=False, unreadable=reason)
+
+
+async def _describe(tofu: Path, folder: Path, room: Path) -> bytes:
+    said, complained = room / "said", room / "complained"
+    # In a folder of its own: code that lies in the working folder is read too, and its mistakes count.
+    with said.open("wb") as output, complained.open("wb") as errors:
+        process = await asyncio.create_subprocess_exec(
+            *(str(tofu), "show", "-json", f"-module={folder}"),
+            cwd=room / "home",
+            env={"HOME": str(room / "home"), "GOMAXPROCS": "1"} | _NO_CONFIGURATION,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
+    try:
+        for limited, most in (
+            (resource.RLIMIT_CPU, math.ceil(SECONDS)),
+            (resource.RLIMIT_DATA, MEMORY),
+            (resource.RLIMIT_FSIZE, LARGEST_ANSWER),
+            (resource.RLIMIT_CORE, 0),
+        ):
+            resource.prlimit(process.pid, limited, (most, most))
+        async with asyncio.timeout(SECONDS):
+            status = await process.wait()
+    except TimeoutError:
+        raise DocumentsUnreadable(f"OpenTofu did not read the code within {SECONDS:.0f} seconds") from None
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+    if said.stat().st_size >= LARGEST_ANSWER:
+        raise DocumentsUnreadable("the module declares more than can be shown")
+    if status != 0:
+        raise DocumentsUnreadable(_reason(complained.read_bytes()))
+    return said.read_bytes()
+
+
+def _reason(complained: bytes) -> str:
+    """Give what the tool complained of, without its frame, and with paths as they are in the archive."""
+    text = _FRAME.sub("", _COLOURS.sub(b"", complained).decode(errors="replace"))
+    lines = [line.strip() for line in text.replace("../code/", "").splitlines()]
+    return " ".join(line for line in lines if line)[:LONGEST_REASON] or "OpenTofu could not read the code"

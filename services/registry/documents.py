@@ -1,0 +1,170 @@
+"""What module versions declare: read after they are published, and never in the way of installing them."""
+
+import asyncio
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from domain.errors import ErrorKind, PlatformError
+from domain.long_work import TRANSFER_QUEUE, TickReport, Wake
+from domain.registry.documents import (
+    INGEST_WORKFLOW,
+    Documents,
+    DocumentsRead,
+    DocumentsState,
+    VersionDocuments,
+    VersionReference,
+)
+from domain.scope import PLATFORM, Scope
+from integrations.archives.members import ArchiveLimits
+from integrations.documents.reading import read_documents
+from services.areas import each_organization
+from services.changes import Changes
+from storage import outbox
+from storage.blobs.store import BlobStore
+from storage.database import Database, Session, now
+from storage.registry import documents, namespaces
+from storage.registry.tables import ModuleRow, ModuleVersionRow
+
+AREA: Final = "registry.documents"
+"""The area that its wakes are of."""
+OVERDUE: Final = timedelta(minutes=1)
+MOST_AT_ONCE: Final = 500
+"""Versions of an organization that are woken in one transaction; the others are first the next time."""
+
+
+class ModuleDocuments:
+    """Reads documents, and gives what was read.
+
+    It is the registry's area for the tick, see services.areas.Area.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        store: BlobStore,
+        changes: Changes,
+        *,
+        limits: ArchiveLimits,
+        find_tofu: Callable[[], Path],
+    ) -> None:
+        """Take what the use cases need, made once at start-up.
+
+        Args:
+            database: where the documents go.
+            store: where the archives are.
+            changes: told of what was read, since answers show it.
+            limits: of what an archive unpacks to.
+            find_tofu: gives OpenTofu's path where documents are read; it raises ToolMissing.
+        """
+        self._database = database
+        self._store = store
+        self._changes = changes
+        self._limits = limits
+        self._find_tofu = find_tofu
+
+    async def of(self, scope: Scope, version_id: UUID) -> VersionDocuments:
+        """Give what is known of a version's documents."""
+        async with self._database.transaction(scope) as session:
+            row = await documents.find(session, scope.organization_id, version_id)
+            if row is None:
+                return VersionDocuments(state=DocumentsState.PENDING)
+            return VersionDocuments.model_validate(row, from_attributes=True)
+
+    async def read(self, reference: VersionReference) -> DocumentsRead:
+        """Read a version's documents, unless they are known; again is harmless.
+
+        Raises:
+            Unavailable, ToolMissing: they can't be read now.
+        """
+        scope = Scope(reference.organization_id, PLATFORM)
+        async with self._database.transaction(scope) as session:
+            row = await documents.find(session, scope.organization_id, reference.module_version_id)
+            if row is None or row.state != DocumentsState.PENDING:
+                return DocumentsRead(state=DocumentsState(row.state) if row else DocumentsState.UNREADABLE)
+            _, version = await documents.version_of(session, scope.organization_id, reference.module_version_id)
+            sha256 = version.sha256
+        tofu = self._find_tofu()
+        try:
+            found = await self._read(sha256, tofu)
+        except PlatformError as error:
+            if error.kind is ErrorKind.UNAVAILABLE:
+                raise
+            return await self._keep(scope, reference, tofu, reason=error.detail)
+        return await self._keep(scope, reference, tofu, found=found)
+
+    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
+        """Tell whether a version's documents are still to be read."""
+        async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
+            row = await documents.find(session, organization_id, UUID(resource_id))
+            return row is not None and row.state == DocumentsState.PENDING
+
+    async def look_after(self) -> TickReport:
+        """Have those read that should have been, whatever became of their workflows."""
+        async with self._database.platform("find documents that are overdue") as session:
+            organizations = await documents.organizations_with_overdue(session, grace=OVERDUE)
+        return await each_organization(AREA, organizations, self._look_after_one)
+
+    async def _look_after_one(self, organization_id: UUID) -> Counter[str]:
+        scope = Scope(organization_id, PLATFORM)
+        async with self._database.transaction(scope) as session:
+            overdue = await documents.put_off_overdue(session, organization_id, grace=OVERDUE, limit=MOST_AT_ONCE)
+            for version_id in overdue:
+                module, version = await documents.version_of(session, organization_id, version_id)
+                await outbox.enqueue(session, scope, wake_of(module, version))
+        return +Counter(documents_woken=len(overdue))
+
+    async def _read(self, sha256: str, tofu: Path) -> Documents:
+        with tempfile.TemporaryDirectory(prefix="groundwork-archive-") as folder:
+            archive = Path(folder, "archive")
+            with await asyncio.to_thread(archive.open, "wb") as file:
+                async for piece in self._store.open(sha256):
+                    await asyncio.to_thread(file.write, piece)
+            return await read_documents(archive, tofu, self._limits)
+
+    async def _keep(
+        self,
+        scope: Scope,
+        reference: VersionReference,
+        tofu: Path,
+        *,
+        found: Documents | None = None,
+        reason: str | None = None,
+    ) -> DocumentsRead:
+        async with self._database.transaction(scope) as session:
+            row = await documents.lock(session, scope.organization_id, reference.module_version_id)
+            if row is None:
+                return DocumentsRead(state=DocumentsState.UNREADABLE)
+            row.state = DocumentsState.READY if found is not None else DocumentsState.UNREADABLE
+            row.documents = found.model_dump(mode="json") if found is not None else None
+            row.reason, row.due_at = reason, None
+            row.reader, row.read_at = tofu.name, await now(session)
+            await namespaces.tell_of_change(session, scope.organization_id)
+            state = DocumentsState(row.state)
+        self._changes.tell(scope.organization_id)
+        return DocumentsRead(state=state)
+
+
+async def begin(session: Session, scope: Scope, module: ModuleRow, version: ModuleVersionRow) -> None:
+    """Have the documents of a new version read, in the transaction that publishes it."""
+    session.add(documents.pending(scope.organization_id, version.id))
+    await session.flush()
+    await outbox.enqueue(session, scope, wake_of(module, version))
+
+
+def wake_of(module: ModuleRow, version: ModuleVersionRow) -> Wake:
+    """Make the wake of a version's workflow."""
+    reference = VersionReference(organization_id=version.organization_id, module_version_id=version.id)
+    return Wake(
+        workflow=INGEST_WORKFLOW,
+        workflow_id=reference.workflow_id,
+        task_queue=TRANSFER_QUEUE,
+        input=reference,
+        area=AREA,
+        resource_id=str(version.id),
+        summary=f"reads {module.namespace}/{module.name}/{module.system} {version.version}"[:398],
+    )

@@ -1,0 +1,249 @@
+"""Use cases on verifications: every check of a provider release, the first of which was its publication."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from domain.idempotency import Claim
+from domain.identity.permissions import Permission
+from domain.identity.rights import Target
+from domain.ids import new_id
+from domain.long_work import TRANSFER_QUEUE, TickReport, Wake
+from domain.registry.errors import ProviderNotFound
+from domain.registry.gpg_keys import PublicKey, SignatureEvidence
+from domain.registry.names import ProviderAddress
+from domain.registry.providers import ProviderPackage, ReleaseNames
+from domain.registry.verifications import (
+    VERIFY_WORKFLOW,
+    RequestedVerification,
+    Verification,
+    VerificationReference,
+    VerificationReport,
+    VerificationResult,
+    VerifiedFile,
+    kept_files,
+)
+from domain.scope import PLATFORM, Scope
+from services.areas import each_organization
+from services.changes import Changes
+from services.registry.rechecks import Judgement, Rechecks
+from storage import audit, outbox
+from storage.database import Database, Session, now
+from storage.idempotency import claim as claim_key
+from storage.registry import gpg_keys, namespaces, providers, verifications
+from storage.registry.tables import ProviderRow, ProviderVersionRow, VerificationRequestRow, VerificationRow
+from storage.registry.verifications import Asked
+
+AREA: Final = "registry.verifications"
+"""The area that its wakes are of."""
+OVERDUE: Final = timedelta(minutes=1)
+LONGEST_SUMMARY: Final = 398
+"""Servers may refuse more than 400 bytes, quotes included (limit.userMetadataSummarySize)."""
+MOST_AT_ONCE: Final = 500
+"""Verifications of an organization that are woken in one transaction; the others are first the next time."""
+
+
+class Verifications:
+    """Has releases checked again, and tells what each check found.
+
+    A release that its last check refused is not served until another one verifies it. This is an area of the
+    tick too, see services.areas.Area: a verification that was asked for is made, whatever became of its workflow.
+    """
+
+    def __init__(self, database: Database, rechecks: Rechecks, changes: Changes) -> None:
+        """Take what the use cases need, made once at start-up."""
+        self._database = database
+        self._rechecks = rechecks
+        self._changes = changes
+
+    async def request(
+        self, scope: Scope, address: ProviderAddress, version: str, claim: Claim | None = None
+    ) -> RequestedVerification:
+        """Ask for a check of a release; while one is asked for and not made, that is the one.
+
+        Raises:
+            PermissionDenied, ProviderNotFound, IdempotencyKeyReused.
+        """
+        scope.require(Permission.PROVIDER_PUBLISH, Target(namespace=address.namespace))
+        async with self._database.transaction(scope) as session:
+            provider, release = await _release(session, scope, address, version)
+            await verifications.lock_release(session, scope.organization_id, release.id)
+            request = await verifications.open_request(session, scope.organization_id, release.id)
+            wanted = new_id() if request is None else request.id
+            claimed = await claim_key(session, scope, claim, wanted)
+            if request is not None or claimed != wanted:
+                return RequestedVerification(id=claimed, done=request is None or claimed != request.id)
+            request = VerificationRequestRow(
+                organization_id=scope.organization_id, id=wanted, provider_version_id=release.id
+            )
+            session.add(request)
+            audit.record(
+                session,
+                scope,
+                "registry.verification_requested",
+                ("provider_version", release.id),
+                verification=wanted,
+            )
+            await outbox.enqueue(session, scope, wake_of(Asked(request, provider, release)))
+            return RequestedVerification(id=wanted, done=False)
+
+    async def page(
+        self, scope: Scope, address: ProviderAddress, version: str, *, after: UUID | None, limit: int
+    ) -> list[Verification]:
+        """List the checks of a release, served or not, in the order they were asked for.
+
+        Raises:
+            ProviderNotFound.
+        """
+        async with self._database.transaction(scope) as session:
+            _, release = await _release(session, scope, address, version)
+            rows = await verifications.page(session, scope.organization_id, release.id, after=after, limit=limit)
+            return [Verification.model_validate(row) for row in rows]
+
+    async def perform(self, reference: VerificationReference, *, alive: Callable[[], None]) -> VerificationReport:
+        """Make a check that was asked for; one that was made is told of again.
+
+        Args:
+            reference: which.
+            alive: called with every piece of a file that was read.
+
+        Raises:
+            Unavailable: the store or the database does not answer.
+        """
+        scope = Scope(reference.organization_id, PLATFORM)
+        async with self._database.transaction(scope) as session:
+            asked = await verifications.find_asked(session, scope.organization_id, reference.verification_id)
+            if asked is None:
+                return await _report(session, reference)
+            address = ProviderAddress(asked.provider.namespace, asked.provider.type)
+            names = ReleaseNames(address, asked.release.version)
+            files = await _files(session, asked.release, names)
+        stored = await self._rechecks.read(names, files, alive=alive)
+        async with self._database.transaction(scope) as session:
+            # Not before: reading may take minutes, and whoever asks after a change of keys means that change.
+            known = await gpg_keys.of_namespace(session, scope.organization_id, address.namespace)
+            keys = [PublicKey.model_validate(row) for row in known]
+            checked_at = await now(session)
+        judgement = await self._rechecks.judge(stored, keys)
+        async with self._database.transaction(scope) as session:
+            asked = await verifications.lock_asked(
+                session, scope.organization_id, asked.provider.id, reference.verification_id
+            )
+            if asked is None:  # another attempt was faster
+                return await _report(session, reference)
+            await session.delete(asked.request)
+            row = _row(asked.release, reference.verification_id, judgement, checked_at)
+            session.add(row)
+            asked.release.refused_at = checked_at if judgement.refusal is not None else None
+            asked.release.refusal = row.reason
+            await session.flush()  # what can be installed is asked of the rows
+            await providers.note_latest(session, asked.provider)
+            audit.record(
+                session,
+                scope,
+                "registry.provider_verified",
+                ("provider_version", asked.release.id),
+                outcome="success" if judgement.refusal is None else "failure",
+                verification=row.id,
+                code=row.code,
+            )
+            await namespaces.tell_of_change(session, scope.organization_id)
+            report = VerificationReport(result=VerificationResult(row.result), code=row.code)
+        self._changes.tell(scope.organization_id)
+        return report
+
+    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
+        """Tell whether a verification is still to be made."""
+        async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
+            return await verifications.find_asked(session, organization_id, UUID(resource_id)) is not None
+
+    async def look_after(self) -> TickReport:
+        """Wake the verifications that should have been made."""
+        async with self._database.platform("find overdue verifications") as session:
+            organizations = await verifications.organizations_with_overdue(session, grace=OVERDUE)
+        return await each_organization(AREA, organizations, self._look_after_one)
+
+    async def _look_after_one(self, organization_id: UUID) -> Counter[str]:
+        scope = Scope(organization_id, PLATFORM)
+        async with self._database.transaction(scope) as session:
+            overdue = await verifications.put_off_overdue(
+                session, organization_id, grace=OVERDUE, limit=MOST_AT_ONCE
+            )
+            for asked in overdue:
+                await outbox.enqueue(session, scope, wake_of(asked))
+        return +Counter(woken=len(overdue))
+
+
+def of_publication(
+    names: ReleaseNames,
+    release: ProviderVersionRow,
+    packages: Iterable[ProviderPackage],
+    evidence: SignatureEvidence,
+) -> VerificationRow:
+    """Make the first verification of a release, whose every byte was checked before this."""
+    files = kept_files(names, release.checksums_sha256, release.signature_sha256, packages)
+    found = [VerifiedFile(name=name, sha256=sha256, found_sha256=sha256) for name, sha256 in files.items()]
+    judgement = Judgement(evidence.verified_by, evidence, found, refusal=None)
+    return _row(release, new_id(), judgement, release.published_at)
+
+
+def wake_of(asked: Asked) -> Wake:
+    """Make the wake of a verification's workflow."""
+    reference = VerificationReference(
+        organization_id=asked.request.organization_id, verification_id=asked.request.id
+    )
+    provider = ProviderAddress(asked.provider.namespace, asked.provider.type)
+    return Wake(
+        workflow=VERIFY_WORKFLOW,
+        workflow_id=reference.workflow_id,
+        task_queue=TRANSFER_QUEUE,
+        input=reference,
+        area=AREA,
+        resource_id=str(reference.verification_id),
+        summary=f"verifies {provider} {asked.release.version}"[:LONGEST_SUMMARY],
+    )
+
+
+def _row(
+    release: ProviderVersionRow, verification_id: UUID, judgement: Judgement, checked_at: datetime
+) -> VerificationRow:
+    refusal, evidence = judgement.refusal, judgement.evidence
+    return VerificationRow(
+        organization_id=release.organization_id,
+        id=verification_id,
+        provider_version_id=release.id,
+        result=VerificationResult.VERIFIED if refusal is None else VerificationResult.REFUSED,
+        code=None if refusal is None else refusal.code,
+        reason=None if refusal is None else refusal.detail,
+        checked_at=checked_at,
+        checked_by=judgement.checked_by,
+        evidence=None if evidence is None else evidence.model_dump(mode="json"),
+        files=[file.model_dump() for file in judgement.files],
+    )
+
+
+async def _release(
+    session: Session, scope: Scope, address: ProviderAddress, version: str
+) -> tuple[ProviderRow, ProviderVersionRow]:
+    provider = await providers.get(session, scope.organization_id, address)
+    release = await providers.find_version(session, scope.organization_id, provider.id, version)
+    if release is None:
+        raise ProviderNotFound(
+            "there is no such version of this provider", provider=str(address), version=version[:255]
+        )
+    return provider, release
+
+
+async def _files(session: Session, release: ProviderVersionRow, names: ReleaseNames) -> dict[str, str]:
+    rows = await providers.platforms(session, release.organization_id, [release.id])
+    packages = [ProviderPackage.model_validate(row) for row in rows]
+    return kept_files(names, release.checksums_sha256, release.signature_sha256, packages)
+
+
+async def _report(session: Session, reference: VerificationReference) -> VerificationReport:
+    row = await verifications.find(session, reference.organization_id, reference.verification_id)
+    if row is None:
+        return VerificationReport()
+    return VerificationReport(result=VerificationResult(row.result), code=row.code)

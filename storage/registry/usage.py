@@ -1,0 +1,210 @@
+"""Queries on counts of downloads."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import func, select, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from domain.registry.usage import Consumer, Installed, MostInstalled, UsageInterval, UsageKind
+from storage.identity.tables import ApiKeyRow
+from storage.registry.tables import (
+    DownloadCountRow,
+    ModuleRow,
+    ModuleVersionRow,
+    ProviderRow,
+    ProviderVersionRow,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """How often a key has installed a version with a tool, since the last time."""
+
+    kind: UsageKind
+    version_id: UUID
+    api_key_id: UUID
+    user_agent: str
+    downloads: int
+
+
+async def module_versions(
+    session: AsyncSession, organization_id: UUID, wanted: Collection[Installed]
+) -> dict[Installed, UUID]:
+    """Find module versions by their addresses; those that are not there are left out."""
+    address = (ModuleRow.namespace, ModuleRow.name, ModuleRow.system, ModuleVersionRow.version)
+    query = (
+        select(*address, ModuleVersionRow.id)
+        .join(
+            ModuleVersionRow,
+            (ModuleVersionRow.organization_id == ModuleRow.organization_id)
+            & (ModuleVersionRow.module_id == ModuleRow.id),
+        )
+        .where(
+            ModuleRow.organization_id == organization_id,
+            tuple_(*address).in_([(each.namespace, each.name, each.system, each.version) for each in wanted]),
+        )
+    )
+    return {
+        Installed(UsageKind.MODULE, namespace, name, system, version): found
+        for namespace, name, system, version, found in await session.execute(query)
+    }
+
+
+async def provider_versions(
+    session: AsyncSession, organization_id: UUID, wanted: Collection[Installed]
+) -> dict[Installed, UUID]:
+    """Find provider releases by their addresses; those that are not there are left out."""
+    address = (ProviderRow.namespace, ProviderRow.type, ProviderVersionRow.version)
+    query = (
+        select(*address, ProviderVersionRow.id)
+        .join(
+            ProviderVersionRow,
+            (ProviderVersionRow.organization_id == ProviderRow.organization_id)
+            & (ProviderVersionRow.provider_id == ProviderRow.id),
+        )
+        .where(
+            ProviderRow.organization_id == organization_id,
+            tuple_(*address).in_([(each.namespace, each.name, each.version) for each in wanted]),
+        )
+    )
+    return {
+        Installed(UsageKind.PROVIDER, namespace, type_, "", version): found
+        for namespace, type_, version, found in await session.execute(query)
+    }
+
+
+async def add(session: AsyncSession, organization_id: UUID, counts: Sequence[Count]) -> None:
+    """Add to the counts of this hour."""
+    if not counts:
+        return
+    # In one order, so that no two processes wait for each other.
+    ordered = sorted(counts, key=lambda count: (count.version_id, count.api_key_id, count.user_agent))
+    statement = insert(DownloadCountRow).values(
+        [
+            {
+                "organization_id": organization_id,
+                "version_id": count.version_id,
+                "hour": func.date_trunc("hour", func.now(), "UTC"),
+                "api_key_id": count.api_key_id,
+                "user_agent": count.user_agent,
+                "kind": count.kind,
+                "downloads": count.downloads,
+            }
+            for count in ordered
+        ]
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(DownloadCountRow.__table__.primary_key),
+            set_={
+                "downloads": DownloadCountRow.downloads + statement.excluded.downloads,
+                "last_at": func.now(),
+            },
+        )
+    )
+
+
+async def in_time(
+    session: AsyncSession,
+    organization_id: UUID,
+    begin: datetime,
+    end: datetime,
+    *,
+    interval: UsageInterval,
+    kind: UsageKind | None,
+) -> list[tuple[datetime, int]]:
+    """Add downloads up by hour or day, in order."""
+    at = func.date_trunc(interval.value, DownloadCountRow.hour, "UTC").label("at")
+    query = (
+        select(at, func.sum(DownloadCountRow.downloads))
+        .where(
+            DownloadCountRow.organization_id == organization_id,
+            DownloadCountRow.hour >= begin,
+            DownloadCountRow.hour < end,
+        )
+        .group_by(at)
+        .order_by(at)
+    )
+    if kind is not None:
+        query = query.where(DownloadCountRow.kind == kind)
+    return [(moment, int(downloads)) for moment, downloads in await session.execute(query)]
+
+
+async def most_installed(
+    session: AsyncSession, organization_id: UUID, begin: datetime, end: datetime, *, kind: UsageKind, limit: int
+) -> list[MostInstalled]:
+    """List modules or providers by their downloads, the most first."""
+    thing: type[ModuleRow | ProviderRow] = ModuleRow
+    version: type[ModuleVersionRow | ProviderVersionRow] = ModuleVersionRow
+    parent: InstrumentedAttribute[UUID] = ModuleVersionRow.module_id
+    parts: tuple[InstrumentedAttribute[str], ...] = (ModuleRow.namespace, ModuleRow.name, ModuleRow.system)
+    if kind is UsageKind.PROVIDER:
+        thing, version, parent = ProviderRow, ProviderVersionRow, ProviderVersionRow.provider_id
+        parts = (ProviderRow.namespace, ProviderRow.type)
+    address = func.concat_ws("/", *parts)
+    downloads = func.sum(DownloadCountRow.downloads)
+    query = (
+        select(
+            address,
+            downloads,
+            func.count(DownloadCountRow.api_key_id.distinct()),
+            func.max(DownloadCountRow.last_at),
+        )
+        .select_from(DownloadCountRow)
+        .join(
+            version,
+            (version.organization_id == DownloadCountRow.organization_id)
+            & (version.id == DownloadCountRow.version_id),
+        )
+        .join(thing, (thing.organization_id == version.organization_id) & (thing.id == parent))
+        .where(
+            DownloadCountRow.organization_id == organization_id,
+            DownloadCountRow.hour >= begin,
+            DownloadCountRow.hour < end,
+        )
+        .group_by(address)
+        .order_by(downloads.desc(), address)
+        .limit(limit)
+    )
+    return [
+        MostInstalled(address=found, downloads=int(count), api_keys=keys, last_at=last_at)
+        for found, count, keys, last_at in await session.execute(query)
+    ]
+
+
+async def consumers(
+    session: AsyncSession, organization_id: UUID, version_id: UUID | None, *, after: UUID | None, limit: int
+) -> list[Consumer]:
+    """List the keys that have installed a version, in order of id; of no version there are none."""
+    key_id = DownloadCountRow.api_key_id
+    query = (
+        select(
+            key_id,
+            func.max(ApiKeyRow.name),
+            func.array_agg(DownloadCountRow.user_agent.distinct()),
+            func.sum(DownloadCountRow.downloads),
+            func.max(DownloadCountRow.last_at),
+        )
+        .outerjoin(
+            ApiKeyRow,
+            (ApiKeyRow.organization_id == DownloadCountRow.organization_id) & (ApiKeyRow.id == key_id),
+        )
+        .where(
+            DownloadCountRow.organization_id == organization_id,
+            DownloadCountRow.version_id == version_id,
+        )
+        .group_by(key_id)
+        .order_by(key_id)
+        .limit(limit)
+    )
+    if after is not None:
+        query = query.where(key_id > after)
+    return [
+        Consumer(api_key_id=found, name=name, user_agents=tuple(agents), downloads=int(count), last_at=last_at)
+        for found, name, agents, count, last_at in await session.execute(query)
+    ]

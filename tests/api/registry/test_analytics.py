@@ -1,0 +1,139 @@
+"""Counting what is installed: each answer once, by whom and with what, whether it was built or kept."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import httpx2
+import pytest
+
+from domain.errors import Unavailable
+from services.all import Services
+from services.registry.usage import Usage
+from storage.database import Database
+from tests.factories.organizations import Caller
+from tests.factories.registry import (
+    MODULES,
+    PROVIDERS,
+    Release,
+    a_module,
+    a_provider,
+    add_key,
+    claim_namespace,
+    publish,
+)
+from tests.fixtures.signing import Signer
+
+pytestmark = pytest.mark.servers
+
+ANALYTICS = "/api/v1/analytics"
+TERRAFORM = {"User-Agent": "Terraform/1.11.4 (+https://www.terraform.io)"}
+TOFU = {"User-Agent": "OpenTofu/1.12.6"}
+
+
+@pytest.fixture
+def usage(services: Services) -> Usage:
+    return services.registry.usage
+
+
+@pytest.fixture
+async def namespace(client: httpx2.AsyncClient, caller: Caller) -> str:
+    namespace = await claim_namespace(client, caller)
+    await publish(client, caller, MODULES, a_module(namespace))
+    return namespace
+
+
+async def asked(client: httpx2.AsyncClient, caller: Caller, path: str, **query: str) -> list[dict[str, object]]:
+    answer = await client.get(f"{ANALYTICS}/{path}", params=query, headers=caller.headers)
+    assert answer.status_code == 200, answer.text
+    items: list[dict[str, object]] = answer.json()["items"]
+    return items
+
+
+class TestDownloads:
+    async def test_are_counted_each_time_by_key_and_tool(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+    ) -> None:
+        made = await client.post("/api/v1/api-keys", json={"name": "pipeline"}, headers=caller.headers)
+        pipeline = {"Authorization": f"Bearer {made.json()['key']}"}
+        path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
+        for headers in (caller.headers | TERRAFORM, caller.headers | TOFU, pipeline | TOFU, pipeline | TOFU):
+            assert (await client.get(path, headers=headers)).status_code == 200
+        await usage.write()
+        consumers = await asked(client, caller, f"modules/{namespace}/network/aws/0.1.0/consumers")
+        shown = {str(each["name"]): (each["user_agents"], each["downloads"]) for each in consumers}
+        assert shown.pop("pipeline") == (["OpenTofu/1.12.6"], 2)
+        assert list(shown.values()) == [(["OpenTofu/1.12.6", "Terraform/1.11.4"], 2)]
+        [most] = await asked(client, caller, "modules")
+        assert (most["address"], most["downloads"], most["api_keys"]) == (f"{namespace}/network/aws", 4, 2)
+
+    async def test_of_providers_are_counted_whatever_the_platform(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+    ) -> None:
+        signer = Signer()
+        await add_key(client, caller, namespace, signer)
+        await publish(client, caller, PROVIDERS, a_provider(namespace, Release(signer)))
+        path = f"/v1/providers/{namespace}/time/0.1.0/download/linux/amd64"
+        assert (await client.get(path, headers=caller.headers | TOFU)).status_code == 200
+        await usage.write()
+        [most] = await asked(client, caller, "providers")
+        assert (most["address"], most["downloads"]) == (f"{namespace}/time", 1)
+        [consumer] = await asked(client, caller, f"providers/{namespace}/time/0.1.0/consumers")
+        assert consumer["user_agents"] == ["OpenTofu/1.12.6"]
+
+    async def test_are_added_up_by_hour_and_day(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+    ) -> None:
+        path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
+        for _ in range(3):
+            await client.get(path, headers=caller.headers)
+        await usage.write()
+        for interval, form in (("hour", "%Y-%m-%dT%H"), ("day", "%Y-%m-%d")):
+            [counted] = await asked(client, caller, "downloads", interval=interval, kind="module")
+            assert (str(counted["at"])[: len(datetime.now(UTC).strftime(form))], counted["downloads"]) == (
+                datetime.now(UTC).strftime(form),
+                3,
+            )
+        assert await asked(client, caller, "downloads", kind="provider") == []
+        yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+        assert await asked(client, caller, "downloads", to=yesterday) == []
+
+    async def test_that_nobody_was_told_where_it_is_counts_nothing(
+        self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller, namespace: str, usage: Usage
+    ) -> None:
+        path = f"/v1/modules/{namespace}/network/aws/{{}}/download"
+        assert (await client.get(path.format("0.1.0"), headers=stranger.headers)).status_code == 404
+        assert (await client.get(path.format("9.9.9"), headers=caller.headers)).status_code == 404
+        await client.get(f"/v1/modules/{namespace}/network/aws/versions", headers=caller.headers)
+        await usage.write()
+        assert await asked(client, caller, "modules") == []
+
+    async def test_that_can_not_be_written_now_are_written_later(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        namespace: str,
+        usage: Usage,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def away(_: object) -> None:
+            raise Unavailable("the database does not answer")
+
+        await client.get(f"/v1/modules/{namespace}/network/aws/0.1.0/download", headers=caller.headers)
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "transaction", away)
+            await usage.write()
+        await usage.write()
+        [most] = await asked(client, caller, "modules")
+        assert most["downloads"] == 1
+
+    async def test_are_written_once_more_at_the_end(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+    ) -> None:
+        writing = asyncio.create_task(usage.write_forever())
+        await asyncio.sleep(0)
+        await client.get(f"/v1/modules/{namespace}/network/aws/0.1.0/download", headers=caller.headers)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
+        [most] = await asked(client, caller, "modules")
+        assert most["downloads"] == 1

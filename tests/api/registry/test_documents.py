@@ -1,0 +1,148 @@
+"""What a published module declares: read once, shown to its readers, never in the way of installing it."""
+
+from collections.abc import Mapping
+from uuid import UUID
+
+import httpx2
+import pytest
+from sqlalchemy import text
+
+from domain.errors import ToolMissing
+from domain.registry.documents import DocumentsState, VersionReference
+from services.all import Services
+from services.registry.documents import ModuleDocuments
+from storage.database import Database
+from tests.factories.organizations import Caller
+from tests.factories.registry import MODULES, a_module, claim_namespace, publish
+from tests.fixtures.archives import a_tar_gz
+
+pytestmark = pytest.mark.servers
+
+UNREADABLE = {"main.tf": 'variable "x" {'}
+
+
+class Version:
+    """A version of a module that a caller has published."""
+
+    def __init__(self, client: httpx2.AsyncClient, caller: Caller, shown: Mapping[str, str]) -> None:
+        self._client = client
+        self._caller = caller
+        self.reference = VersionReference(
+            organization_id=caller.organization.id, module_version_id=UUID(shown["id"])
+        )
+        self.address = "/".join(shown[part] for part in ("namespace", "name", "system", "version"))
+
+    @classmethod
+    async def publish(
+        cls, client: httpx2.AsyncClient, caller: Caller, files: Mapping[str, str] | None = None
+    ) -> "Version":
+        namespace = await claim_namespace(client, caller)
+        archive = a_tar_gz(files) if files else a_tar_gz()
+        answer = await publish(client, caller, MODULES, a_module(namespace, archive=archive))
+        return cls(client, caller, answer.json())
+
+    async def documents(self) -> dict[str, object]:
+        answer = await self._client.get(f"{MODULES}/{self.address}/documents", headers=self._caller.headers)
+        assert answer.status_code == 200
+        shown: dict[str, object] = answer.json()
+        return shown
+
+
+@pytest.fixture
+def documents(services: Services) -> ModuleDocuments:
+    return services.registry.documents
+
+
+class TestRead:
+    async def test_shows_what_is_declared_and_who_read_it(
+        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments
+    ) -> None:
+        version = await Version.publish(client, caller)
+        assert (await version.documents())["state"] == "pending"
+        assert (await documents.read(version.reference)).state is DocumentsState.READY
+        shown = await version.documents()
+        assert shown["state"] == "ready"
+        found = shown["documents"]
+        assert isinstance(found, dict)
+        assert [each["name"] for each in found["root"]["outputs"]] == ["greeting"]
+        assert [each["path"] for each in found["submodules"]] == ["modules/inner"]
+        assert str(shown["reader"]).startswith("tofu")
+        assert shown["read_at"]
+
+    async def test_of_what_can_not_be_read_says_why_and_leaves_it_installable(
+        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments
+    ) -> None:
+        version = await Version.publish(client, caller, UNREADABLE)
+        assert (await documents.read(version.reference)).state is DocumentsState.UNREADABLE
+        shown = await version.documents()
+        assert (shown["state"], shown["documents"]) == ("unreadable", None)
+        assert "Unclosed configuration block on main.tf line 1" in str(shown["reason"])
+        answer = await client.get(f"/v1/modules/{version.address}/download", headers=caller.headers)
+        assert answer.status_code == 200
+
+    async def test_again_reads_nothing(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        documents: ModuleDocuments,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        version = await Version.publish(client, caller)
+        first = await documents.read(version.reference)
+        monkeypatch.setattr(documents, "_find_tofu", lambda: pytest.fail("it was read again"))
+        assert await documents.read(version.reference) == first
+
+    async def test_without_the_tool_it_stays_to_be_done(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        documents: ModuleDocuments,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def nowhere() -> None:
+            raise ToolMissing("tofu is not here")
+
+        version = await Version.publish(client, caller)
+        monkeypatch.setattr(documents, "_find_tofu", nowhere)
+        with pytest.raises(ToolMissing):
+            await documents.read(version.reference)
+        assert (await version.documents())["state"] == "pending"
+        assert await documents.is_unfinished(
+            version.reference.organization_id, "registry.ingest_module", str(version.reference.module_version_id)
+        )
+
+    async def test_is_shown_to_nobody_else(
+        self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller, documents: ModuleDocuments
+    ) -> None:
+        version = await Version.publish(client, caller)
+        await documents.read(version.reference)
+        answer = await client.get(f"{MODULES}/{version.address}/documents", headers=stranger.headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "registry.module_not_found")
+
+
+class TestWakes:
+    async def test_a_publication_brings_its_own(
+        self, client: httpx2.AsyncClient, caller: Caller, database: Database
+    ) -> None:
+        version = await Version.publish(client, caller)
+        async with database.transaction(caller.scope) as session:
+            [row] = await session.execute(text("SELECT workflow, resource_id, summary FROM outbox"))
+        assert row.workflow == "registry.ingest_module"
+        assert row.resource_id == str(version.reference.module_version_id)
+        assert version.address.rpartition("/")[0] in row.summary
+
+    async def test_what_is_overdue_is_woken_once_a_minute(
+        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
+    ) -> None:
+        version = await Version.publish(client, caller)
+        async with database.platform("deliver the first") as session:
+            await session.execute(text("DELETE FROM outbox"))
+        async with database.transaction(caller.scope) as session:
+            await session.execute(text("UPDATE module_documents SET due_at = now() - interval '2 minutes'"))
+        for _ in range(2):
+            await documents.look_after()
+        async with database.transaction(caller.scope) as session:
+            rows = list(await session.execute(text("SELECT resource_id FROM outbox")))
+            waited = await session.scalar(text("SELECT extract(epoch FROM now() - due_at) FROM module_documents"))
+        assert [row.resource_id for row in rows] == [str(version.reference.module_version_id)]
+        assert waited < 60

@@ -1,0 +1,280 @@
+"""Checking a published release again: what counts against it, and that nothing that was asked for is forgotten."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import httpx2
+import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from domain.errors import Unavailable
+from domain.ids import new_id
+from domain.registry.names import ProviderAddress
+from domain.registry.providers import ReleaseNames
+from domain.registry.verifications import (
+    Verification,
+    VerificationReference,
+    VerificationReport,
+    VerificationResult,
+)
+from services.all import Services
+from services.registry.rechecks import Rechecks, StoredRelease
+from tests.factories.organizations import Caller
+from tests.factories.registry import (
+    LINUX,
+    NAMESPACES,
+    PROVIDERS,
+    Release,
+    a_provider,
+    add_key,
+    claim_namespace,
+    publish,
+)
+from tests.fixtures.archives import a_provider_zip
+from tests.fixtures.signing import Signer, a_gpg
+
+pytestmark = pytest.mark.servers
+
+SIGNER = Signer()
+VERSION = "0.1.0"
+
+
+def ignored() -> None:
+    """Hear that a check goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A release of one organization, and who has it checked."""
+
+    client: httpx2.AsyncClient
+    services: Services
+    caller: Caller
+    address: ProviderAddress
+    key_id: str
+    blob_folder: Path
+
+    async def ask(self) -> VerificationReference:
+        wanted = await self.services.registry.verifications.request(self.caller.scope, self.address, VERSION)
+        return VerificationReference(organization_id=self.caller.organization.id, verification_id=wanted.id)
+
+    async def check(self) -> Verification:
+        """Have it checked; give what was found."""
+        reference = await self.ask()
+        await self.services.registry.verifications.perform(reference, alive=ignored)
+        return (await self.found())[-1]
+
+    async def found(self) -> list[Verification]:
+        return await self.services.registry.verifications.page(
+            self.caller.scope, self.address, VERSION, after=None, limit=100
+        )
+
+    async def revoke_key(self) -> None:
+        path = f"{NAMESPACES}/{self.address.namespace}/gpg-keys/{self.key_id}"
+        assert (await self.client.delete(path, headers=self.caller.headers)).status_code == 204
+
+    def file(self, sha256: str) -> Path:
+        """Where the store keeps bytes."""
+        return self.blob_folder / "sha256" / sha256[:2] / sha256
+
+    async def listed(self) -> list[str]:
+        """Which versions the command line tools find, through the kept answers."""
+        path = f"/v1/providers/{self.address}/versions"
+        answer = (await self.client.get(path, headers=self.caller.headers)).json()
+        return [each["version"] for each in answer["versions"]]
+
+    async def download(self) -> httpx2.Response:
+        path = f"/v1/providers/{self.address}/{VERSION}/download/linux/amd64"
+        return await self.client.get(path, headers=self.caller.headers)
+
+    async def latest(self) -> str | None:
+        [provider] = await self.services.registry.providers.page(self.caller.scope, after=None, limit=2)
+        return provider.latest_version
+
+
+@pytest.fixture
+async def published(
+    client: httpx2.AsyncClient, services: Services, caller: Caller, blob_folder: Path
+) -> Published:
+    """Publish a release whose bytes no other test has."""
+    namespace = await claim_namespace(client, caller)
+    key = await add_key(client, caller, namespace, SIGNER)
+    release = Release(SIGNER, packages={LINUX: a_provider_zip(content=new_id().bytes)})
+    answer = await publish(client, caller, PROVIDERS, a_provider(namespace, release))
+    assert answer.status_code == 201, answer.text
+    address = ProviderAddress(namespace, "time")
+    return Published(client, services, caller, address, str(key["id"]), blob_folder)
+
+
+class TestPerform:
+    async def test_reads_every_file_and_finds_what_was_published(self, published: Published) -> None:
+        reference, heard = await published.ask(), []
+        report = await published.services.registry.verifications.perform(
+            reference, alive=lambda: heard.append("a piece")
+        )
+        assert report == VerificationReport(result=VerificationResult.VERIFIED)
+        first, second = await published.found()
+        assert len(heard) == len(second.files) == 3
+        assert second.id == reference.verification_id
+        assert second == first.model_copy(update={"id": second.id, "checked_at": second.checked_at})
+        assert second.checked_at > first.checked_at
+
+    async def test_what_was_made_is_told_of_again_and_not_made_anew(self, published: Published) -> None:
+        reference = await published.ask()
+        perform = published.services.registry.verifications.perform
+        at_once = await asyncio.gather(*(perform(reference, alive=ignored) for _ in range(5)))
+        assert {*at_once, await perform(reference, alive=ignored)} == {at_once[0]}
+        assert len(await published.found()) == 2
+
+    async def test_of_a_release_that_is_gone_there_is_nothing_to_tell(self, published: Published) -> None:
+        reference = VerificationReference(
+            organization_id=published.caller.organization.id, verification_id=new_id()
+        )
+        perform = published.services.registry.verifications.perform
+        assert await perform(reference, alive=ignored) == VerificationReport()
+
+    async def test_a_changed_package_is_not_served_until_it_verifies_again(self, published: Published) -> None:
+        assert await published.listed() == [VERSION]
+        package = (await published.found())[0].files[-1]
+        file = published.file(package.sha256)
+        content = file.read_bytes()
+        file.write_bytes(content[:-1] + b"x")
+        refused = await published.check()
+        assert (refused.result, refused.code) == (VerificationResult.REFUSED, "registry.stored_file_changed")
+        assert refused.reason is not None
+        assert f"{package.name} is not what was published" in refused.reason
+        assert refused.evidence is not None  # the signature is as good as ever
+        assert [each.is_unchanged for each in refused.files] == [True, True, False]
+        assert (await published.listed(), await published.latest()) == ([], None)
+        download = await published.download()
+        assert download.status_code == 404
+        assert refused.reason in download.json()["errors"][0]
+
+        file.write_bytes(content)
+        assert (await published.check()).result is VerificationResult.VERIFIED
+        assert (await published.listed(), await published.latest()) == ([VERSION], VERSION)
+
+    @pytest.mark.parametrize("lost", [0, 1])
+    async def test_without_sums_or_signature_nobody_is_shown_to_have_signed(
+        self, published: Published, lost: int
+    ) -> None:
+        file = (await published.found())[0].files[lost]
+        published.file(file.sha256).unlink()
+        refused = await published.check()
+        assert refused.code == "registry.stored_file_changed"
+        assert refused.reason is not None
+        assert f"{file.name} is gone" in refused.reason
+        assert refused.evidence is None
+        assert set(refused.checked_by) == {"pysequoia", "gpg"}
+        assert refused.files[lost].found_sha256 is None
+
+    async def test_a_key_that_was_revoked_since_no_longer_counts(self, published: Published) -> None:
+        await published.revoke_key()
+        refused = await published.check()
+        assert (refused.code, refused.evidence) == ("registry.signature_key_revoked", None)
+        download = await published.download()
+        assert "this key was revoked here" in download.json()["errors"][0]
+
+    async def test_a_key_that_is_revoked_while_it_reads_no_longer_counts(
+        self, published: Published, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        read = Rechecks.read
+
+        async def read_meanwhile(
+            self: Rechecks, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
+        ) -> StoredRelease:
+            stored = await read(self, names, files, alive=alive)
+            await published.revoke_key()
+            return stored
+
+        monkeypatch.setattr(Rechecks, "read", read_meanwhile)
+        assert (await published.check()).code == "registry.signature_key_revoked"
+
+    async def test_is_held_to_the_key_as_it_is_today(self, published: Published) -> None:
+        namespace = published.address.namespace
+        path = f"{NAMESPACES}/{namespace}/gpg-keys"
+        headers = published.caller.headers
+        with a_gpg() as gpg:
+            key = gpg.make_key("ed25519", at="20240101T000000")
+            answer = await published.client.post(path, json={"ascii_armor": gpg.public(key)}, headers=headers)
+            assert answer.status_code == 201
+            release = Release(SIGNER, type="clock", packages={LINUX: a_provider_zip("clock")})
+            signature = gpg.sign(release.checksums, at="20240901T000000")
+            form = a_provider(namespace, release, release.files(signature=signature))
+            assert (await publish(published.client, published.caller, PROVIDERS, form)).status_code == 201
+            gpg.run("--quick-set-expire", key, "2024-06-01", at="20240601T000000")
+            answer = await published.client.post(path, json={"ascii_armor": gpg.public(key)}, headers=headers)
+            assert answer.status_code == 200
+        clock = replace(published, address=ProviderAddress(namespace, "clock"))
+        assert (await clock.check()).code == "registry.signature_key_expired"
+
+    async def test_a_package_that_the_sums_do_not_name_so_is_refused(
+        self, published: Published, owner: AsyncEngine
+    ) -> None:
+        sums = (await published.found())[0].files[0]
+        async with owner.begin() as connection:
+            await connection.execute(
+                text("UPDATE provider_platform SET sha256 = :sha256 WHERE organization_id = :id"),
+                {"sha256": sums.sha256, "id": published.caller.organization.id},
+            )
+        assert (await published.check()).code == "registry.checksum_mismatch"
+
+    async def test_a_store_that_is_away_is_not_held_against_the_release(self, published: Published) -> None:
+        reference = await published.ask()
+        kept = published.blob_folder / "sha256"
+        away = kept.rename(published.blob_folder / "away")
+        try:
+            with pytest.raises(Unavailable):
+                await published.services.registry.verifications.perform(reference, alive=ignored)
+        finally:
+            away.rename(kept)
+        assert len(await published.found()) == 1
+        assert await published.listed() == [VERSION]
+        report = await published.services.registry.verifications.perform(reference, alive=ignored)
+        assert report.result is VerificationResult.VERIFIED
+
+
+class TestLookAfter:
+    @pytest.fixture(autouse=True)
+    async def alone(self, owner: AsyncEngine) -> None:
+        """Begin without what others asked for: what is looked after is everybody's."""
+        async with owner.begin() as connection:
+            await connection.execute(text("DELETE FROM verification_request"))
+            await connection.execute(text("DELETE FROM outbox"))
+
+    async def test_wakes_what_should_have_been_made_and_nothing_else(
+        self, published: Published, services: Services, owner: AsyncEngine
+    ) -> None:
+        reference = await published.ask()
+        area = services.areas["registry.verifications"]
+        assert (await area.look_after()).done == {}
+        async with owner.begin() as connection:  # it was delivered long ago, and its workflow is gone
+            await connection.execute(text("DELETE FROM outbox"))
+            await connection.execute(text("UPDATE verification_request SET due_at = now() - interval '2 minutes'"))
+        assert (await area.look_after()).done == {"woken": 1}
+        assert (await area.look_after()).done == {}  # it has another minute
+        async with owner.begin() as connection:
+            assert await connection.scalar(text("SELECT workflow_id FROM outbox")) == reference.workflow_id
+
+    async def test_one_is_unfinished_until_it_is_made(self, published: Published, services: Services) -> None:
+        reference = await published.ask()
+        area = services.areas["registry.verifications"]
+        asked = (reference.organization_id, "registry.verify_provider", str(reference.verification_id))
+        assert await area.is_unfinished(*asked)
+        await services.registry.verifications.perform(reference, alive=ignored)
+        assert not await area.is_unfinished(*asked)
+
+
+class TestOtherOrganizations:
+    async def test_have_their_own_checks(
+        self, published: Published, make_caller: Callable[[], Awaitable[Caller]]
+    ) -> None:
+        stranger = await make_caller()
+        reference = await published.ask()
+        stolen = reference.model_copy(update={"organization_id": stranger.organization.id})
+        perform = published.services.registry.verifications.perform
+        assert await perform(stolen, alive=ignored) == VerificationReport()
+        assert (await perform(reference, alive=ignored)).result is VerificationResult.VERIFIED
