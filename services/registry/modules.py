@@ -77,7 +77,11 @@ class Modules:
                 await self._store.keep(received)
         except BlobTooLarge as error:
             limit = self._limits.module_bytes
-            raise UploadTooLarge(f"a module's archive has at most {limit} bytes", limit=limit) from error
+            raise UploadTooLarge(
+                f"the archive has more than {limit} bytes: leave out what is no code, or have the installation's "
+                "operator raise the setting registry.module_bytes",
+                limit=limit,
+            ) from error
         row = ModuleVersionRow(
             organization_id=scope.organization_id,
             id=new_id(),
