@@ -17,7 +17,7 @@ from api.app import create_app
 from cli.servers.processes import begin_child, shared_counts
 from cli.servers.ready import say_ready
 from config.start import begin_process
-from workers.composition import check_key, listen_to_commits, make_services, open_database
+from workers.composition import check_key, keep_in_step, make_services, open_database
 
 STOP_SECONDS: Final = 15
 """How long requests that run may go on after a stop; streams of logs end at once."""
@@ -71,7 +71,7 @@ def application() -> ASGIApp:
     async def listen() -> None:
         _when_stopped(services.provisioning.logs.end_following)
         try:
-            await listen_to_commits(settings, services)
+            await keep_in_step(settings, services)
         finally:
             await database.close()
 
