@@ -29,8 +29,11 @@ System = Annotated[
     Text | None, Query(alias="provider", max_length=64, description="Only those for this system, as in aws.")
 ]
 Verified = Annotated[
-    bool,
-    Query(description="Only verified ones, which all are: nobody else can publish in a claimed namespace."),
+    Text,
+    Query(
+        max_length=64,
+        description="`true` for verified ones, which all are: nobody else can publish in a claimed namespace.",
+    ),
 ]
 
 
@@ -41,7 +44,7 @@ async def list_modules(
     offers: OfferService,
     offsets: CallerOffsets,
     system: System = None,
-    verified: Verified = False,  # noqa: ARG001  all are
+    verified: Verified = "",  # noqa: ARG001  all are
 ) -> Response:
     """List all modules with their latest versions, in order of first publication."""
     found = await offers.modules(scope, ModuleSearch(system=system), offset=offsets.offset, limit=offsets.to_find)
@@ -58,7 +61,7 @@ async def search_modules(
     q: Annotated[Text, Query(max_length=200, description="Beginnings of words in address or description.")] = "",
     namespace: Annotated[Text | None, Query(max_length=64, description="Only those of this namespace.")] = None,
     system: System = None,
-    verified: Verified = False,  # noqa: ARG001  all are
+    verified: Verified = "",  # noqa: ARG001  all are
 ) -> Response:
     """List the modules that have every word, with their latest versions, in order of first publication."""
     search = ModuleSearch(q=q, namespace=namespace, system=system)
@@ -75,7 +78,7 @@ async def modules_of_namespace(
     offers: OfferService,
     offsets: CallerOffsets,
     system: System = None,
-    verified: Verified = False,  # noqa: ARG001  all are
+    verified: Verified = "",  # noqa: ARG001  all are
 ) -> Response:
     """List the modules of a namespace with their latest versions."""
     search = ModuleSearch(namespace=namespace, system=system)

@@ -156,15 +156,22 @@ class TestListModules:
             assert {key: value for key, value in found["meta"].items() if not key.endswith("_url")} == meta
             seen += names(found)
             path = found["meta"].get("next_url")
+            assert path in {f"/v1/modules/{modules}?limit=1&offset={len(seen)}&provider=aws", None}
         assert seen == ["network/aws/1.10.0", "disk/aws/0.1.0", "queue/aws/0.1.0"]
 
     @pytest.mark.parametrize(
-        "query", ["limit=0", "limit=101", "offset=-1", "offset=99999999999999999999", "q=%00"]
+        "query", ["limit=0", "limit=many", "offset=-1", "offset=99999999999999999999", "q=%00"]
     )
     async def test_refuses_what_no_list_has(self, client: httpx2.AsyncClient, caller: Caller, query: str) -> None:
         answer = await client.get(f"/v1/modules/search?{query}", headers=caller.headers)
         assert answer.status_code == 422
         assert list(answer.json()) == ["errors"]
+
+    async def test_shows_a_hundred_at_most_and_says_so(
+        self, client: httpx2.AsyncClient, caller: Caller, modules: str
+    ) -> None:
+        found = await get(client, caller, f"/v1/modules/{modules}?limit=1000")
+        assert (found["meta"], len(found["modules"])) == ({"limit": 100, "current_offset": 0}, 4)
 
     async def test_asks_the_database_as_much_for_one_as_for_many(
         self, client: httpx2.AsyncClient, caller: Caller, modules: str, database: Database
@@ -193,6 +200,7 @@ class TestSearchModules:
             ("q=net", ["network/aws/1.10.0", "network/gcp/0.1.0"]),
             ("q=net&provider=gcp", ["network/gcp/0.1.0"]),
             ("q=a+gcp&verified=true", ["network/gcp/0.1.0"]),
+            ("q=a+gcp&verified=whatever", ["network/gcp/0.1.0"]),
             ("q=a+disk&namespace=elsewhere", []),
         ],
     )
