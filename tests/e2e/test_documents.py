@@ -24,7 +24,7 @@ from tests.fixtures.archives import a_tar_gz
 from tests.fixtures.https import HOSTNAME, HttpsServer, serve
 from tests.fixtures.platform import working
 from tests.fixtures.signing import Signer
-from workers.composition import listen_to_commits, open_services
+from workers.composition import keep_in_step, open_services
 
 pytestmark = pytest.mark.servers
 
@@ -73,7 +73,7 @@ async def reading(
         async with (
             open_services(settings) as services,
             serve(
-                create_app(services, background=(partial(listen_to_commits, settings, services),)),
+                create_app(services, background=(partial(keep_in_step, settings, services),)),
                 tmp_path_factory.mktemp("tls"),
             ) as https,
             working(settings_file, temporal_client, queues=(CONTROL_QUEUE, TRANSFER_QUEUE)),
