@@ -8,16 +8,16 @@ from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
 from domain.registry.errors import ProviderNotFound, SignatureKeyRevoked, VersionExists
-from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
+from domain.registry.gpg_keys import GpgKey, PublicKey
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, ReleaseNames, SignedRelease
 from domain.registry.search import words_in
 from domain.registry.versions import Version, canonical
 from domain.scope import Scope
 from services.changes import Changes
+from services.registry.nouns import provider_version
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
 from services.registry.verifications import of_publication
-from services.registry.withdrawals import deprecation_of, yank_of
 from storage import audit
 from storage.blobs import index
 from storage.database import Database, Session
@@ -135,16 +135,6 @@ class Providers:
             )
             return await self._nouns(session, scope, address, rows)
 
-    async def offered(
-        self, scope: Scope, *, namespace: str | None = None, offset: int, limit: int
-    ) -> list[ProviderVersion]:
-        """List the latest releases of providers, in order of first publication, without their packages."""
-        async with self._database.transaction(scope) as session:
-            found = await providers.page_with_latest(
-                session, scope.organization_id, namespace=namespace, offset=offset, limit=limit
-            )
-            return [_noun(ProviderAddress(of.namespace, of.type), release, []) for of, release in found]
-
     async def _add(
         self, scope: Scope, address: ProviderAddress, version: str, release: CheckedRelease
     ) -> tuple[ProviderVersion, bool]:
@@ -191,7 +181,7 @@ class Providers:
                 key_fingerprint=key.fingerprint,
             )
             await namespaces.tell_of_change(session, scope.organization_id)
-            return _noun(address, row, release.packages), True
+            return provider_version(address, row, release.packages), True
 
     async def _find(
         self, session: Session, scope: Scope, address: ProviderAddress, version: str
@@ -211,7 +201,7 @@ class Providers:
         packages: defaultdict[UUID, list[ProviderPackage]] = defaultdict(list)
         for row in await providers.platforms(session, scope.organization_id, [row.id for row in rows]):
             packages[row.provider_version_id].append(ProviderPackage.model_validate(row))
-        return [_noun(address, row, packages[row.id]) for row in rows]
+        return [provider_version(address, row, packages[row.id]) for row in rows]
 
 
 def _version_row(
@@ -234,23 +224,4 @@ def _version_row(
 def _platform_row(scope: Scope, version_id: UUID, package: ProviderPackage) -> ProviderPlatformRow:
     return ProviderPlatformRow(
         organization_id=scope.organization_id, provider_version_id=version_id, **package.model_dump()
-    )
-
-
-def _noun(
-    address: ProviderAddress, row: ProviderVersionRow, packages: Sequence[ProviderPackage]
-) -> ProviderVersion:
-    return ProviderVersion(
-        id=row.id,
-        namespace=address.namespace,
-        type=address.type,
-        version=row.version,
-        protocols=row.protocols,
-        platforms=sorted(packages, key=lambda package: (package.os, package.arch)),
-        checksums_sha256=row.checksums_sha256,
-        signature_sha256=row.signature_sha256,
-        evidence=SignatureEvidence.model_validate(row.evidence),
-        published_at=row.published_at,
-        deprecation=deprecation_of(row),
-        yank=yank_of(row),
     )

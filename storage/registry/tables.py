@@ -245,6 +245,8 @@ class DownloadCountRow(Base):
         CheckConstraint("downloads > 0", name="downloads"),
         ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
         Index("ix_download_count_hour", "organization_id", "hour"),
+        # By which the old ones are found, of all organizations.
+        Index("ix_download_count_age", "hour"),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -255,6 +257,20 @@ class DownloadCountRow(Base):
     kind: Mapped[str]
     downloads: Mapped[int] = mapped_column(BigInteger)
     last_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DownloadTotalRow(Base):
+    """How often a module or provider, by its id, was installed in all its versions; it outlives the counts."""
+
+    __tablename__ = "download_total"
+    __table_args__ = (
+        CheckConstraint("downloads > 0", name="downloads"),
+        ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    installed_id: Mapped[UUID] = mapped_column(primary_key=True)
+    downloads: Mapped[int] = mapped_column(BigInteger)
 
 
 class ModuleDocumentsRow(Base):

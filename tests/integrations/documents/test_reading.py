@@ -139,3 +139,11 @@ class TestReadDocuments:
     async def test_a_long_readme_is_cut(self, tmp_path: Path) -> None:
         found = await read(tmp_path, a_tar_gz({"main.tf": EMPTY, "README.md": "é" * layout.LARGEST_README}))
         assert len(found.root.readme.encode()) <= layout.LARGEST_README + 2
+
+    async def test_of_many_readmes_those_of_the_first_parts_are_kept_and_that_of_the_root(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(layout, "LARGEST_READMES", 10)
+        parts = {f"modules/{name}/{file}": EMPTY for name in "abc" for file in ("main.tf", "README.md")}
+        found = await read(tmp_path, a_tar_gz(parts | {"main.tf": EMPTY, "README.md": "# Root"}))
+        assert [part.readme for part in (found.root, *found.submodules)] == ["# Root", EMPTY, "", ""]
