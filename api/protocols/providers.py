@@ -12,7 +12,7 @@ from api.routing import facts
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import ProviderVersion
-from domain.registry.versions import canonical, latest
+from domain.registry.versions import latest
 
 router = APIRouter(prefix="/v1/providers", tags=["protocols"])
 
@@ -43,8 +43,11 @@ async def latest_provider(
     address: Annotated[ProviderAddress, Depends(provider_address)], scope: Reader, providers: ProviderService
 ) -> Response:
     """Show the latest version of a provider."""
-    releases = await providers.versions(scope, address)
-    return json_answer(_detail(address, releases, latest(_offered(releases))))
+    offered = [release.version for release in (await providers.versions(scope, address)).offered]
+    version = latest(offered)
+    if version is None:
+        raise ProviderNotFound("no version of this provider can be installed", provider=str(address))
+    return json_answer(_detail((await providers.get(scope, address, version)).release, offered))
 
 
 @router.get("/{namespace}/{type}/{version}", operation_id="protocol_provider_version")
@@ -56,23 +59,15 @@ async def provider_version(
     providers: ProviderService,
 ) -> Response:
     """Show one version of a provider, also one that is yanked."""
-    releases = await providers.versions(scope, address)
-    return json_answer(_detail(address, releases, canonical(version)))
+    found = await providers.get(scope, address, version)
+    offered = [release.version for release in (await providers.versions(scope, address)).offered]
+    return json_answer(_detail(found.release, offered))
 
 
-def _offered(releases: Sequence[ProviderVersion]) -> list[str]:
-    return [release.version for release in releases if release.yank is None]
-
-
-def _detail(address: ProviderAddress, releases: Sequence[ProviderVersion], version: str | None) -> dict[str, Any]:
-    found = next((release for release in releases if release.version == version), None)
-    if found is None:
-        raise ProviderNotFound(
-            "there is no such version of this provider that can be installed", provider=str(address)
-        )
+def _detail(found: ProviderVersion, offered: Sequence[str]) -> dict[str, Any]:
     return {
         **_entry(found),
-        "versions": _offered(releases)[::-1],
+        "versions": offered[::-1],
         "deprecation": found.deprecation and found.deprecation.model_dump(mode="json"),
         "yank": found.yank and found.yank.model_dump(mode="json"),
     }

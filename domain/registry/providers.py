@@ -51,6 +51,23 @@ class ProviderVersion(BaseModel, frozen=True, from_attributes=True):
     yank: Yank | None = None
 
 
+class ListedRelease(BaseModel, frozen=True):
+    """A release as far as the list of a provider's versions tells of it."""
+
+    version: str
+    protocols: tuple[str, ...]
+    platforms: tuple[str, ...] = Field(description="As in linux_amd64, in order.")
+    deprecation: Deprecation | None
+    yank: Yank | None
+
+
+class VersionList(BaseModel, frozen=True):
+    """What whoever chooses a version of a provider is told."""
+
+    offered: tuple[ListedRelease, ...] = Field(description="Those that are not yanked, the highest version first.")
+    warnings: tuple[str, ...] = Field(description="What is wrong with some, and with the key of the highest one.")
+
+
 class Provider(BaseModel, frozen=True, from_attributes=True):
     """A provider as lists show it."""
 

@@ -1,7 +1,7 @@
 """Use cases on providers."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from uuid import UUID
 
 from domain.identity.permissions import Permission
@@ -10,9 +10,18 @@ from domain.ids import new_id
 from domain.registry.errors import ProviderNotFound, SignatureKeyRevoked, VersionExists
 from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, ReleaseNames, SignedRelease
+from domain.registry.providers import (
+    ListedRelease,
+    Provider,
+    ProviderPackage,
+    ProviderVersion,
+    ReleaseNames,
+    SignedRelease,
+    VersionList,
+)
 from domain.registry.search import words_in
 from domain.registry.versions import Version, canonical
+from domain.registry.withdrawals import warnings_of
 from domain.scope import Scope
 from services.changes import Changes
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
@@ -20,7 +29,7 @@ from services.registry.verifications import of_publication
 from services.registry.withdrawals import deprecation_of, yank_of
 from storage import audit
 from storage.blobs import index
-from storage.database import Database, Session
+from storage.database import Database, Session, now
 from storage.registry import gpg_keys, namespaces, providers
 from storage.registry.tables import ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
@@ -64,20 +73,26 @@ class Providers:
         self._changes.tell(scope.organization_id)
         return added, is_new
 
-    async def versions(self, scope: Scope, address: ProviderAddress) -> list[ProviderVersion]:
-        """List a provider's releases with their platforms, the highest version first.
+    async def versions(self, scope: Scope, address: ProviderAddress) -> VersionList:
+        """List a provider's releases with their platforms, and say what installers should hear of them.
 
         Those whose key was revoked, or that did not verify when they were last checked, are left out: nothing
-        vouches for them any more. Those that are yanked are there, and not to be offered.
+        vouches for them any more.
 
         Raises:
             ProviderNotFound.
         """
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
-            rows = await providers.versions(session, scope.organization_id, provider.id)
-            found = await self._nouns(session, scope, address, rows)
-        return sorted(found, key=lambda release: Version.parse(release.version), reverse=True)
+            rows = await providers.listed(session, scope.organization_id, provider.id)
+            rows.sort(key=lambda row: Version.parse(row.version).precedence, reverse=True)
+            signed_by = next((row.gpg_key_id for row in rows if row.yanked_at is None), None)
+            warnings = await _of_key(session, scope, signed_by)
+        found = [_listed(row) for row in rows]
+        return VersionList(
+            offered=tuple(release for release in found if release.yank is None),
+            warnings=(*warnings_of(found), *warnings),
+        )
 
     async def get(self, scope: Scope, address: ProviderAddress, version: str) -> SignedRelease:
         """Read one release, with the key that vouches for it; `v1.0` means 1.0.0, as to the tools.
@@ -214,6 +229,22 @@ class Providers:
         return [_noun(address, row, packages[row.id]) for row in rows]
 
 
+async def _of_key(session: Session, scope: Scope, key_id: UUID | None) -> list[str]:
+    row = None if key_id is None else await providers.good_key(session, scope.organization_id, key_id)
+    warning = None if row is None else GpgKey.model_validate(row).seen_at(await now(session)).warning
+    return [] if warning is None else [warning]
+
+
+def _listed(row: providers.Listed) -> ListedRelease:
+    return ListedRelease(
+        version=row.version,
+        protocols=tuple(row.protocols),
+        platforms=tuple(row.platforms),
+        deprecation=deprecation_of(row),
+        yank=yank_of(row),
+    )
+
+
 def _version_row(
     scope: Scope, provider_id: UUID, version: str, gpg_key_id: UUID, release: CheckedRelease
 ) -> ProviderVersionRow:
@@ -223,6 +254,7 @@ def _version_row(
         provider_id=provider_id,
         version=version,
         protocols=release.protocols,
+        platforms=[f"{package.os}_{package.arch}" for package in _in_order(release.packages)],
         gpg_key_id=gpg_key_id,
         checksums_sha256=release.checksums.sha256,
         signature_sha256=release.signature.sha256,
@@ -246,7 +278,7 @@ def _noun(
         type=address.type,
         version=row.version,
         protocols=row.protocols,
-        platforms=sorted(packages, key=lambda package: (package.os, package.arch)),
+        platforms=_in_order(packages),
         checksums_sha256=row.checksums_sha256,
         signature_sha256=row.signature_sha256,
         evidence=SignatureEvidence.model_validate(row.evidence),
@@ -254,3 +286,7 @@ def _noun(
         deprecation=deprecation_of(row),
         yank=yank_of(row),
     )
+
+
+def _in_order(packages: Iterable[ProviderPackage]) -> list[ProviderPackage]:
+    return sorted(packages, key=lambda package: (package.os, package.arch))

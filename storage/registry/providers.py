@@ -1,6 +1,9 @@
 """Queries on providers and their releases."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, or_, select
@@ -11,6 +14,8 @@ from domain.registry.names import ProviderAddress
 from domain.registry.versions import latest
 from storage.database import insert_unless_there, locked
 from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
+
+Releases = TypeVar("Releases", bound=Select[*tuple[Any, ...]])
 
 
 async def add_or_lock(session: AsyncSession, provider: ProviderRow) -> ProviderRow:
@@ -57,21 +62,29 @@ async def find_version(
 
 async def versions(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[ProviderVersionRow]:
     """List releases that a good key vouches for and no later check refused, yanked ones too, in no order."""
-    query = (
-        select(ProviderVersionRow)
-        .join(
-            GpgKeyRow,
-            (GpgKeyRow.organization_id == ProviderVersionRow.organization_id)
-            & (GpgKeyRow.id == ProviderVersionRow.gpg_key_id),
-        )
-        .where(
-            ProviderVersionRow.organization_id == organization_id,
-            ProviderVersionRow.provider_id == provider_id,
-            ProviderVersionRow.refused_at.is_(None),
-            GpgKeyRow.revoked_at.is_(None),
-        )
-    )
-    return list(await session.scalars(query))
+    return list(await session.scalars(_vouched(select(ProviderVersionRow), organization_id, provider_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """The columns of a release that the list of a provider's versions is made from."""
+
+    version: str
+    protocols: list[str]
+    platforms: list[str]
+    gpg_key_id: UUID
+    deprecated_at: datetime | None
+    deprecation: str | None
+    replacement: str | None
+    yanked_at: datetime | None
+    yank_reason: str | None
+
+
+async def listed(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[Listed]:
+    """List what `versions` does, by columns: there may be hundreds, and whole rows take three times as long."""
+    columns = [getattr(ProviderVersionRow, each.name) for each in fields(Listed)]
+    query = _vouched(select(*columns), organization_id, provider_id)
+    return [Listed(*row) for row in await session.execute(query)]
 
 
 async def page_of_versions(
@@ -160,6 +173,19 @@ async def page_with_latest(
         query = query.where(ProviderRow.namespace == namespace)
     found = await session.execute(query.order_by(ProviderRow.id).offset(offset).limit(limit))
     return [(provider, release) for provider, release in found]
+
+
+def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:
+    return query.join(
+        GpgKeyRow,
+        (GpgKeyRow.organization_id == ProviderVersionRow.organization_id)
+        & (GpgKeyRow.id == ProviderVersionRow.gpg_key_id),
+    ).where(
+        ProviderVersionRow.organization_id == organization_id,
+        ProviderVersionRow.provider_id == provider_id,
+        ProviderVersionRow.refused_at.is_(None),
+        GpgKeyRow.revoked_at.is_(None),
+    )
 
 
 def _there(row: ProviderRow | None, address: ProviderAddress) -> ProviderRow:
