@@ -72,9 +72,9 @@ _PROVIDERS: Final = (
     # As if all providers were released again and again: what is one provider's lies far apart.
     """
     INSERT INTO provider_version
-           (organization_id, id, provider_id, version, protocols, gpg_key_id, checksums_sha256,
+           (organization_id, id, provider_id, version, protocols, platforms, gpg_key_id, checksums_sha256,
             signature_sha256, evidence, published_by)
-    SELECT p.organization_id, uuidv7(), p.id, v || '.0.0', '{5.0,6.0}', k.id,
+    SELECT p.organization_id, uuidv7(), p.id, v || '.0.0', '{5.0,6.0}', cast(:platforms AS text[]), k.id,
            encode(sha256(cast(v || ' sums' AS bytea)), 'hex'),
            encode(sha256(cast(v || ' signature' AS bytea)), 'hex'),
            jsonb_build_object('key_fingerprint', k.fingerprint, 'signing_key_fingerprint', k.fingerprint,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -51,21 +52,29 @@ class ProviderVersion(BaseModel, frozen=True, from_attributes=True):
     yank: Yank | None = None
 
 
-class ListedRelease(BaseModel, frozen=True):
-    """A release as far as the list of a provider's versions tells of it."""
+@dataclass(frozen=True, slots=True)
+class ListedRelease:
+    """A release as far as the list of a provider's versions tells of it.
+
+    Hundreds are made for one answer, from what the registry holds already, so nothing is checked again.
+    """
 
     version: str
     protocols: tuple[str, ...]
-    platforms: tuple[str, ...] = Field(description="As in linux_amd64, in order.")
+    platforms: tuple[str, ...]
+    """As in `linux_amd64`, in order."""
     deprecation: Deprecation | None
     yank: Yank | None
 
 
-class VersionList(BaseModel, frozen=True):
+@dataclass(frozen=True, slots=True)
+class VersionList:
     """What whoever chooses a version of a provider is told."""
 
-    offered: tuple[ListedRelease, ...] = Field(description="Those that are not yanked, the highest version first.")
-    warnings: tuple[str, ...] = Field(description="What is wrong with some, and with the key of the highest one.")
+    offered: tuple[ListedRelease, ...]
+    """Those that are not yanked, the highest version first."""
+    warnings: tuple[str, ...]
+    """What is wrong with some, and with the key of the highest one."""
 
 
 class Provider(BaseModel, frozen=True, from_attributes=True):

@@ -1,7 +1,7 @@
 """Use cases on providers."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from uuid import UUID
 
 from domain.identity.permissions import Permission
@@ -84,15 +84,13 @@ class Providers:
         """
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
-            rows = await providers.listed(session, scope.organization_id, provider.id)
-            rows.sort(key=lambda row: Version.parse(row.version).precedence, reverse=True)
-            signed_by = next((row.gpg_key_id for row in rows if row.yanked_at is None), None)
-            warnings = await _of_key(session, scope, signed_by)
-        found = [_listed(row) for row in rows]
-        return VersionList(
-            offered=tuple(release for release in found if release.yank is None),
-            warnings=(*warnings_of(found), *warnings),
-        )
+            groups = await providers.alike(session, scope.organization_id, provider.id)
+            signed_by = {version: group.gpg_key_id for group in groups for version in group.versions}
+            found = [release for group in groups for release in _listed(group)]
+            found.sort(key=lambda release: Version.parse(release.version).precedence, reverse=True)
+            offered = tuple(release for release in found if release.yank is None)
+            of_key = await _warnings_of_key(session, scope, signed_by[offered[0].version]) if offered else []
+        return VersionList(offered, (*warnings_of(found), *of_key))
 
     async def get(self, scope: Scope, address: ProviderAddress, version: str) -> SignedRelease:
         """Read one release, with the key that vouches for it; `v1.0` means 1.0.0, as to the tools.
@@ -229,20 +227,16 @@ class Providers:
         return [_noun(address, row, packages[row.id]) for row in rows]
 
 
-async def _of_key(session: Session, scope: Scope, key_id: UUID | None) -> list[str]:
-    row = None if key_id is None else await providers.good_key(session, scope.organization_id, key_id)
+async def _warnings_of_key(session: Session, scope: Scope, key_id: UUID) -> list[str]:
+    row = await providers.good_key(session, scope.organization_id, key_id)
     warning = None if row is None else GpgKey.model_validate(row).seen_at(await now(session)).warning
     return [] if warning is None else [warning]
 
 
-def _listed(row: providers.Listed) -> ListedRelease:
-    return ListedRelease(
-        version=row.version,
-        protocols=tuple(row.protocols),
-        platforms=tuple(row.platforms),
-        deprecation=deprecation_of(row),
-        yank=yank_of(row),
-    )
+def _listed(group: providers.Alike) -> Iterator[ListedRelease]:
+    protocols, platforms = tuple(group.protocols), tuple(group.platforms)
+    deprecation, yank = deprecation_of(group), yank_of(group)
+    return (ListedRelease(version, protocols, platforms, deprecation, yank) for version in group.versions)
 
 
 def _version_row(
