@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
+import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -33,6 +34,7 @@ from api.routing import Routes
 from api.tenants.routes import router as tenants_router
 from services.all import Services
 
+log = structlog.get_logger(__name__)
 ROUTERS = (
     tenants_router,
     identity_router,
@@ -108,9 +110,17 @@ def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Stat
 @asynccontextmanager
 async def _running(background: tuple[Callable[[], Awaitable[None]], ...]) -> AsyncIterator[None]:
     tasks = [asyncio.ensure_future(work()) for work in background]
+    for task in tasks:
+        task.add_done_callback(_say_why_it_ended)
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _say_why_it_ended(task: asyncio.Future[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:  # nobody waits for it before the server stops, perhaps in months
+        log.error("background_work_failed", exc_info=error)

@@ -232,6 +232,23 @@ class TestBrokenForms:
         answer = await client.post(MODULES, content=content, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (422, "registry.upload_invalid")
 
+    async def test_with_a_field_that_the_query_has_already_publish_nothing(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        form = a_module(namespace)
+        query = {**form.fields, "description": "all that may be said"}
+        for fields in ({"name": "another"}, {"colour": "blue"}):
+            answer = await client.post(
+                MODULES,
+                params=query,
+                headers=caller.headers,
+                **Form(fields, form.files).request,  # type: ignore[arg-type]
+            )
+            assert (answer.status_code, answer.json()["code"]) == (422, "registry.upload_invalid")
+            assert str(*fields) in answer.json()["detail"]
+        answer = await client.post(MODULES, params=query, headers=caller.headers, **Form({}, form.files).request)  # type: ignore[arg-type]
+        assert (answer.status_code, answer.json()["description"]) == (201, "all that may be said")
+
     async def test_with_something_behind_the_archive_publish_nothing(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str
     ) -> None:
