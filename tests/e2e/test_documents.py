@@ -16,24 +16,27 @@ from config.loading import load_settings
 from config.settings import CONFIG_FILE
 from domain.long_work import CONTROL_QUEUE, TRANSFER_QUEUE
 from services.changes import Changes
-from tests.e2e.test_init import MODULE, Published, workspace
 from tests.factories.organizations import Caller
 from tests.factories.people import LONGEST
-from tests.factories.registry import MODULES, Release, a_module, claim_namespace, publish
+from tests.factories.registry import MODULES, a_module, claim_namespace, publish
 from tests.fixtures.archives import a_tar_gz
 from tests.fixtures.https import HOSTNAME, HttpsServer, serve
 from tests.fixtures.platform import working
-from tests.fixtures.signing import Signer
+from tests.fixtures.workspaces import TOOLS, make_workspace
 from workers.composition import keep_in_step, open_services
 
 pytestmark = pytest.mark.servers
 
+MODULE: Final = {
+    "main.tf": 'output "name" {\n  value = "network"\n}\n',
+    "modules/inner/main.tf": 'output "name" {\n  value = "inner"\n}\n',
+}
 UNREAD: Final = MODULE | {"notes.tf": "# The parser is given one megabyte a file.\n" * 30_000}
-CALL: Final = """
-    module "packed" {{
-      source  = "{host}/{namespace}/packed/aws"
+CALL: Final = f"""
+    module "network" {{{{
+      source  = "{HOSTNAME}/{{namespace}}/network/aws"
       version = "0.1.0"
-    }}
+    }}}}
 """
 
 
@@ -100,18 +103,17 @@ class TestPublishing:
         assert [each["name"] for each in found["root"]["outputs"]] == ["name"]
         assert [each["path"] for each in found["submodules"]] == ["modules/inner"]
 
-    @pytest.mark.parametrize("tool", ["terraform", "tofu"])
+    @pytest.mark.parametrize("tool", TOOLS)
     async def test_of_what_can_not_be_read_is_installed_all_the_same(
         self, reading: Reading, over_tls: httpx2.AsyncClient, caller: Caller, tmp_path: Path, tool: str
     ) -> None:
         namespace = await claim_namespace(over_tls, caller)
-        form = a_module(namespace, name="packed", archive=a_tar_gz(UNREAD))
+        form = a_module(namespace, archive=a_tar_gz(UNREAD))
         assert (await publish(over_tls, caller, MODULES, form)).status_code == 201
-        found = await reading.page(over_tls, caller, f"/v1/modules/{namespace}/packed/aws")
+        found = await reading.page(over_tls, caller, f"/v1/modules/{namespace}/network/aws")
         assert found["documents"]["state"] == "unreadable"
         assert "1048576 bytes a file" in found["documents"]["reason"]
-        published = Published(caller, namespace, Release(Signer()))
-        space = workspace(tmp_path, tool, reading.https, published, way="host block", key=caller.key)
-        (tmp_path / "main.tf").write_text(CALL.format(host=HOSTNAME, namespace=namespace))
+        call = CALL.format(namespace=namespace)
+        space = make_workspace(tmp_path, tool, reading.https, call, key=caller.key)
         status, said = await space.run("init", "-input=false")
         assert status == 0, said
