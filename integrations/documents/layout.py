@@ -92,4 +92,4 @@ def _text(content: Iterator[bytes]) -> str:
     pieces = bytearray()
     for piece in content:
         pieces += piece[: LARGEST_README - len(pieces)]
-    return pieces.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return pieces.decode(errors="replace")
