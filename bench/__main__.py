@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from bench.documents import documents
 from bench.measurements import Measurement
 from bench.redaction import redaction
 from bench.registry import registry
@@ -16,6 +17,7 @@ GROUPS: Final[dict[str, Callable[[], AsyncIterator[Measurement]]]] = {
     "start": start_up,
     "redaction": redaction,
     "registry": registry,
+    "documents": documents,
     "search": search,
     "runs": runs,
 }

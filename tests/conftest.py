@@ -29,6 +29,7 @@ hypothesis.settings.load_profile("shared machine")
 
 pytest_plugins = [
     "tests.fixtures.logs",
+    "tests.fixtures.proofs",
     "tests.fixtures.walls",
     "tests.fixtures.https",
     "tests.fixtures.platform",

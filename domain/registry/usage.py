@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
@@ -12,6 +12,8 @@ from pydantic import BaseModel, Field
 from domain.registry.versions import canonical
 
 LONGEST_AGENT: Final = 64
+KEPT: Final = timedelta(days=400)
+"""How long it is known which key installed what in which hour: a year can be held against the one before."""
 _MODULE: Final = re.compile(r"/v1/modules/([^/]+)/([^/]+)/([^/]+)/([^/]+)/download")
 _PROVIDER: Final = re.compile(r"/v1/providers/([^/]+)/([^/]+)/([^/]+)/download/[^/]+/[^/]+")
 

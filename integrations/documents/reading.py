@@ -24,7 +24,8 @@ from integrations.documents.layout import Layout, lay_out
 SECONDS: Final = 10.0
 """For one folder, on the clock and on the processor."""
 MEMORY: Final = 512 * MEGABYTE
-LARGEST_ANSWER: Final = 8 * MEGABYTE
+LARGEST_ANSWER: Final = 4 * MEGABYTE
+"""For all folders of a module together: who asks for its documents gets them in one answer."""
 LONGEST_REASON: Final = 500
 _NO_CONFIGURATION: Final = {"TF_CLI_CONFIG_FILE": os.devnull, "GOMEMLIMIT": str(MEMORY // 2)}
 _COLOURS: Final = re.compile(rb"\x1b\[[0-9;]*m")
@@ -48,60 +49,73 @@ async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Do
         for folder in ("code", "home"):
             (place / folder).mkdir()
         laid_out = await asyncio.to_thread(lay_out, archive, place / "code", limits)
-        root = await _read(tofu, laid_out, "", place)
+        reader = _Reader(tofu, laid_out, place)
+        root = await reader.read("")
         if root.unreadable is not None:
             raise DocumentsUnreadable(root.unreadable)
-        submodules = [await _read(tofu, laid_out, part, place) for part in laid_out.submodules]
-        examples = [await _read(tofu, laid_out, part, place) for part in laid_out.examples]
+        submodules = [await reader.read(part) for part in laid_out.submodules]
+        examples = [await reader.read(part) for part in laid_out.examples]
     return Documents(root=root, submodules=tuple(submodules), examples=tuple(examples))
 
 
-async def _read(tofu: Path, laid_out: Layout, part: str, room: Path) -> ModulePart:
-    readme = laid_out.readmes.get(part, "")
-    try:
-        said = await _describe(tofu, laid_out.folder / part, room)
-        return read_description(said, path=part, readme=readme)
-    except ValidationError as error:
-        reason = f"OpenTofu's description is of an unknown form: {error.errors(include_input=False)[0]['msg']}"
-    except DocumentsUnreadable as error:
-        reason = error.detail
-    return ModulePart(path=part, name=part.rpartition("/")[2], readme=readme, empty=False, unreadable=reason)
+class _Reader:
+    """Asks about one folder after the other, as long as there is room for the answers."""
 
+    def __init__(self, tofu: Path, laid_out: Layout, room: Path) -> None:
+        self._tofu = tofu
+        self._laid_out = laid_out
+        self._room = room
+        self._left = LARGEST_ANSWER
 
-async def _describe(tofu: Path, folder: Path, room: Path) -> bytes:
-    said, complained = room / "said", room / "complained"
-    # In a folder of its own: code that lies in the working folder is read too, and its mistakes count.
-    with said.open("wb") as output, complained.open("wb") as errors:
-        process = await asyncio.create_subprocess_exec(
-            *(str(tofu), "show", "-json", f"-module={folder}"),
-            cwd=room / "home",
-            env={"HOME": str(room / "home"), "GOMAXPROCS": "1"} | _NO_CONFIGURATION,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=output,
-            stderr=errors,
-            start_new_session=True,
-        )
-    try:
-        for limited, most in (
-            (resource.RLIMIT_CPU, math.ceil(SECONDS)),
-            (resource.RLIMIT_DATA, MEMORY),
-            (resource.RLIMIT_FSIZE, LARGEST_ANSWER),
-            (resource.RLIMIT_CORE, 0),
-        ):
-            resource.prlimit(process.pid, limited, (most, most))
-        async with asyncio.timeout(SECONDS):
-            status = await process.wait()
-    except TimeoutError:
-        raise DocumentsUnreadable(f"OpenTofu did not read the code within {SECONDS:.0f} seconds") from None
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-    if said.stat().st_size >= LARGEST_ANSWER:
-        raise DocumentsUnreadable("the module declares more than can be shown")
-    if status != 0:
-        raise DocumentsUnreadable(_reason(complained.read_bytes()))
-    return said.read_bytes()
+    async def read(self, part: str) -> ModulePart:
+        """Give what a folder declares, or why that can't be told."""
+        readme = self._laid_out.readmes.get(part, "")
+        try:
+            said = await self._describe(self._laid_out.folder / part)
+            return read_description(said, path=part, readme=readme)
+        except ValidationError as error:
+            reason = f"OpenTofu's description is of an unknown form: {error.errors(include_input=False)[0]['msg']}"
+        except DocumentsUnreadable as error:
+            reason = error.detail
+        return ModulePart(path=part, name=part.rpartition("/")[2], readme=readme, empty=False, unreadable=reason)
+
+    async def _describe(self, folder: Path) -> bytes:
+        said, complained = self._room / "said", self._room / "complained"
+        home = self._room / "home"
+        # In a folder of its own: code that lies in the working folder is read too, and its mistakes count.
+        with said.open("wb") as output, complained.open("wb") as errors:
+            process = await asyncio.create_subprocess_exec(
+                *(str(self._tofu), "show", "-json", f"-module={folder}"),
+                cwd=home,
+                env={"HOME": str(home), "GOMAXPROCS": "1"} | _NO_CONFIGURATION,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                start_new_session=True,
+            )
+        try:
+            for limited, most in (
+                (resource.RLIMIT_CPU, math.ceil(SECONDS)),
+                (resource.RLIMIT_DATA, MEMORY),
+                (resource.RLIMIT_FSIZE, LARGEST_ANSWER),
+                (resource.RLIMIT_CORE, 0),
+            ):
+                resource.prlimit(process.pid, limited, (most, most))
+            async with asyncio.timeout(SECONDS):
+                status = await process.wait()
+        except TimeoutError:
+            raise DocumentsUnreadable(f"OpenTofu did not read the code within {SECONDS:.0f} seconds") from None
+        finally:
+            if process.returncode is None:
+                process.kill()
+                await process.wait()
+        size = said.stat().st_size
+        if size >= self._left:
+            raise DocumentsUnreadable("the module declares more than can be shown")
+        if status != 0:
+            raise DocumentsUnreadable(_reason(complained.read_bytes()))
+        self._left -= size
+        return said.read_bytes()
 
 
 def _reason(complained: bytes) -> str:

@@ -12,6 +12,7 @@ from services.registry.gpg_keys import GpgKeys
 from services.registry.limits import RegistryLimits
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
+from services.registry.offers import Offers
 from services.registry.providers import Providers
 from services.registry.rechecks import Rechecks
 from services.registry.releases import Releases
@@ -31,6 +32,7 @@ class RegistryServices:
     modules: Modules
     documents: ModuleDocuments
     providers: Providers
+    offers: Offers
     verifications: Verifications
     withdrawals: Withdrawals
     downloads: Downloads
@@ -53,6 +55,7 @@ def make_registry(
             database, blobs, changes, limits=limits.module_archive, find_tofu=lambda: find_tool("tofu")
         ),
         providers=Providers(database, Releases(blobs, verifier, limits), changes),
+        offers=Offers(database),
         verifications=Verifications(database, Rechecks(blobs, verifier), changes),
         withdrawals=Withdrawals(database, changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),

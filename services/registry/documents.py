@@ -24,6 +24,7 @@ from integrations.archives.members import ArchiveLimits
 from integrations.documents.reading import read_documents
 from services.areas import each_organization
 from services.changes import Changes
+from services.registry.nouns import documents_of
 from storage import outbox
 from storage.blobs.store import BlobStore
 from storage.database import Database, Session, now
@@ -70,10 +71,7 @@ class ModuleDocuments:
     async def of(self, scope: Scope, version_id: UUID) -> VersionDocuments:
         """Give what is known of a version's documents."""
         async with self._database.transaction(scope) as session:
-            row = await documents.find(session, scope.organization_id, version_id)
-            if row is None:
-                return VersionDocuments(state=DocumentsState.PENDING)
-            return VersionDocuments.model_validate(row, from_attributes=True)
+            return documents_of(await documents.find(session, scope.organization_id, version_id))
 
     async def read(self, reference: VersionReference) -> DocumentsRead:
         """Read a version's documents, unless they are known; again is harmless.

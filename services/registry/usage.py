@@ -190,17 +190,19 @@ class Usage:
                 counted[installed, note.api_key_id, short_agent(note.user_agent)] += count
         scope = Scope(organization_id, PLATFORM)
         async with self._database.transaction(scope) as session:
-            ids = await _ids(session, organization_id, [installed for installed, _, _ in counted])
+            found = await _find(session, organization_id, [installed for installed, _, _ in counted])
             rows = [
-                usage.Count(installed.kind, ids[installed], key_id, agent, count)
+                usage.Count(installed.kind, found[installed], key_id, agent, count)
                 for (installed, key_id, agent), count in counted.items()
-                if installed in ids  # it was there when it was answered
+                if installed in found  # it was there when it was answered
             ]
             await usage.add(session, organization_id, rows)
 
 
-async def _ids(session: Session, organization_id: UUID, wanted: Sequence[Installed]) -> dict[Installed, UUID]:
-    found: dict[Installed, UUID] = {}
+async def _find(
+    session: Session, organization_id: UUID, wanted: Sequence[Installed]
+) -> dict[Installed, usage.Counted]:
+    found: dict[Installed, usage.Counted] = {}
     for kind, find in ((UsageKind.MODULE, usage.module_versions), (UsageKind.PROVIDER, usage.provider_versions)):
         of_kind = {each for each in wanted if each.kind is kind}
         if of_kind:

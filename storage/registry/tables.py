@@ -185,6 +185,8 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
     """See domain.registry.providers.ProviderVersion. `evidence` says who signed, and which tools checked.
 
     A release that its last verification refused has `refused_at` and why, until another one verifies it.
+    `platforms` are those of its packages, as in `linux_amd64` and in the packages' order: a list of versions tells
+    them, and would otherwise read thousands of rows.
     """
 
     __tablename__ = "provider_version"
@@ -204,6 +206,7 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
     provider_id: Mapped[UUID]
     version: Mapped[str]
     protocols: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    platforms: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     gpg_key_id: Mapped[UUID]
     checksums_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
     signature_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
@@ -245,6 +248,8 @@ class DownloadCountRow(Base):
         CheckConstraint("downloads > 0", name="downloads"),
         ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
         Index("ix_download_count_hour", "organization_id", "hour"),
+        # By which the old ones are found, of all organizations.
+        Index("ix_download_count_age", "hour"),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -255,6 +260,20 @@ class DownloadCountRow(Base):
     kind: Mapped[str]
     downloads: Mapped[int] = mapped_column(BigInteger)
     last_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DownloadTotalRow(Base):
+    """How often a module or provider, by its id, was installed in all its versions; it outlives the counts."""
+
+    __tablename__ = "download_total"
+    __table_args__ = (
+        CheckConstraint("downloads > 0", name="downloads"),
+        ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    installed_id: Mapped[UUID] = mapped_column(primary_key=True)
+    downloads: Mapped[int] = mapped_column(BigInteger)
 
 
 class ModuleDocumentsRow(Base):

@@ -1,6 +1,6 @@
 """The real terraform and the real tofu follow the registry to the bucket that its files are in."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx2
@@ -12,15 +12,26 @@ from config.secrets import Secrets
 from services.all import Services
 from storage.blobs.s3 import S3BlobStore
 from storage.database import Database
-from tests.e2e import test_init
-from tests.e2e.test_init import Published, workspace
+from tests.e2e.conformance.cases import Module, Provider
+from tests.factories.organizations import Caller
+from tests.factories.registry import (
+    MODULES,
+    PROVIDERS,
+    Release,
+    a_module,
+    a_provider,
+    add_key,
+    claim_namespace,
+    publish,
+)
 from tests.factories.services import make_services
-from tests.fixtures.https import HttpsServer, serve
+from tests.fixtures.archives import a_provider_zip
+from tests.fixtures.https import HOSTNAME, HttpsServer, serve
 from tests.fixtures.s3 import S3Server
+from tests.fixtures.signing import Signer
+from tests.fixtures.workspaces import HERE, TOOLS, make_workspace
 
 pytestmark = pytest.mark.servers
-
-published = test_init.published  # by the client below
 
 
 class BucketThatClientsReadThemselves(S3BlobStore):
@@ -57,16 +68,28 @@ async def https(over_the_bucket: Services, tmp_path_factory: pytest.TempPathFact
         yield server
 
 
-@pytest.mark.parametrize("tool", ["terraform", "tofu"])
+@pytest.fixture(scope="module")
+async def published(
+    client: httpx2.AsyncClient, make_caller: Callable[[], Awaitable[Caller]]
+) -> tuple[Caller, str]:
+    """Publish a module and a provider; give their owner, and a configuration that uses them."""
+    caller, signer = await make_caller(), Signer()
+    namespace = await claim_namespace(client, caller)
+    await add_key(client, caller, namespace, signer)
+    release = Release(signer, packages={HERE: a_provider_zip()})
+    for path, form in ((MODULES, a_module(namespace)), (PROVIDERS, a_provider(namespace, release))):
+        answer = await publish(client, caller, path, form)
+        assert answer.status_code == 201, answer.text
+    uses = (Module("network"), Provider("time"))
+    return caller, "".join(each.render(HOSTNAME, namespace) for each in uses)
+
+
+@pytest.mark.parametrize("tool", TOOLS)
 class TestInit:
     async def test_fetches_modules_and_provider_from_the_bucket(
-        self,
-        tmp_path: Path,
-        https: HttpsServer,
-        published: Published,
-        tool: str,
+        self, tmp_path: Path, https: HttpsServer, published: tuple[Caller, str], tool: str
     ) -> None:
-        space = workspace(tmp_path, tool, https, published, way="host block", key=published.caller.key)
+        caller, configuration = published
+        space = make_workspace(tmp_path, tool, https, configuration, key=caller.key)
         status, said = await space.run("init", "-input=false")
         assert status == 0, said
-        assert (await space.run("validate"))[0] == 0

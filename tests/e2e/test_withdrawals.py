@@ -1,6 +1,5 @@
 """What the real terraform and the real tofu make of versions that are deprecated or yanked."""
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -8,7 +7,6 @@ from typing import Final
 import httpx2
 import pytest
 
-from tests.e2e.test_init import HERE, Published, Workspace, workspace
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     MODULES,
@@ -23,11 +21,11 @@ from tests.factories.registry import (
 from tests.fixtures.archives import a_provider_zip
 from tests.fixtures.https import HOSTNAME, HttpsServer
 from tests.fixtures.signing import Signer
+from tests.fixtures.workspaces import HERE, TOOLS, Workspace, make_workspace
 
 pytestmark = pytest.mark.servers
 
 VERSIONS: Final = ("1.0.0", "1.1.0")
-FRAME: Final = re.compile(r"[\s│╷╵]+")
 CONFIGURATION: Final = f"""
     terraform {{{{
       required_providers {{{{
@@ -62,12 +60,11 @@ class Checkout:
         assert answer.status_code == 200, answer.text
 
     async def init(self, *arguments: str) -> tuple[int, str]:
-        """Install; give the exit code and all that was said, on one line without frames."""
-        status, said = await self.space.run("init", "-input=false", *arguments)
-        return status, FRAME.sub(" ", said)
+        """Install; give the exit code and all that was said."""
+        return await self.space.run("init", "-input=false", *arguments)
 
 
-@pytest.fixture(params=["terraform", "tofu"])
+@pytest.fixture(params=TOOLS)
 async def checkout(
     request: pytest.FixtureRequest,
     tmp_path: Path,
@@ -85,9 +82,8 @@ async def checkout(
         ):
             answer = await publish(client, caller, path, form)
             assert answer.status_code == 201, answer.text
-    published = Published(caller, namespace, release)
-    space = workspace(tmp_path, request.param, https, published, way="host block", key=caller.key)
-    (tmp_path / "main.tf").write_text(CONFIGURATION.format(namespace))
+    configuration = CONFIGURATION.format(namespace)
+    space = make_workspace(tmp_path, request.param, https, configuration, key=caller.key)
     return Checkout(client, caller, namespace, space)
 
 

@@ -139,3 +139,27 @@ class TestReadDocuments:
     async def test_a_long_readme_is_cut(self, tmp_path: Path) -> None:
         found = await read(tmp_path, a_tar_gz({"main.tf": EMPTY, "README.md": "é" * layout.LARGEST_README}))
         assert len(found.root.readme.encode()) <= layout.LARGEST_README + 2
+
+    async def test_of_many_readmes_those_of_the_first_parts_are_kept_and_that_of_the_root(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(layout, "LARGEST_READMES", 10)
+        parts = {f"modules/{name}/{file}": EMPTY for name in "abc" for file in ("main.tf", "README.md")}
+        found = await read(tmp_path, a_tar_gz(parts | {"main.tf": EMPTY, "README.md": "# Root"}))
+        assert [part.readme for part in (found.root, *found.submodules)] == ["# Root", EMPTY, "", ""]
+
+    async def test_of_parts_that_declare_too_much_together_the_last_are_left_out(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        code = f'output "x" {{\n  value = 1\n  description = "{"z" * 1_000}"\n}}\n'
+        monkeypatch.setattr(reading, "LARGEST_ANSWER", 3_000)
+        found = await read(tmp_path, a_tar_gz({"main.tf": code, "modules/a/a.tf": code, "modules/b/b.tf": code}))
+        parts = (found.root, *found.submodules)
+        assert [len(part.outputs) for part in parts] == [1, 1, 0]
+        assert parts[2].unreadable == "the module declares more than can be shown"
+
+    async def test_of_text_that_no_database_takes_can_be_stored(self, tmp_path: Path) -> None:
+        code = 'variable "x" {\n  description = "a\\u0000b"\n}\nmodule "m" {\n  source = "./a\\u0000"\n}\n'
+        found = await read(tmp_path, a_tar_gz({"main.tf": code, "README.md": "a\0b"}))
+        assert found.root.inputs[0].description == found.root.readme == "a\ufffdb"
+        assert "\\u0000" not in found.model_dump_json()
