@@ -89,7 +89,7 @@ class Team:
     async def highest(self) -> tuple[str | None, str | None]:
         """Give what can be installed, at its highest."""
         releases = await self._registry.providers.versions(self._scope, self._provider)
-        return releases[0].version, (await self._registry.modules.versions(self._scope, self._module))[0]
+        return releases.offered[0].version, (await self._registry.modules.versions(self._scope, self._module))[0]
 
     def _next(self) -> str:
         return f"1.{next(self._number)}.0"
