@@ -105,7 +105,8 @@ class Modules:
         async with self._database.transaction(scope) as session:
             module = await modules.get(session, scope.organization_id, address)
             found = await modules.versions(session, scope.organization_id, module.id)
-        return [str(version) for version in sorted(map(Version.parse, found), reverse=True)]
+        parsed = sorted(map(Version.parse, found), key=lambda version: version.precedence, reverse=True)
+        return [str(version) for version in parsed]
 
     async def get(self, scope: Scope, address: ModuleAddress, version: str) -> ModuleVersion:
         """Read one version; `v1.0` means 1.0.0, as to the tools.

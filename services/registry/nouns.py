@@ -8,6 +8,7 @@ from domain.registry.modules import ModuleVersion
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.providers import ProviderPackage, ProviderVersion
 from domain.registry.withdrawals import Deprecation, Yank
+from storage.registry import providers
 from storage.registry.tables import MayBeWithdrawn, ModuleDocumentsRow, ModuleVersionRow, ProviderVersionRow
 
 
@@ -39,7 +40,7 @@ def provider_version(
         type=address.type,
         version=row.version,
         protocols=row.protocols,
-        platforms=sorted(packages, key=lambda package: (package.os, package.arch)),
+        platforms=sorted(packages, key=by_platform),
         checksums_sha256=row.checksums_sha256,
         signature_sha256=row.signature_sha256,
         evidence=SignatureEvidence.model_validate(row.evidence),
@@ -49,14 +50,19 @@ def provider_version(
     )
 
 
-def deprecation_of(row: MayBeWithdrawn) -> Deprecation | None:
+def by_platform(package: ProviderPackage) -> tuple[str, str]:
+    """Give what packages are sorted by."""
+    return package.os, package.arch
+
+
+def deprecation_of(row: MayBeWithdrawn | providers.Alike) -> Deprecation | None:
     """Give what the users of a version are told, if it is deprecated."""
     if row.deprecated_at is None or row.deprecation is None:
         return None
     return Deprecation(message=row.deprecation, replacement=row.replacement, deprecated_at=row.deprecated_at)
 
 
-def yank_of(row: MayBeWithdrawn) -> Yank | None:
+def yank_of(row: MayBeWithdrawn | providers.Alike) -> Yank | None:
     """Give why a version is not offered, if it is yanked."""
     if row.yanked_at is None or row.yank_reason is None:
         return None

@@ -1,7 +1,7 @@
 """Use cases on providers."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from uuid import UUID
 
 from domain.identity.permissions import Permission
@@ -10,17 +10,26 @@ from domain.ids import new_id
 from domain.registry.errors import ProviderNotFound, SignatureKeyRevoked, VersionExists
 from domain.registry.gpg_keys import GpgKey, PublicKey
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, ReleaseNames, SignedRelease
+from domain.registry.providers import (
+    ListedRelease,
+    Provider,
+    ProviderPackage,
+    ProviderVersion,
+    ReleaseNames,
+    SignedRelease,
+    VersionList,
+)
 from domain.registry.search import words_in
 from domain.registry.versions import Version, canonical
+from domain.registry.withdrawals import warnings_of
 from domain.scope import Scope
 from services.changes import Changes
-from services.registry.nouns import provider_version
+from services.registry.nouns import by_platform, deprecation_of, provider_version, yank_of
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
 from services.registry.verifications import of_publication
 from storage import audit
 from storage.blobs import index
-from storage.database import Database, Session
+from storage.database import Database, Session, now
 from storage.registry import gpg_keys, namespaces, providers
 from storage.registry.tables import ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
@@ -64,20 +73,24 @@ class Providers:
         self._changes.tell(scope.organization_id)
         return added, is_new
 
-    async def versions(self, scope: Scope, address: ProviderAddress) -> list[ProviderVersion]:
-        """List a provider's releases with their platforms, the highest version first.
+    async def versions(self, scope: Scope, address: ProviderAddress) -> VersionList:
+        """List a provider's releases with their platforms, and say what installers should hear of them.
 
         Those whose key was revoked, or that did not verify when they were last checked, are left out: nothing
-        vouches for them any more. Those that are yanked are there, and not to be offered.
+        vouches for them any more.
 
         Raises:
             ProviderNotFound.
         """
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
-            rows = await providers.versions(session, scope.organization_id, provider.id)
-            found = await self._nouns(session, scope, address, rows)
-        return sorted(found, key=lambda release: Version.parse(release.version), reverse=True)
+            groups = await providers.alike(session, scope.organization_id, provider.id)
+            signed_by = {version: group.gpg_key_id for group in groups for version in group.versions}
+            found = [release for group in groups for release in _listed(group)]
+            found.sort(key=lambda release: Version.parse(release.version).precedence, reverse=True)
+            offered = tuple(release for release in found if release.yank is None)
+            of_key = await _warnings_of_key(session, scope, signed_by[offered[0].version]) if offered else []
+        return VersionList(offered, (*warnings_of(found), *of_key))
 
     async def get(self, scope: Scope, address: ProviderAddress, version: str) -> SignedRelease:
         """Read one release, with the key that vouches for it; `v1.0` means 1.0.0, as to the tools.
@@ -204,6 +217,18 @@ class Providers:
         return [provider_version(address, row, packages[row.id]) for row in rows]
 
 
+async def _warnings_of_key(session: Session, scope: Scope, key_id: UUID) -> list[str]:
+    row = await providers.good_key(session, scope.organization_id, key_id)
+    warning = None if row is None else GpgKey.model_validate(row).seen_at(await now(session)).warning
+    return [] if warning is None else [warning]
+
+
+def _listed(group: providers.Alike) -> Iterator[ListedRelease]:
+    protocols, platforms = tuple(group.protocols), tuple(group.platforms)
+    deprecation, yank = deprecation_of(group), yank_of(group)
+    return (ListedRelease(version, protocols, platforms, deprecation, yank) for version in group.versions)
+
+
 def _version_row(
     scope: Scope, provider_id: UUID, version: str, gpg_key_id: UUID, release: CheckedRelease
 ) -> ProviderVersionRow:
@@ -213,6 +238,7 @@ def _version_row(
         provider_id=provider_id,
         version=version,
         protocols=release.protocols,
+        platforms=[f"{package.os}_{package.arch}" for package in sorted(release.packages, key=by_platform)],
         gpg_key_id=gpg_key_id,
         checksums_sha256=release.checksums.sha256,
         signature_sha256=release.signature.sha256,

@@ -1,9 +1,13 @@
 """Queries on providers and their releases."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import Select, func, or_, select
+from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import ProviderNotFound
@@ -11,6 +15,8 @@ from domain.registry.names import ProviderAddress
 from domain.registry.versions import latest
 from storage.database import insert_unless_there, locked
 from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
+
+Releases = TypeVar("Releases", bound=Select[*tuple[Any, ...]])
 
 
 async def add_or_lock(session: AsyncSession, provider: ProviderRow) -> ProviderRow:
@@ -57,21 +63,30 @@ async def find_version(
 
 async def versions(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[ProviderVersionRow]:
     """List releases that a good key vouches for and no later check refused, yanked ones too, in no order."""
-    query = (
-        select(ProviderVersionRow)
-        .join(
-            GpgKeyRow,
-            (GpgKeyRow.organization_id == ProviderVersionRow.organization_id)
-            & (GpgKeyRow.id == ProviderVersionRow.gpg_key_id),
-        )
-        .where(
-            ProviderVersionRow.organization_id == organization_id,
-            ProviderVersionRow.provider_id == provider_id,
-            ProviderVersionRow.refused_at.is_(None),
-            GpgKeyRow.revoked_at.is_(None),
-        )
-    )
-    return list(await session.scalars(query))
+    return list(await session.scalars(_vouched(select(ProviderVersionRow), organization_id, provider_id)))
+
+
+@dataclass(frozen=True, slots=True)
+class Alike:
+    """Releases of a provider of which the list of its versions says the same, and what it says."""
+
+    versions: list[str]
+    protocols: list[str]
+    platforms: list[str]
+    gpg_key_id: UUID
+    deprecated_at: datetime | None
+    deprecation: str | None
+    replacement: str | None
+    yanked_at: datetime | None
+    yank_reason: str | None
+
+
+async def alike(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[Alike]:
+    """List what `versions` does, in no order: hundreds of releases differ in nothing but their versions."""
+    said = [getattr(ProviderVersionRow, each.name) for each in fields(Alike) if each.name != "versions"]
+    versions = func.array_agg(ProviderVersionRow.version, type_=ARRAY(TEXT))
+    query = _vouched(select(versions, *said), organization_id, provider_id).group_by(*said)
+    return [Alike(*row) for row in await session.execute(query)]
 
 
 async def page_of_versions(
@@ -160,6 +175,19 @@ async def page_with_latest(
         query = query.where(ProviderRow.namespace == namespace)
     found = await session.execute(query.order_by(ProviderRow.id).offset(offset).limit(limit))
     return [(provider, release) for provider, release in found]
+
+
+def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:
+    return query.join(
+        GpgKeyRow,
+        (GpgKeyRow.organization_id == ProviderVersionRow.organization_id)
+        & (GpgKeyRow.id == ProviderVersionRow.gpg_key_id),
+    ).where(
+        ProviderVersionRow.organization_id == organization_id,
+        ProviderVersionRow.provider_id == provider_id,
+        ProviderVersionRow.refused_at.is_(None),
+        GpgKeyRow.revoked_at.is_(None),
+    )
 
 
 def _there(row: ProviderRow | None, address: ProviderAddress) -> ProviderRow:
