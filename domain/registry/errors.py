@@ -126,6 +126,13 @@ class UploadInvalid(PlatformError):
     code = "registry.upload_invalid"
 
 
+class UploadStalled(PlatformError):
+    """Nothing of the upload came for a minute, so it was given up and nothing of it kept: send it again."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.upload_stalled"
+
+
 class UploadTooLarge(PlatformError):
     """A part of the upload is larger than this installation takes.
 
