@@ -106,6 +106,8 @@ class Case:
     doors: Sequence[Door] = DOORS
     bends: Sequence[Bend] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    spelled: Callable[[str], str] = str
+    """How sources write the host."""
     more: str = ""
     """HCL beside what is used."""
     check: Callable[[Outcome], object] | None = None
@@ -113,7 +115,7 @@ class Case:
 
     def configuration(self, host: str, namespace: str) -> str:
         """Write the configuration."""
-        return "".join(each.render(host, namespace) for each in self.uses) + self.more
+        return "".join(each.render(self.spelled(host), namespace) for each in self.uses) + self.more
 
 
 INIT: Final = Command("init -input=false")
