@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from tests.e2e.conformance.watching import Asked, Bend
+from tests.fixtures.https import HOSTNAME
 from tests.fixtures.workspaces import TOOLS, Door, Workspace
 
 DOORS: Final = tuple(Door)
 Whose = Literal["the publisher's", "a stranger's", "a wrong", "no"]
+BY_ENVIRONMENT: Final = f"TF_TOKEN_{HOSTNAME.replace('.', '_')}"
+"""The variable in which the tools look for a key; it can't name a port."""
 Words = str | tuple[str, str]
 """What is said, as a pattern: by both tools, or by terraform and by tofu."""
 
@@ -103,6 +106,8 @@ class Case:
     uses: Sequence[Module | Provider]
     runs: Sequence[Command]
     key: Whose = "the publisher's"
+    key_by_environment: bool = False
+    """Whether the key is in a variable, and not in the tool's configuration."""
     doors: Sequence[Door] = DOORS
     bends: Sequence[Bend] = ()
     environment: Mapping[str, str] = field(default_factory=dict)

@@ -148,6 +148,13 @@ PROVIDERS: Final = (
         spelled=lambda host: f"{host.upper()}:443",
         check=lambda outcome: _locked_under(outcome, HOSTNAME),
     ),
+    Case(
+        "a key in the environment",
+        [Module("packed", gets="0.1.0"), Provider("clock", gets="1.10.0")],
+        [INIT],
+        key_by_environment=True,
+        doors=[Door.HOST_BLOCK],
+    ),
     Case("the highest version of a provider, by numbers", [Provider("clock", gets="1.10.0")], [INIT]),
     Case("the highest version of a provider in a range", [Provider("clock", "~> 1.9.0", gets="1.9.0")], [INIT]),
     Case("a prerelease of a provider, named", [Provider("clock", "2.0.0-beta.1", gets="2.0.0-beta.1")], [INIT]),
