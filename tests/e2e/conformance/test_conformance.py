@@ -98,6 +98,7 @@ class TestConformance:
             status, said = await space.run(*command.line.split())
             assert status == command.status_of(tool), said
             assert re.search(command.words_of(tool), said), said
+            assert command.says or "Warning:" not in said, said
             if status == 0:
                 assert [used.found_in(space) for used in case.uses] == [used.gets for used in case.uses]
             elif command is case.runs[0]:
