@@ -1,4 +1,4 @@
-"""Registry: the platforms of a release stand in its own row too, for lists of versions."""
+"""Registry: the platforms of a release stand in its own row too, and lists of versions come from one index."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -6,6 +6,9 @@ from sqlalchemy.dialects import postgresql
 
 revision = "0009"
 down_revision = "0008"
+_UNIQUE = "uq_provider_version_organization_id_provider_id_version"
+_KEY = "organization_id, provider_id, version"
+_LISTED = "protocols, platforms, gpg_key_id, deprecated_at, yanked_at, refused_at"
 _OF_PACKAGES = """
 UPDATE provider_version v
 SET platforms = ARRAY(
@@ -21,8 +24,13 @@ def upgrade() -> None:
     op.add_column("provider_version", sa.Column("platforms", postgresql.ARRAY(sa.TEXT()), nullable=True))
     op.execute(_OF_PACKAGES)
     op.alter_column("provider_version", "platforms", nullable=False)
+    op.drop_constraint(op.f(_UNIQUE), "provider_version")
+    # Alembic's own operation knows no columns but the key's.
+    op.execute(f"ALTER TABLE provider_version ADD CONSTRAINT {_UNIQUE} UNIQUE ({_KEY}) INCLUDE ({_LISTED})")
 
 
 def downgrade() -> None:
     """Change it back; only development goes this way."""
+    op.drop_constraint(op.f(_UNIQUE), "provider_version")
+    op.execute(f"ALTER TABLE provider_version ADD CONSTRAINT {_UNIQUE} UNIQUE ({_KEY})")
     op.drop_column("provider_version", "platforms")
