@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from bench.catalogue import catalogue
 from bench.measurements import Measurement
 from bench.redaction import redaction
 from bench.registry import registry
@@ -17,6 +18,7 @@ GROUPS: Final[dict[str, Callable[[], AsyncIterator[Measurement]]]] = {
     "redaction": redaction,
     "registry": registry,
     "search": search,
+    "catalogue": catalogue,
     "runs": runs,
 }
 
