@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ProviderAddress
@@ -178,20 +179,24 @@ async def page_with_latest(
     session: AsyncSession, organization_id: UUID, *, namespace: str | None, offset: int, limit: int
 ) -> list[tuple[ProviderRow, ProviderVersionRow]]:
     """List providers that offer a version, with their latest, in order of first publication."""
-    latest_one = (
-        (ProviderVersionRow.organization_id == ProviderRow.organization_id)
-        & (ProviderVersionRow.provider_id == ProviderRow.id)
-        & (ProviderVersionRow.version == ProviderRow.latest_version)
-    )
-    query = (
-        select(ProviderRow, ProviderVersionRow)
-        .join(ProviderVersionRow, latest_one)
-        .where(ProviderRow.organization_id == organization_id)
+    query = select(ProviderRow).where(
+        ProviderRow.organization_id == organization_id, ProviderRow.latest_version.is_not(None)
     )
     if namespace is not None:
         query = query.where(ProviderRow.namespace == namespace)
-    found = await session.execute(query.order_by(ProviderRow.id).offset(offset).limit(limit))
-    return [(provider, release) for provider, release in found]
+    # As for modules: releases are looked up for what is on the page.
+    of_page = query.order_by(ProviderRow.id).offset(offset).limit(limit).subquery()
+    provider = aliased(ProviderRow, of_page)
+    latest_one = (
+        (ProviderVersionRow.organization_id == provider.organization_id)
+        & (ProviderVersionRow.provider_id == provider.id)
+        & (ProviderVersionRow.version == provider.latest_version)
+    )
+    with_latest = select(provider, ProviderVersionRow).join(ProviderVersionRow, latest_one)
+    found = await session.execute(
+        with_latest.where(ProviderVersionRow.organization_id == organization_id).order_by(provider.id)
+    )
+    return [(each, release) for each, release in found]
 
 
 def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:

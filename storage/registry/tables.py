@@ -99,6 +99,7 @@ class ModuleRow(Base):
         ),
         UniqueConstraint("organization_id", "namespace", "name", "system"),
         # What is searched for in order of id: PostgreSQL reads a page and stops.
+        Index("ix_module_namespace", "organization_id", "namespace", "id"),
         Index("ix_module_system", "organization_id", "system", "id"),
         Index("ix_module_deprecated", "organization_id", "deprecated", "id"),
     )

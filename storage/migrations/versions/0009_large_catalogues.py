@@ -1,4 +1,4 @@
-"""Registry: the platforms of a release stand in its own row too, and lists of versions come from one index."""
+"""Registry: what lists of a large catalogue are read from."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -21,6 +21,7 @@ SET platforms = ARRAY(
 
 def upgrade() -> None:
     """Change the schema."""
+    op.create_index("ix_module_namespace", "module", ["organization_id", "namespace", "id"], unique=False)
     op.add_column("provider_version", sa.Column("platforms", postgresql.ARRAY(sa.TEXT()), nullable=True))
     op.execute(_OF_PACKAGES)
     op.alter_column("provider_version", "platforms", nullable=False)
@@ -34,3 +35,4 @@ def downgrade() -> None:
     op.drop_constraint(op.f(_UNIQUE), "provider_version")
     op.execute(f"ALTER TABLE provider_version ADD CONSTRAINT {_UNIQUE} UNIQUE ({_KEY})")
     op.drop_column("provider_version", "platforms")
+    op.drop_index("ix_module_namespace", table_name="module")
