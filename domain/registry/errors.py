@@ -196,8 +196,8 @@ class NotAModule(PlatformError):
 class DocumentsUnreadable(PlatformError):
     """A module's code can't be described; the version can be installed all the same.
 
-    The reason says where the code is wrong, or which bound it passes; publish the next version to have it
-    read.
+    The reason says where the code is wrong, or which bound it passes; publish the next version, or have
+    this one read again by POST to its documents, such as after a worker got a newer OpenTofu.
     """
 
     code = "registry.documents_unreadable"

@@ -6,11 +6,13 @@ this process may: it is confined to the code itself (confined.py), with an empty
 """
 
 import asyncio
+import functools
 import json
 import os
 import re
 import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
 
@@ -23,6 +25,7 @@ from integrations.archives.members import MEGABYTE, ArchiveLimits
 from integrations.documents import confined
 from integrations.documents.description import read_description
 from integrations.documents.layout import Layout, lay_out
+from integrations.tools import TOOLS, find_tool, version_of
 
 PROCESSOR_SECONDS: Final = 10
 """For one folder."""
@@ -46,6 +49,27 @@ _LAST_WORDS: Final = (b"fatal error: ", b"runtime: ", b"panic: ")
 """How Go ends a program that it can't give memory."""
 _COLOURS: Final = re.compile(rb"\x1b\[[0-9;]*m")
 _FRAME: Final = re.compile(r"^[╷│╵ ]+", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What documents are read with."""
+
+    path: Path
+    name: str
+    """With its version, as it is noted beside the documents."""
+
+
+@functools.cache
+def find_reader() -> Reader:
+    """Find OpenTofu. A process looks once.
+
+    Raises:
+        ToolMissing.
+    """
+    path = find_tool("tofu")
+    version = version_of(path, TOOLS["tofu"])
+    return Reader(path, f"OpenTofu {'.'.join(map(str, version or ()))}".rstrip())
 
 
 async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Documents:
