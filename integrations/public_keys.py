@@ -57,6 +57,11 @@ def _read(armored: bytes) -> PublicKey:
     if not signing:
         raise GpgKeyInvalid("this key can't sign; add a signing subkey to it")
     user_ids, expiration = _said_of_itself(certificate)
+    if not all(map(str.isprintable, user_ids)):
+        raise GpgKeyInvalid(
+            "a user id of this key has characters that can't be shown, such as a line break; delete that user id, and"
+            " export the key again"
+        )
     return PublicKey(
         fingerprint=certificate.fingerprint,
         subkeys=frozenset(key.fingerprint for key in keys[1:] if key.fingerprint is not None),

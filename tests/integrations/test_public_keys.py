@@ -95,6 +95,11 @@ class TestReadPublicKey:
             with pytest.raises(GpgKeyInvalid, match="over itself can be verified"):
                 read_public_key(gpg.public(gpg.fingerprints()[0]))
 
+    @pytest.mark.parametrize("character", ["\0", "\n", "\x1b", "\u202e"])
+    def test_refuses_a_key_that_names_somebody_unshowable(self, character: str) -> None:
+        with pytest.raises(GpgKeyInvalid, match="can't be shown"):
+            read_public_key(Signer(f"a{character}b <a@example.com>").public)
+
     @given(at=st.integers(0, 2_000), value=st.integers(0, 255))
     def test_takes_or_refuses_whatever_a_changed_byte_makes_of_a_key(
         self, signer: Signer, at: int, value: int
