@@ -59,8 +59,8 @@ def _read(armored: bytes) -> PublicKey:
     user_ids, expiration = _said_of_itself(certificate)
     if not all(map(str.isprintable, user_ids)):
         raise GpgKeyInvalid(
-            "a user id of this key has characters that can't be shown, such as a line break; delete that user id, and"
-            " export the key again"
+            "a user id of this key has characters that can't be shown, such as a line break; delete that user id,"
+            " and export the key again"
         )
     return PublicKey(
         fingerprint=certificate.fingerprint,
