@@ -14,7 +14,7 @@ PYTHON := .venv/bin/python
 GROUNDWORK := .venv/bin/groundwork
 READY := .venv/.ready
 # What the tests start. Of all of these only terraform can't be built, so it has to be on PATH.
-TEST_TOOLS := temporal tofu terraform terraform-provider-time versitygw git gpg
+TEST_TOOLS := temporal tofu terraform terraform-provider-time versitygw git gpg curl zip
 
 help: ## Show this list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -63,7 +63,7 @@ histories: $(READY) ## Record how this version's workflows go, for the replay te
 migration: $(READY) ## Write a new migration from the tables' changes (M="add a column")
 	@$(PYTHON) -m tools.migration "$(M)"
 
-bench: $(READY) ## Run the benchmarks (some of them: ONLY="start redaction registry search runs")
+bench: $(READY) ## Run the benchmarks (some of them: ONLY="start redaction registry documents search catalogue runs")
 	@$(PYTHON) -m tools.ensure $(TEST_TOOLS)
 	@$(PYTHON) -m bench $(ONLY)
 

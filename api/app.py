@@ -6,6 +6,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
+import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -13,6 +14,7 @@ from api.compat.r1 import router as r1_router
 from api.deployments.routes import router as deployments_router
 from api.identity.routes import router as identity_router
 from api.layers import AuthenticationLayer, InputLayer, RequestLayer
+from api.operations.metrics import write_counts
 from api.operations.routes import router as operations_router
 from api.problems import Problem, add_problem_handlers
 from api.protocols.cache import ByteCache, KeepingLayer, KeptAnswerLayer
@@ -33,6 +35,7 @@ from api.routing import Routes
 from api.tenants.routes import router as tenants_router
 from services.all import Services
 
+log = structlog.get_logger(__name__)
 ROUTERS = (
     tenants_router,
     identity_router,
@@ -82,6 +85,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with _running(background):
             yield {"services": services, "workflow_pages": workflow_pages}
+        write_counts()
 
     routes = Routes(route for router in ROUTERS for route in router.routes)
     bounded = InputLayer(create_routes(lifespan))
@@ -108,9 +112,17 @@ def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Stat
 @asynccontextmanager
 async def _running(background: tuple[Callable[[], Awaitable[None]], ...]) -> AsyncIterator[None]:
     tasks = [asyncio.ensure_future(work()) for work in background]
+    for task in tasks:
+        task.add_done_callback(_say_why_it_ended)
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _say_why_it_ended(task: asyncio.Future[None]) -> None:
+    error = None if task.cancelled() else task.exception()
+    if error is not None:  # nobody waits for it before the server stops, perhaps in months
+        log.error("background_work_failed", exc_info=error)

@@ -26,6 +26,7 @@ from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
+from services.registry.offers import Offers
 from services.registry.providers import Providers
 from services.registry.usage import Usage
 from services.registry.verifications import Verifications
@@ -136,6 +137,7 @@ GpgKeyService = Annotated[GpgKeys, Depends(service(lambda services: services.reg
 ModuleService = Annotated[Modules, Depends(service(lambda services: services.registry.modules))]
 ModuleDocumentService = Annotated[ModuleDocuments, Depends(service(lambda services: services.registry.documents))]
 ProviderService = Annotated[Providers, Depends(service(lambda services: services.registry.providers))]
+OfferService = Annotated[Offers, Depends(service(lambda services: services.registry.offers))]
 VerificationService = Annotated[Verifications, Depends(service(lambda services: services.registry.verifications))]
 WithdrawalService = Annotated[Withdrawals, Depends(service(lambda services: services.registry.withdrawals))]
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.registry.downloads))]

@@ -5,6 +5,8 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from bench.catalogue import catalogue
+from bench.documents import documents
 from bench.measurements import Measurement
 from bench.redaction import redaction
 from bench.registry import registry
@@ -16,7 +18,9 @@ GROUPS: Final[dict[str, Callable[[], AsyncIterator[Measurement]]]] = {
     "start": start_up,
     "redaction": redaction,
     "registry": registry,
+    "documents": documents,
     "search": search,
+    "catalogue": catalogue,
     "runs": runs,
 }
 

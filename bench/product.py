@@ -24,6 +24,8 @@ class Product:
     home: Path
     url: str
     certificate_authority: Path
+    certificate: Path
+    certificate_key: Path
     key: str
     client: httpx2.AsyncClient
 
@@ -50,7 +52,10 @@ async def running_product(namespace: str = "bench") -> AsyncIterator[Product]:
                 key = answer.raise_for_status().json()["administrator_key"]
                 client.headers["Authorization"] = f"Bearer {key}"
                 (await client.post("/api/v1/namespaces", json={"name": namespace})).raise_for_status()
-                yield Product(home, url, authority, key, client)
+                certificate, certificate_key = (
+                    Path(settings["api"][f"tls_{of}"]) for of in ("certificate", "key")
+                )
+                yield Product(home, url, authority, certificate, certificate_key, key, client)
         finally:
             await command("dev", "--home", str(home), "--stop")
 

@@ -1,4 +1,4 @@
-"""How fast the CLIs install from the registry, beside nginx with TLS serving the same bytes."""
+"""How fast the registry is: to the CLIs that install from it, to many requests at once, and to large files."""
 
 import os
 import subprocess
@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
+from bench.answers import kept_answers
 from bench.archives import publish_module
 from bench.measurements import Measurement, median
 from bench.product import Product, running_product
 from bench.static_registry import static_registry
+from bench.transfers import transfers
 from integrations.tools import find_tool
 
 MODULES: Final = 30
@@ -25,32 +27,37 @@ module "{name}" {{
 
 
 async def registry() -> AsyncIterator[Measurement]:
-    """Measure `init` of thirty modules with each CLI."""
+    """Measure what the registry answers to the CLIs and to publishers."""
     async with running_product() as product:
-        names = [f"module{number}" for number in range(MODULES)]
-        archives = {
-            name: await publish_module(
-                product, name, "1.0.0", {"main.tf": f'output "it" {{ value = "{name}" }}\n'}
-            )
-            for name in names
-        }
-        with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as folder:
-            place = Path(folder)
-            with static_registry(place / "nginx", product, archives) as nginx:
-                for tool in ("terraform", "tofu"):
-                    ours, theirs = [], []
-                    for number in range(PAIRS + 1):
-                        pair = (
-                            _init(tool, place / f"{tool}-ours-{number}", names, product, product.url),
-                            _init(tool, place / f"{tool}-nginx-{number}", names, product, nginx),
-                        )
-                        if number:  # the first pair warms everybody up
-                            ours.append(pair[0])
-                            theirs.append(pair[1])
-                    note = f"nginx {median(theirs):.2f} s"
-                    yield Measurement(
-                        f"{tool} init of {MODULES} modules", median(ours) / median(theirs), "x", 1.25, note=note
+        for part in (_inits, kept_answers, transfers):
+            async for measurement in part(product):
+                yield measurement
+
+
+async def _inits(product: Product) -> AsyncIterator[Measurement]:
+    """Measure `init` of thirty modules with each CLI."""
+    names = [f"module{number}" for number in range(MODULES)]
+    archives = {
+        name: await publish_module(product, name, "1.0.0", {"main.tf": f'output "it" {{ value = "{name}" }}\n'})
+        for name in names
+    }
+    with tempfile.TemporaryDirectory(prefix="groundwork-bench-") as folder:
+        place = Path(folder)
+        with static_registry(place / "nginx", product, archives) as nginx:
+            for tool in ("terraform", "tofu"):
+                ours, theirs = [], []
+                for number in range(PAIRS + 1):
+                    pair = (
+                        _init(tool, place / f"{tool}-ours-{number}", names, product, product.url),
+                        _init(tool, place / f"{tool}-nginx-{number}", names, product, nginx),
                     )
+                    if number:  # the first pair warms everybody up
+                        ours.append(pair[0])
+                        theirs.append(pair[1])
+                note = f"nginx {median(theirs):.2f} s"
+                yield Measurement(
+                    f"{tool} init of {MODULES} modules", median(ours) / median(theirs), "x", 1.25, note=note
+                )
 
 
 def _init(tool: str, folder: Path, names: list[str], product: Product, url: str) -> float:

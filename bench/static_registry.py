@@ -3,15 +3,12 @@
 import json
 import os
 import shutil
-import socket
-import subprocess
-import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
+from bench.children import serving
 from bench.product import Product
 from integrations.embedded.ports import free_port
 
@@ -51,7 +48,6 @@ def static_registry(folder: Path, product: Product, archives: dict[str, bytes]) 
     if nginx is None:
         raise RuntimeError("nginx is missing, which this is measured against: apt-get install nginx")
     port = free_port()
-    api = tomllib.loads((product.home / "groundwork.toml").read_text())["api"]
     _write_files(folder / "files", archives)
     configuration = folder / "nginx.conf"
     configuration.write_text(
@@ -60,16 +56,12 @@ def static_registry(folder: Path, product: Product, archives: dict[str, bytes]) 
             user="user root;" if os.geteuid() == 0 else "",
             folder=folder,
             port=port,
-            certificate=api["tls_certificate"],
-            key=api["tls_key"],
+            certificate=product.certificate,
+            key=product.certificate_key,
         )
     )
-    with subprocess.Popen([nginx, "-c", configuration, "-p", folder], stderr=subprocess.DEVNULL) as server:
-        try:
-            _wait_until_it_listens(server, port)
-            yield f"https://127.0.0.1:{port}"
-        finally:
-            server.terminate()
+    with serving([nginx, "-c", configuration, "-p", folder], port):
+        yield f"https://127.0.0.1:{port}"
 
 
 def _write_files(root: Path, archives: dict[str, bytes]) -> None:
@@ -82,15 +74,3 @@ def _write_files(root: Path, archives: dict[str, bytes]) -> None:
         versions.parent.mkdir(parents=True)
         versions.write_text(json.dumps({"modules": [{"versions": [{"version": "1.0.0"}]}]}))
         (root / "archives" / f"{name}.tar.gz").write_bytes(archive)
-
-
-def _wait_until_it_listens(server: subprocess.Popen[bytes], port: int) -> None:
-    until = time.monotonic() + 10
-    while server.poll() is None and time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            time.sleep(0.02)
-        else:
-            return
-    raise RuntimeError("nginx does not start")

@@ -32,6 +32,7 @@ from domain.registry.errors import (
 from domain.registry.gpg_keys import PublicKey, SignatureEvidence
 
 LARGEST_SIGNATURE: Final = 16 * 1024
+_ANEW: Final = "make it with `gpg --detach-sign`"
 CLOCK_SKEW: Final = timedelta(minutes=5)
 PACKET_BIT: Final = 0x80  # every OpenPGP packet begins with it, and no ASCII does
 
@@ -114,18 +115,18 @@ def _read_signature(signature: bytes) -> tuple[pysequoia.Sig, int]:
             "the signature is not binary; make it with `gpg --detach-sign`, without --armor or --clearsign"
         )
     if len(signature) > LARGEST_SIGNATURE:
-        raise SignatureMalformed(f"a signature has at most {LARGEST_SIGNATURE} bytes")
+        raise SignatureMalformed(f"a signature has at most {LARGEST_SIGNATURE} bytes; {_ANEW}")
     try:
         tags = [int(packet.tag) for packet in PacketPile.from_bytes(signature)]
         parsed = pysequoia.Sig.from_bytes(signature)
         # The library raises where one of these is unknown to it.
         kind, algorithm = parsed.signature_type, int(parsed.hash_algorithm)
     except Exception:
-        raise SignatureMalformed("the signature can't be read; make it with `gpg --detach-sign`") from None
+        raise SignatureMalformed(f"the signature can't be read; {_ANEW}") from None
     if tags != [int(Tag.Signature)]:
-        raise SignatureMalformed("the file is not exactly one detached signature")
+        raise SignatureMalformed(f"the file is not exactly one detached signature; {_ANEW}")
     if kind != SignatureType.Binary:
-        raise SignatureMalformed("the signature is not over a binary document")
+        raise SignatureMalformed(f"the signature is not over a binary document; {_ANEW}")
     return parsed, algorithm
 
 
@@ -183,5 +184,8 @@ def _ask_gpg(path: str, content: bytes, signature: bytes, key: PublicKey, signin
     valid = [rest.split() for word, rest in words if word == "VALIDSIG"]
     named = [(fields[0].lower(), fields[-1].lower()) for fields in valid]
     if len(good) != 1 or bad or named != [(signing_key, key.fingerprint)]:
-        raise SignatureRefused("gpg does not agree that this key made this signature", key=key.fingerprint)
+        raise SignatureRefused(
+            "gpg does not agree that this key made this signature; sign again, with gpg 2.2 or later",
+            key=key.fingerprint,
+        )
     return number

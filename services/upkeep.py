@@ -8,10 +8,13 @@ from uuid import UUID
 from domain.long_work import TickReport
 from storage import idempotency, operations, ticks
 from storage.database import Database
+from storage.registry import usage
 
 AREA: Final = "upkeep"
 MOST_KEYS: Final = 10_000
 """Idempotency keys forgotten in one transaction; the tick goes on with the rest."""
+MOST_COUNTS: Final = 10_000
+"""Counts of downloads forgotten in one transaction."""
 
 
 class Upkeep:
@@ -26,16 +29,19 @@ class Upkeep:
         return False
 
     async def look_after(self) -> TickReport:
-        """Keep audit partitions ahead, and the memory of requests bounded.
+        """Keep audit partitions ahead, and the memory of requests and of downloads bounded.
 
         Raises:
             Unavailable.
         """
         async with self._database.platform("forget idempotency keys") as session:
             forgotten = await idempotency.forget_old(session, limit=MOST_KEYS)
+        async with self._database.platform("forget counts of downloads") as session:
+            counts = await usage.forget_old(session, limit=MOST_COUNTS)
         async with self._database.platform("audit partitions") as session:
             made = await operations.make_audit_partitions(session)
-        return TickReport(done=dict(+Counter(keys_forgotten=forgotten, partitions_made=made)))
+        done = Counter(keys_forgotten=forgotten, counts_forgotten=counts, partitions_made=made)
+        return TickReport(done=dict(+done))
 
     async def expect_ticks(self, areas: Collection[str]) -> None:
         """Note which areas there are, so that one which is never looked after is seen; again is harmless."""

@@ -39,6 +39,7 @@ class Listener:
 
     async def run(self) -> None:
         """Listen until cancelled, connecting again for as long as it takes."""
+        self._tell(connected=False)  # whoever serves already hears of nothing yet
         while True:
             try:
                 await self._listen()

@@ -24,7 +24,7 @@ from domain.errors import ToolMissing
 from integrations.tools import TOOLS, Tool, cache_folder, find_tool
 
 HERE: Final = Path(__file__).parent
-SYSTEM: Final = {"git": "git", "gpg": "gnupg"}
+SYSTEM: Final = {"git": "git", "gpg": "gnupg", "curl": "curl", "zip": "zip"}
 """Tools that are the distribution's business, and the Debian package of each."""
 DOWNLOADS: Final = ("temporal.download", 443)
 CONNECT_SECONDS: Final = 3.0

@@ -30,6 +30,7 @@ from storage.blobs.store import BlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
 from storage.registry.namespaces import CHANNEL as REGISTRY_CHANNEL
+from workers.background import keep_running
 
 AUTHORIZATION_CHANNEL: Final = "groundwork_authorization"
 
@@ -136,8 +137,8 @@ async def check_key(settings: Settings) -> None:
             await services.envelope.check_key()
 
 
-async def listen_to_commits(settings: Settings, services: Services) -> None:
-    """Keep what the process remembers in step with what other processes commit, until cancelled."""
+async def keep_in_step(settings: Settings, services: Services) -> None:
+    """Hear what other processes commit, and write what this one counts, until cancelled."""
     subscriptions = tuple(
         Subscription(channel, changes.hear, changes.hears)
         for channel, changes in (
@@ -147,6 +148,6 @@ async def listen_to_commits(settings: Settings, services: Services) -> None:
     )
     listener = Listener(settings.database.platform_url.get_secret_value(), subscriptions)
     async with asyncio.TaskGroup() as tasks:  # which waits for the last writing of each
-        tasks.create_task(listener.run())
-        tasks.create_task(services.identity.authentication.note_uses_forever())
-        tasks.create_task(services.registry.usage.write_forever())
+        tasks.create_task(keep_running(listener.run))
+        tasks.create_task(keep_running(services.identity.authentication.note_uses_forever))
+        tasks.create_task(keep_running(services.registry.usage.write_forever))

@@ -1,10 +1,9 @@
 """A worker process: the workers of its queues, and, with the control queue, the dispatcher."""
 
-import asyncio
 import os
 import socket
 import stat
-from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
@@ -21,6 +20,7 @@ from domain.provisioning.steps import Sandbox, StepLimits
 from integrations.terraformrc import RegistryHost
 from integrations.tools import find_tool
 from services.all import Services
+from workers.background import beside
 from workers.composition import open_database
 from workers.control import build_control_worker
 from workers.dispatcher import Dispatcher
@@ -32,7 +32,6 @@ from workers.transfer import build_transfer_worker
 
 QUEUES: Final = (CONTROL_QUEUE, TERRAFORM_QUEUE, TRANSFER_QUEUE)
 RECORDERS: Final = "workers.runner.recording:open_recorders"
-RESTART_SECONDS: Final = 1.0
 log = structlog.get_logger(__name__)
 
 
@@ -62,10 +61,10 @@ async def attending(
         alive_file=alive_file,
     )
     async with AsyncExitStack() as stack:
-        await stack.enter_async_context(_beside(presence.run))
+        await stack.enter_async_context(beside(presence.run))
         if TERRAFORM_QUEUE in queues:
             leftovers = Leftovers(_work_path(settings.runner), services.provisioning)
-            await stack.enter_async_context(_beside(leftovers.run))
+            await stack.enter_async_context(beside(leftovers.run))
         yield
 
 
@@ -87,7 +86,7 @@ async def serving(
             stack.push_async_callback(database.close)
             url = settings.database.platform_url.get_secret_value()
             dispatcher = Dispatcher(database, client, areas=services.areas, listen_url=url)
-            await stack.enter_async_context(_beside(dispatcher.run))
+            await stack.enter_async_context(beside(dispatcher.run))
             await stack.enter_async_context(build_control_worker(client, services))
         if TRANSFER_QUEUE in queues:
             await stack.enter_async_context(build_transfer_worker(client, services))
@@ -146,26 +145,3 @@ def _engines(runner: RunnerSettings) -> dict[EngineName, Path]:
         except ToolMissing as missing:
             log.warning("engine_missing", engine=engine.value, detail=missing.detail)
     return found
-
-
-@asynccontextmanager
-async def _beside(work: Callable[[], Coroutine[object, object, None]]) -> AsyncIterator[None]:
-    """Run something as long as the context lasts."""
-    task = asyncio.create_task(keep_running(work))
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
-
-
-async def keep_running(
-    work: Callable[[], Coroutine[object, object, None]], *, pause: float = RESTART_SECONDS
-) -> None:
-    """Run something until cancelled; begin again when it fails, or the process would do half of its work."""
-    while True:
-        try:
-            await work()
-        except Exception:
-            log.exception("part_of_worker_died")
-        await asyncio.sleep(pause)

@@ -10,8 +10,8 @@ from activities.registry.documents import DocumentActivities
 from activities.registry.verifications import VerificationActivities
 from domain.long_work import TRANSFER_QUEUE
 from services.all import Services
-from workflows.registry.ingest import IngestModule
-from workflows.registry.verify import VerifyProvider
+from workflows.registry.ingest_module import IngestModule
+from workflows.registry.verify_provider import VerifyProvider
 
 WORKFLOWS: Final = (IngestModule, VerifyProvider)
 AT_ONCE: Final = 2

@@ -14,7 +14,7 @@ class VerificationActivities:
         """Take the use cases."""
         self._verifications = verifications
 
-    @activity.defn(name="registry.verify")
+    @activity.defn(name="registry.verify_provider")
     @maps_errors
     async def verify(self, reference: VerificationReference) -> VerificationReport:
         """See Verifications.perform, which is harmless again, so any number of attempts is safe."""

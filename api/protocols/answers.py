@@ -4,7 +4,7 @@ import hashlib
 import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request, Response
@@ -13,12 +13,24 @@ from api.dependencies import Requires
 from domain.identity.permissions import Permission
 from domain.scope import Scope
 
+MOST: Final = 100
+"""Entries of one answer: who asks for more gets so many, as there, and is told so."""
 Reader = Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))]
 
 
 def json_answer(answer: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """Answer with a document that a proxy may keep, if it asks each time whether it still holds."""
-    body = json.dumps(answer, separators=(",", ":")).encode()
+    return text_answer(written(answer), headers)
+
+
+def written(answer: object) -> str:
+    """Write a document, or a part of one."""
+    return json.dumps(answer, separators=(",", ":"))
+
+
+def text_answer(answer: str, headers: dict[str, str] | None = None) -> Response:
+    """Answer as json_answer does, with a document that is written already."""
+    body = answer.encode()
     # Whoever asks has to show a key.
     kept = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "Cache-Control": "private, no-cache"}
     return Response(body, media_type="application/json", headers={**kept, **(headers or {})})
@@ -35,13 +47,13 @@ class Offsets:
     def __init__(
         self,
         request: Request,
-        limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 15,
+        limit: Annotated[int, Query(ge=1, description=f"How many at most; {MOST} where it is more.")] = 15,
         offset: Annotated[int, Query(ge=0, le=2**31 - 1, description="How many are left out first.")] = 0,
     ) -> None:
         """Take the query parameters; FastAPI calls this."""
         self._request = request
         self.offset = offset
-        self._limit = limit
+        self._limit = min(limit, MOST)
 
     @property
     def to_find(self) -> int:
@@ -59,7 +71,10 @@ class Offsets:
 
     def _at(self, which: str, offset: int) -> dict[str, Any]:
         asked = {**self._request.query_params, "limit": str(self._limit), "offset": str(offset)}
-        return {f"{which}_offset": offset, f"{which}_url": f"{self._request.url.path}?{urlencode(asked)}"}
+        return {
+            f"{which}_offset": offset,
+            f"{which}_url": f"{self._request.url.path}?{urlencode(sorted(asked.items()))}",
+        }
 
 
 CallerOffsets = Annotated[Offsets, Depends()]

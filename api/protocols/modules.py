@@ -1,32 +1,39 @@
-"""Modules in the shapes of the public registry, which user interfaces, bots and editors read; the CLIs do not."""
+"""Modules in the shapes of the public registry, which user interfaces, bots and editors read; the CLIs do not.
+
+What is published, withdrawn or read of a module's code shows at once. `downloads` may be half a minute behind:
+they are added up every few seconds, and no kept answer is built anew for them before its time, which
+api.protocols.cache sets.
+"""
 
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Depends, Query, Response
 
-from api.dependencies import ModuleService
+from api.dependencies import ModuleService, OfferService
 from api.protocols.answers import CallerOffsets, Reader, json_answer, moment
 from api.registry.addresses import module_address
 from api.routing import facts
+from domain.registry.documents import Documents, DocumentsState, ModulePart, VersionDocuments
 from domain.registry.errors import ModuleNotFound
-from domain.registry.modules import ModuleVersion
 from domain.registry.names import ModuleAddress
+from domain.registry.offers import ModuleDetail, ModuleOffer
 from domain.registry.search import ModuleSearch
 from domain.registry.versions import latest
-from domain.scope import Scope
 from domain.text import Text
-from services.registry.modules import Modules
 
 router = APIRouter(prefix="/v1/modules", tags=["protocols"])
 
-MOST_SYSTEMS: Final = 1_000
-"""Of modules of one name; nobody has so many."""
+_NOTHING: Final = Documents(root=ModulePart(path="", name="", readme="", empty=True))
+
 System = Annotated[
     Text | None, Query(alias="provider", max_length=64, description="Only those for this system, as in aws.")
 ]
 Verified = Annotated[
-    bool,
-    Query(description="Only verified ones, which all are: nobody else can publish in a claimed namespace."),
+    Text,
+    Query(
+        max_length=64,
+        description="`true` for verified ones, which all are: nobody else can publish in a claimed namespace.",
+    ),
 ]
 
 
@@ -34,13 +41,13 @@ Verified = Annotated[
 @facts(kept=True)
 async def list_modules(
     scope: Reader,
-    modules: ModuleService,
+    offers: OfferService,
     offsets: CallerOffsets,
     system: System = None,
-    verified: Verified = False,  # noqa: ARG001  all are
+    verified: Verified = "",  # noqa: ARG001  all are
 ) -> Response:
     """List all modules with their latest versions, in order of first publication."""
-    found = await modules.offered(scope, ModuleSearch(system=system), offset=offsets.offset, limit=offsets.to_find)
+    found = await offers.modules(scope, ModuleSearch(system=system), offset=offsets.offset, limit=offsets.to_find)
     return offsets.answer("modules", [_entry(each) for each in found])
 
 
@@ -49,16 +56,16 @@ async def list_modules(
 async def search_modules(
     *,
     scope: Reader,
-    modules: ModuleService,
+    offers: OfferService,
     offsets: CallerOffsets,
     q: Annotated[Text, Query(max_length=200, description="Beginnings of words in address or description.")] = "",
     namespace: Annotated[Text | None, Query(max_length=64, description="Only those of this namespace.")] = None,
     system: System = None,
-    verified: Verified = False,  # noqa: ARG001  all are
+    verified: Verified = "",  # noqa: ARG001  all are
 ) -> Response:
     """List the modules that have every word, with their latest versions, in order of first publication."""
     search = ModuleSearch(q=q, namespace=namespace, system=system)
-    found = await modules.offered(scope, search, offset=offsets.offset, limit=offsets.to_find)
+    found = await offers.modules(scope, search, offset=offsets.offset, limit=offsets.to_find)
     return offsets.answer("modules", [_entry(each) for each in found])
 
 
@@ -68,14 +75,14 @@ async def modules_of_namespace(
     *,
     namespace: str,
     scope: Reader,
-    modules: ModuleService,
+    offers: OfferService,
     offsets: CallerOffsets,
     system: System = None,
-    verified: Verified = False,  # noqa: ARG001  all are
+    verified: Verified = "",  # noqa: ARG001  all are
 ) -> Response:
     """List the modules of a namespace with their latest versions."""
     search = ModuleSearch(namespace=namespace, system=system)
-    found = await modules.offered(scope, search, offset=offsets.offset, limit=offsets.to_find)
+    found = await offers.modules(scope, search, offset=offsets.offset, limit=offsets.to_find)
     if not found and offsets.offset == 0:
         raise ModuleNotFound("this namespace has no such modules", namespace=namespace)
     return offsets.answer("modules", [_entry(each) for each in found])
@@ -84,11 +91,11 @@ async def modules_of_namespace(
 @router.get("/{namespace}/{name}", operation_id="protocol_systems_of_module")
 @facts(kept=True)
 async def systems_of_module(
-    namespace: str, name: str, scope: Reader, modules: ModuleService, offsets: CallerOffsets
+    namespace: str, name: str, scope: Reader, offers: OfferService, offsets: CallerOffsets
 ) -> Response:
     """List the modules of one name, each for another system, with their latest versions."""
     search = ModuleSearch(namespace=namespace)
-    found = await modules.offered(scope, search, name=name, offset=offsets.offset, limit=offsets.to_find)
+    found = await offers.modules(scope, search, name=name, offset=offsets.offset, limit=offsets.to_find)
     if not found and offsets.offset == 0:
         raise ModuleNotFound("there is no module of this name", module=f"{namespace}/{name}")
     return offsets.answer("modules", [_entry(each) for each in found])
@@ -97,12 +104,10 @@ async def systems_of_module(
 @router.get("/{namespace}/{name}/{system}", operation_id="protocol_latest_module")
 @facts(kept=True)
 async def latest_module(
-    address: Annotated[ModuleAddress, Depends(module_address)], scope: Reader, modules: ModuleService
+    address: Annotated[ModuleAddress, Depends(module_address)], scope: Reader, offers: OfferService
 ) -> Response:
-    """Show the latest version of a module."""
-    versions = await modules.versions(scope, address)
-    found = await modules.get(scope, address, _latest(address, versions))
-    return json_answer(await _detail(scope, modules, found, versions))
+    """Show the latest version of a module, and what its code declares."""
+    return json_answer(_detail(await offers.module(scope, address)))
 
 
 @router.get("/{namespace}/{name}/{system}/download", operation_id="protocol_latest_module_download")
@@ -110,42 +115,55 @@ async def latest_module_download(
     address: Annotated[ModuleAddress, Depends(module_address)], scope: Reader, modules: ModuleService
 ) -> Response:
     """Send on to the download of the latest version."""
-    version = _latest(address, await modules.versions(scope, address))
+    version = latest(await modules.versions(scope, address))
+    if version is None:
+        raise ModuleNotFound("every version of this module is yanked", module=str(address))
     return Response(status_code=302, headers={"Location": f"/v1/modules/{address}/{version}/download"})
 
 
 @router.get("/{namespace}/{name}/{system}/{version}", operation_id="protocol_module_version")
 @facts(kept=True)
 async def module_version(
-    address: Annotated[ModuleAddress, Depends(module_address)], version: str, scope: Reader, modules: ModuleService
+    address: Annotated[ModuleAddress, Depends(module_address)], version: str, scope: Reader, offers: OfferService
 ) -> Response:
-    """Show one version of a module, also one that is yanked."""
-    found = await modules.get(scope, address, version)
-    return json_answer(await _detail(scope, modules, found, await modules.versions(scope, address)))
+    """Show one version of a module, also one that is yanked, and what its code declares.
+
+    The code is read within seconds of publishing. Until then, and where it can't be read, the root module is empty
+    and there are no others; `documents` says how far that is, and why.
+    """
+    return json_answer(_detail(await offers.module(scope, address, version)))
 
 
-def _latest(address: ModuleAddress, versions: list[str]) -> str:
-    version = latest(versions)
-    if version is None:
-        raise ModuleNotFound("every version of this module is yanked", module=str(address))
-    return version
-
-
-async def _detail(scope: Scope, modules: Modules, found: ModuleVersion, versions: list[str]) -> dict[str, Any]:
-    siblings = await modules.offered(
-        scope, ModuleSearch(namespace=found.namespace), name=found.name, offset=0, limit=MOST_SYSTEMS
-    )
+def _detail(found: ModuleDetail) -> dict[str, Any]:
+    version, known = found.version, found.documents
+    declared = known.documents or _NOTHING
     return {
         **_entry(found),
-        "providers": sorted(sibling.system for sibling in siblings),
-        "versions": versions[::-1],
-        "deprecation": found.deprecation and found.deprecation.model_dump(mode="json"),
-        "yank": found.yank and found.yank.model_dump(mode="json"),
+        "root": _part(declared.root) | {"name": version.name},
+        "submodules": [_part(part) for part in declared.submodules],
+        "examples": [_part(part) for part in declared.examples],
+        "providers": found.systems,
+        "versions": found.versions,
+        "documents": {"state": known.state, "reason": _reason(known)},
+        "deprecation": version.deprecation and version.deprecation.model_dump(mode="json"),
+        "yank": version.yank and version.yank.model_dump(mode="json"),
     }
 
 
-def _entry(version: ModuleVersion) -> dict[str, Any]:
+def _reason(known: VersionDocuments) -> str | None:
+    return "its code is not read yet" if known.state is DocumentsState.PENDING else known.reason
+
+
+def _part(part: ModulePart) -> dict[str, Any]:
+    shown = part.model_dump(mode="json")
+    # There a default is text at all times, and no text says that there is none.
+    shown["inputs"] = [each | {"default": each["default"] or ""} for each in shown["inputs"]]
+    return shown
+
+
+def _entry(offer: ModuleOffer) -> dict[str, Any]:
     # What this registry does not know of a version is empty, as it is there for what nobody filled in.
+    version = offer.version
     return {
         "id": f"{version.namespace}/{version.name}/{version.system}/{version.version}",
         "owner": "",
@@ -156,5 +174,6 @@ def _entry(version: ModuleVersion) -> dict[str, Any]:
         "description": version.description,
         "source": "",
         "published_at": moment(version.published_at),
+        "downloads": offer.downloads,
         "verified": True,
     }

@@ -1,37 +1,38 @@
-"""Providers in the shapes of the public registry, which user interfaces and bots read; the CLIs do not."""
+"""Providers in the shapes of the public registry, which user interfaces and bots read; the CLIs do not.
 
-from collections.abc import Sequence
+What is published or withdrawn shows at once; `downloads` may be half a minute behind, as that of modules.
+"""
+
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Response
 
-from api.dependencies import ProviderService
+from api.dependencies import OfferService
 from api.protocols.answers import CallerOffsets, Reader, json_answer, moment
 from api.registry.addresses import provider_address
 from api.routing import facts
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import ProviderVersion
-from domain.registry.versions import canonical, latest
+from domain.registry.offers import ProviderDetail, ProviderOffer
 
 router = APIRouter(prefix="/v1/providers", tags=["protocols"])
 
 
 @router.get("", operation_id="protocol_list_providers")
 @facts(kept=True)
-async def list_providers(scope: Reader, providers: ProviderService, offsets: CallerOffsets) -> Response:
+async def list_providers(scope: Reader, offers: OfferService, offsets: CallerOffsets) -> Response:
     """List all providers with their latest versions, in order of first publication."""
-    found = await providers.offered(scope, offset=offsets.offset, limit=offsets.to_find)
+    found = await offers.providers(scope, offset=offsets.offset, limit=offsets.to_find)
     return offsets.answer("providers", [_entry(each) for each in found])
 
 
 @router.get("/{namespace}", operation_id="protocol_providers_of_namespace")
 @facts(kept=True)
 async def providers_of_namespace(
-    namespace: str, scope: Reader, providers: ProviderService, offsets: CallerOffsets
+    namespace: str, scope: Reader, offers: OfferService, offsets: CallerOffsets
 ) -> Response:
     """List the providers of a namespace with their latest versions."""
-    found = await providers.offered(scope, namespace=namespace, offset=offsets.offset, limit=offsets.to_find)
+    found = await offers.providers(scope, namespace=namespace, offset=offsets.offset, limit=offsets.to_find)
     if not found and offsets.offset == 0:
         raise ProviderNotFound("this namespace has no providers", namespace=namespace)
     return offsets.answer("providers", [_entry(each) for each in found])
@@ -40,11 +41,10 @@ async def providers_of_namespace(
 @router.get("/{namespace}/{type}", operation_id="protocol_latest_provider")
 @facts(kept=True)
 async def latest_provider(
-    address: Annotated[ProviderAddress, Depends(provider_address)], scope: Reader, providers: ProviderService
+    address: Annotated[ProviderAddress, Depends(provider_address)], scope: Reader, offers: OfferService
 ) -> Response:
     """Show the latest version of a provider."""
-    releases = await providers.versions(scope, address)
-    return json_answer(_detail(address, releases, latest(_offered(releases))))
+    return json_answer(_detail(await offers.provider(scope, address)))
 
 
 @router.get("/{namespace}/{type}/{version}", operation_id="protocol_provider_version")
@@ -53,33 +53,26 @@ async def provider_version(
     address: Annotated[ProviderAddress, Depends(provider_address)],
     version: str,
     scope: Reader,
-    providers: ProviderService,
+    offers: OfferService,
 ) -> Response:
     """Show one version of a provider, also one that is yanked."""
-    releases = await providers.versions(scope, address)
-    return json_answer(_detail(address, releases, canonical(version)))
+    return json_answer(_detail(await offers.provider(scope, address, version)))
 
 
-def _offered(releases: Sequence[ProviderVersion]) -> list[str]:
-    return [release.version for release in releases if release.yank is None]
-
-
-def _detail(address: ProviderAddress, releases: Sequence[ProviderVersion], version: str | None) -> dict[str, Any]:
-    found = next((release for release in releases if release.version == version), None)
-    if found is None:
-        raise ProviderNotFound(
-            "there is no such version of this provider that can be installed", provider=str(address)
-        )
+def _detail(found: ProviderDetail) -> dict[str, Any]:
+    version = found.version
     return {
         **_entry(found),
-        "versions": _offered(releases)[::-1],
-        "deprecation": found.deprecation and found.deprecation.model_dump(mode="json"),
-        "yank": found.yank and found.yank.model_dump(mode="json"),
+        "versions": found.versions,
+        "docs": [],
+        "deprecation": version.deprecation and version.deprecation.model_dump(mode="json"),
+        "yank": version.yank and version.yank.model_dump(mode="json"),
     }
 
 
-def _entry(version: ProviderVersion) -> dict[str, Any]:
+def _entry(offer: ProviderOffer) -> dict[str, Any]:
     # What this registry does not know of a version is empty, as it is there for what nobody filled in.
+    version = offer.version
     return {
         "id": f"{version.namespace}/{version.type}/{version.version}",
         "owner": "",
@@ -89,4 +82,5 @@ def _entry(version: ProviderVersion) -> dict[str, Any]:
         "description": "",
         "source": "",
         "published_at": moment(version.published_at),
+        "downloads": offer.downloads,
     }

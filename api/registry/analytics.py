@@ -42,7 +42,10 @@ async def count_downloads(
     interval: UsageInterval = UsageInterval.DAY,
     kind: UsageKind | None = None,
 ) -> Page[DownloadsInTime]:
-    """Count what was installed by hour or day (UTC's), those without downloads left out."""
+    """Count what was installed by hour or day (UTC's), those without downloads left out.
+
+    What is older than 400 days is forgotten; how often a module or provider was installed in all stays known.
+    """
     return Page(items=await usage.in_time(scope, period, interval=interval, kind=kind), next_cursor=None)
 
 
@@ -77,7 +80,7 @@ async def list_module_consumers(
     usage: UsageService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
-    """List the keys that have installed a module version, and the tools that they came with."""
+    """List the keys that have installed a module version in the last 400 days, and the tools they came with."""
     address = ModuleAddress(namespace, name, system)
     return await paging.of(
         lambda after, limit: usage.consumers_of_module(scope, address, version, after=after, limit=limit)
@@ -94,7 +97,7 @@ async def list_provider_consumers(
     usage: UsageService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
-    """List the keys that have installed a provider release, and the tools that they came with."""
+    """List the keys that have installed a provider release in the last 400 days, and the tools they came with."""
     address = ProviderAddress(namespace, type)
     return await paging.of(
         lambda after, limit: usage.consumers_of_provider(scope, address, version, after=after, limit=limit)

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from api.registry.multipart import MultipartBody, Part
+from api.registry.multipart import MultipartBody, Part, body_of
 from domain.registry.errors import UploadInvalid
 from services.registry.releases import ReleaseFile
 
@@ -26,22 +26,23 @@ class Upload:
         self._known = known
         self._required = required
         self._parts: AsyncIterator[Part] | None = None
-        self.first: Part | None = None
+        self._given: dict[str, str] = {}
+        self._first: Part | None = None
 
     async def fields(self) -> dict[str, str]:
-        """Read up to the first file.
+        """Read up to the first file, or nothing if every field there is stands in the query.
 
         Raises:
             UploadInvalid: a field is missing, unknown or there twice.
         """
-        given: dict[str, str] = {}
+        given = self._given
         for name, value in self._request.query_params.multi_items():
             self._take(given, name, value)
         if self._kind() == MULTIPART:
             self._parts = MultipartBody(self._request).parts()
-            async for part in self._parts:
+            while given.keys() != self._known and (part := await anext(self._parts, None)) is not None:
                 if part.filename is not None:
-                    self.first = part
+                    self._first = part
                     break
                 self._take(given, part.name, await part.text())
         missing = self._required - given.keys()
@@ -56,15 +57,13 @@ class Upload:
             UploadInvalid: there is none, or something follows it.
         """
         if self._kind() in RAW:
-            try:
-                async for piece in self._request.stream():
-                    yield piece
-            except ClientDisconnect:
-                raise UploadInvalid("the archive ends in the middle; was it sent whole?") from None
+            async for piece in body_of(self._request):
+                yield piece
             return
-        if self.first is None or self._parts is None:
+        file = await self._first_file()
+        if file is None or self._parts is None:
             raise UploadInvalid("send the archive as the last part of a multipart/form-data form")
-        async for piece in self.first.data():
+        async for piece in file.data():
             yield piece
         async for part in self._parts:
             raise UploadInvalid(f"the archive is the last part of the form, and {part.name[:64]!a} follows it")
@@ -75,11 +74,19 @@ class Upload:
         Raises:
             UploadInvalid: a field stands among them.
         """
-        if self.first is None or self._parts is None:
+        file = await self._first_file()
+        if file is None or self._parts is None:
             return
-        yield _file(self.first)
+        yield _file(file)
         async for part in self._parts:
             yield _file(part)
+
+    async def _first_file(self) -> Part | None:
+        if self._first is None and self._parts is not None:
+            self._first = await anext(self._parts, None)
+            if self._first is not None and self._first.filename is None:
+                self._take(self._given, self._first.name, "")  # which refuses it: all there are were given
+        return self._first
 
     def _take(self, given: dict[str, str], name: str, value: str) -> None:
         if name not in self._known or name in given:

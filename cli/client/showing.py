@@ -13,6 +13,7 @@ from cli.output import Output, colours_wanted
 
 WIDE: Final = 120
 """Characters from which on a terminal gets every column."""
+EXPIRES_SOON: Final = "expires soon"
 STATE_COLOURS: Final = {
     "applied": "green",
     "live": "green",
@@ -20,6 +21,7 @@ STATE_COLOURS: Final = {
     "failed": "red",
     "revoked": "red",
     "expired": "yellow",
+    EXPIRES_SOON: "yellow",
     "timed_out": "red",
     "needs_attention": "red",
     "blocked": "red",

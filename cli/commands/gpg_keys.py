@@ -6,18 +6,25 @@ from uuid import UUID
 
 from cyclopts import App, Parameter
 
-from cli.client.api import Api
+from cli.client.api import Api, Document
 from cli.client.files import read_text, segment
-from cli.client.showing import PEOPLE, ClientOutput, Column, key_state, moment, shown
+from cli.client.showing import EXPIRES_SOON, PEOPLE, ClientOutput, Column, key_state, moment, shown
 from cli.output import examples
+
+
+def _state(key: Document) -> str:
+    state = key_state(key)
+    return EXPIRES_SOON if state == "active" and key["warning"] else state
+
 
 COLUMNS: Final = (
     Column("ID", "id"),
     Column("KEY", "key_id"),
-    Column("STATE", key_state),
+    Column("STATE", _state),
     Column("FOR", "user_ids", extra=True),
     Column("ADDED", moment("created_at"), extra=True),
     Column("EXPIRES", moment("expires_at"), extra=True),
+    Column("WARNING", "warning", extra=True),
 )
 Namespace = Annotated[str, Parameter(help="Namespace that the key signs for.")]
 
@@ -60,6 +67,8 @@ def add(
     armor = read_text(file)
     with Api.of_caller() as api:
         made = api.post(_path(namespace), {"ascii_armor": armor})
+    if made["warning"]:
+        output.progress(f"warning: {made['warning']}")
     output.noun(made, f"added {made['key_id']} ({shown(made['user_ids'])}) to {namespace}")
 
 

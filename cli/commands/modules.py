@@ -92,6 +92,7 @@ def show(
         found = find_module(api, module)
         versions = versions_of(api, module)
         withdrawn = withdrawals.withdrawn(api, path)
+        unread = _unread(api, path, found["latest_version"])
         hostname = api.get("/version")["registry_hostname"]
     source, latest = f"{hostname}/{module}", found["latest_version"]
     lines = {
@@ -99,6 +100,7 @@ def show(
         "description": found["description"] or None,
         "versions": versions,
         **withdrawals.lines_of(withdrawn),
+        "not described": unread,
         "first published": moment("created_at")(found),
         "use it by": latest and f'source = "{source}", version = "{latest}"',
         "apply it by": latest
@@ -156,6 +158,14 @@ def yank(
 def unyank(module: Module, version: withdrawals.Version, /, *, output: ClientOutput = PEOPLE) -> None:
     """Offer a yanked version again. Again is harmless."""
     withdrawals.unyank(output, _path(module), version, of=module)
+
+
+def _unread(api: Api, path: str, version: str | None) -> str | None:
+    """Say why nobody can see what a version declares, though it can be installed; None where that is seen."""
+    if version is None:
+        return None
+    reason: str | None = api.get(f"{path}/{segment(version)}/documents")["reason"]
+    return reason
 
 
 def _path(module: str) -> str:

@@ -67,7 +67,7 @@ def _tell(teller: Teller, directory: Path, files: Path, servers: ExitStack) -> N
     with teller.step("Claim a namespace and publish a module"):
         registry_story.claim_namespace(member)
         registry_story.publish_module(member, files / "modules" / "environment")
-    with teller.step("Publish a provider, built from source and signed by a key made now"):
+    with teller.step("Publish a provider, built from source and signed; one that a stranger signed is refused"):
         registry_story.publish_provider(member)
     with teller.step(f"Install both with the real {member.tool_name}, over TLS, with a lock file"):
         registry_story.install(member, hostname)

@@ -1,12 +1,12 @@
 """`groundwork api`: the HTTP server."""
 
 import asyncio
+import gc
 import signal
 import socket
-import ssl
 from collections.abc import Callable
 from types import FrameType
-from typing import Annotated, Final
+from typing import Annotated
 
 import uvicorn
 from cyclopts import Parameter
@@ -14,13 +14,11 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from api.app import create_app
+from cli.servers.http import http_server
 from cli.servers.processes import begin_child, shared_counts
 from cli.servers.ready import say_ready
 from config.start import begin_process
-from workers.composition import check_key, listen_to_commits, make_services, open_database
-
-STOP_SECONDS: Final = 15
-"""How long requests that run may go on after a stop; streams of logs end at once."""
+from workers.composition import check_key, keep_in_step, make_services, open_database
 
 
 def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int:
@@ -31,21 +29,13 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
     settings = begin_process()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)
-    config = uvicorn.Config(
+    config = http_server(
         "cli.servers.api:application",
-        factory=True,
         host=settings.api.host,
         port=settings.api.port,
-        ssl_certfile=settings.api.tls_certificate,
-        ssl_keyfile=settings.api.tls_key,
-        ssl_context_factory=_tls if settings.api.tls_certificate else None,
-        workers=settings.api.processes,
-        loop="uvloop",
-        http="httptools",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        timeout_graceful_shutdown=STOP_SECONDS,
+        certificate=settings.api.tls_certificate,
+        key=settings.api.tls_key,
+        processes=settings.api.processes,
     )
     try:
         asyncio.run(check_key(settings))
@@ -71,22 +61,16 @@ def application() -> ASGIApp:
     async def listen() -> None:
         _when_stopped(services.provisioning.logs.end_following)
         try:
-            await listen_to_commits(settings, services)
+            await keep_in_step(settings, services)
         finally:
             await database.close()
 
-    return create_app(services, workflow_pages=settings.temporal.workflow_pages, background=(listen,))
-
-
-def _tls(_config: uvicorn.Config, default: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
-    """Make uvicorn's own context, without session tickets.
-
-    The CLIs make a connection for nearly every request and keep no sessions: two tickets for each cost a write
-    and its encryption, and nobody ever comes back with one.
-    """
-    context = default()
-    context.num_tickets = 0
-    return context
+    made = create_app(services, workflow_pages=settings.temporal.workflow_pages, background=(listen,))
+    # What is there now stays until the end. To look through all of it again would stop every request now and then,
+    # for a tenth of a second and more.
+    gc.collect()
+    gc.freeze()
+    return made
 
 
 def _when_stopped(work: Callable[[], None]) -> None:

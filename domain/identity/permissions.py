@@ -23,8 +23,8 @@ class Permission(StrEnum):
     GPG_KEY_MANAGE = "gpg_key:manage", "Add and remove the keys that providers are signed with.", False
     REGISTRY_READ = "registry:read", "Install modules and providers, and read about them.", True
     USAGE_READ = "usage:read", "See who installs what of the registry.", True
-    MODULE_PUBLISH = "module:publish", "Publish module versions.", False
-    PROVIDER_PUBLISH = "provider:publish", "Publish provider versions.", False
+    MODULE_PUBLISH = "module:publish", "Publish module versions, deprecate and yank them.", False
+    PROVIDER_PUBLISH = "provider:publish", "Publish provider versions, deprecate and yank them.", False
     TIER_READ = "tier:read", "List tiers.", True
     TIER_MANAGE = "tier:manage", "Define tiers.", False
     DEPLOYMENT_READ = "deployment:read", "See deployments and their states' metadata.", True

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Annotated, Final
 from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 INGEST_WORKFLOW: Final = "registry.ingest_module"
 
@@ -36,67 +36,77 @@ class DocumentsRead(BaseModel, frozen=True):
     state: DocumentsState
 
 
+def _storable(said: str) -> str:
+    return said.replace("\0", "\N{REPLACEMENT CHARACTER}")
+
+
+Said = Annotated[str, AfterValidator(_storable)]
+"""Text out of somebody's code: whatever that writes, it can be stored."""
+
+
 class Input(BaseModel, frozen=True):
     """A variable."""
 
-    name: str
-    type: str = Field(description="As it is written in HCL; `any` where the code names none.")
-    description: str
-    default: str | None = Field(description="As JSON; null where a value has to be given, or a secret would show.")
+    name: Said
+    type: Said = Field(description="As it is written in HCL; `any` where the code names none.")
+    description: Said
+    default: Said | None = Field(
+        description="As JSON; null where a value has to be given, or a secret would show."
+    )
     required: bool
     sensitive: bool = False
     ephemeral: bool = False
-    deprecated: str | None = Field(default=None, description="What to use instead, in the module's own words.")
+    deprecated: Said | None = Field(default=None, description="What to use instead, in the module's own words.")
 
 
 class Output(BaseModel, frozen=True):
     """A value that the module gives."""
 
-    name: str
-    description: str
+    name: Said
+    description: Said
     sensitive: bool = False
     ephemeral: bool = False
-    deprecated: str | None = None
+    deprecated: Said | None = None
 
 
 class Dependency(BaseModel, frozen=True):
     """A module that it calls."""
 
-    name: str
-    source: str
-    version: str = Field(description="The constraint as it is written; empty where there is none.")
+    name: Said
+    source: Said
+    version: Said = Field(description="The constraint as it is written; empty where there is none.")
 
 
 class ProviderDependency(BaseModel, frozen=True):
     """A provider that it needs."""
 
-    name: str
-    namespace: str
-    source: str = Field(description="The address, with its host where the code names one.")
-    version: str = Field(description="The constraint; empty where there is none.")
+    name: Said
+    namespace: Said
+    source: Said = Field(description="The address, with its host where the code names one.")
+    version: Said = Field(description="The constraint; empty where there is none.")
 
 
 class Resource(BaseModel, frozen=True):
     """A resource or data source that it declares."""
 
-    name: str
-    type: str
-    mode: str = Field(description="`managed` for resources, `data` for data sources.")
+    name: Said
+    type: Said
+    mode: Said = Field(description="`managed` for resources, `data` for data sources.")
 
 
 class ModulePart(BaseModel, frozen=True):
     """The root module, a submodule or an example: one folder of the archive."""
 
-    path: str = Field(description="Below the archive's top; empty for the root module.")
-    name: str = Field(description="Of the folder; empty for the root module.")
-    readme: str = Field(description="Markdown as it was published, not made safe to show; empty without one.")
+    path: Said = Field(description="Below the archive's top; empty for the root module.")
+    name: Said = Field(description="Of the folder; empty for the root module.")
+    readme: Said = Field(description="Markdown as it was published, not made safe to show; empty without one.")
     empty: bool = Field(description="Whether the folder declares nothing at all.")
     inputs: tuple[Input, ...] = ()
     outputs: tuple[Output, ...] = ()
     dependencies: tuple[Dependency, ...] = ()
     provider_dependencies: tuple[ProviderDependency, ...] = ()
     resources: tuple[Resource, ...] = ()
-    unreadable: str | None = Field(default=None, description="Why the folder's code could not be read.")
+    unreadable: Said | None = Field(default=None, description="Why the folder's code could not be read.")
 
 
 class Documents(BaseModel, frozen=True):

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -49,6 +50,31 @@ class ProviderVersion(BaseModel, frozen=True, from_attributes=True):
     published_at: datetime
     deprecation: Deprecation | None = None
     yank: Yank | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ListedRelease:
+    """A release as far as the list of a provider's versions tells of it.
+
+    Hundreds are made for one answer, from what the registry holds already, so nothing is checked again.
+    """
+
+    version: str
+    protocols: tuple[str, ...]
+    platforms: tuple[str, ...]
+    """As in `linux_amd64`, in order."""
+    deprecation: Deprecation | None
+    yank: Yank | None
+
+
+@dataclass(frozen=True, slots=True)
+class VersionList:
+    """What whoever chooses a version of a provider is told."""
+
+    offered: tuple[ListedRelease, ...]
+    """Those that are not yanked, the highest version first."""
+    warnings: tuple[str, ...]
+    """What is wrong with some, and with the key of the highest one."""
 
 
 class Provider(BaseModel, frozen=True, from_attributes=True):

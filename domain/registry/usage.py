@@ -2,14 +2,18 @@
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
 from pydantic import BaseModel, Field
 
+from domain.registry.versions import canonical
+
 LONGEST_AGENT: Final = 64
+KEPT: Final = timedelta(days=400)
+"""How long it is known which key installed what in which hour: a year can be held against the one before."""
 _MODULE: Final = re.compile(r"/v1/modules/([^/]+)/([^/]+)/([^/]+)/([^/]+)/download")
 _PROVIDER: Final = re.compile(r"/v1/providers/([^/]+)/([^/]+)/([^/]+)/download/[^/]+/[^/]+")
 
@@ -71,15 +75,18 @@ class Consumer(BaseModel, frozen=True):
 
 
 def installed_by(path: str) -> Installed | None:
-    """Tell what a request for a download address was about; None for any other path."""
+    """Tell what a request for a download address was about, whichever way it wrote the version.
+
+    None for any other path.
+    """
     module = _MODULE.fullmatch(path)
     if module is not None:
         namespace, name, system, version = module.groups()
-        return Installed(UsageKind.MODULE, namespace, name, system, version)
+        return Installed(UsageKind.MODULE, namespace, name, system, canonical(version) or version)
     provider = _PROVIDER.fullmatch(path)
     if provider is not None:
         namespace, type_, version = provider.groups()
-        return Installed(UsageKind.PROVIDER, namespace, type_, "", version)
+        return Installed(UsageKind.PROVIDER, namespace, type_, "", canonical(version) or version)
     return None
 
 

@@ -13,6 +13,9 @@ MOST_PARTS: Final = 100
 LARGEST_FILE: Final = MEGABYTE
 LARGEST_CODE: Final = 16 * MEGABYTE
 LARGEST_README: Final = 256 * 1024
+"""What is longer is cut."""
+LARGEST_READMES: Final = 2 * MEGABYTE
+"""Of all submodules and examples together; those of later ones are left out."""
 SUBMODULES: Final = "modules"
 EXAMPLES: Final = "examples"
 _READMES: Final = ("readme.md", "readme", "readme.txt")
@@ -49,7 +52,7 @@ def lay_out(archive: Path, folder: Path, limits: ArchiveLimits) -> Layout:
     """
     laid_out = Layout(folder)
     ranks: dict[str, int] = {}
-    written = 0
+    written = described = 0
     for member in iterate_module(archive, limits):
         path = PurePosixPath(member.path)
         part = "" if path.parent == PurePosixPath() else path.parent.as_posix()
@@ -69,9 +72,10 @@ def lay_out(archive: Path, folder: Path, limits: ArchiveLimits) -> Layout:
             target.write_bytes(code)
         elif path.name.lower() in _READMES:
             rank = _READMES.index(path.name.lower())
-            if rank < ranks.get(part, len(_READMES)):
+            if rank < ranks.get(part, len(_READMES)) and (not part or described < LARGEST_READMES):
                 ranks[part] = rank
                 laid_out.readmes[part] = _text(member.content)
+                described += len(laid_out.readmes[part]) if part else 0
     return laid_out
 
 
@@ -88,4 +92,4 @@ def _text(content: Iterator[bytes]) -> str:
     pieces = bytearray()
     for piece in content:
         pieces += piece[: LARGEST_README - len(pieces)]
-    return pieces.decode(errors="replace").replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return pieces.decode(errors="replace")

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from domain.registry.capability import Capabilities
+from integrations.documents.reading import find_reader
 from integrations.signatures import SignatureVerifier
-from integrations.tools import find_tool
 from services.changes import Changes
 from services.registry.documents import ModuleDocuments
 from services.registry.downloads import Downloads
@@ -12,6 +12,7 @@ from services.registry.gpg_keys import GpgKeys
 from services.registry.limits import RegistryLimits
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
+from services.registry.offers import Offers
 from services.registry.providers import Providers
 from services.registry.rechecks import Rechecks
 from services.registry.releases import Releases
@@ -31,6 +32,7 @@ class RegistryServices:
     modules: Modules
     documents: ModuleDocuments
     providers: Providers
+    offers: Offers
     verifications: Verifications
     withdrawals: Withdrawals
     downloads: Downloads
@@ -49,10 +51,9 @@ def make_registry(
         namespaces=Namespaces(database),
         gpg_keys=GpgKeys(database, changes),
         modules=Modules(database, blobs, changes, limits),
-        documents=ModuleDocuments(
-            database, blobs, changes, limits=limits.module_archive, find_tofu=lambda: find_tool("tofu")
-        ),
+        documents=ModuleDocuments(database, blobs, changes, limits=limits.module_archive, find_reader=find_reader),
         providers=Providers(database, Releases(blobs, verifier, limits), changes),
+        offers=Offers(database),
         verifications=Verifications(database, Rechecks(blobs, verifier), changes),
         withdrawals=Withdrawals(database, changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),

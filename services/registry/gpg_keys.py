@@ -1,6 +1,5 @@
 """Use cases on the keys that provider releases are signed with."""
 
-from collections.abc import Sequence
 from uuid import UUID
 
 from domain.idempotency import Claim
@@ -95,15 +94,6 @@ class GpgKeys:
             rows = await gpg_keys.of_namespace(session, scope.organization_id, namespace)
             moment = await now(session)
             return [GpgKey.model_validate(row).seen_at(moment) for row in rows]
-
-    async def warnings(self, scope: Scope, namespace: str, fingerprint: str) -> Sequence[str]:
-        """Give what installers of what a key signed should hear of it; nothing while it is far from its expiry.
-
-        Raises:
-            NamespaceNotFound.
-        """
-        keys = await self.list(scope, namespace)
-        return [key.warning for key in keys if key.fingerprint == fingerprint and key.warning is not None]
 
     async def remove(self, scope: Scope, namespace: str, key_id: UUID) -> None:
         """Take a key out of use for good; again is harmless.

@@ -13,13 +13,13 @@ from domain.registry.errors import ModuleNotFound, UploadTooLarge, VersionExists
 from domain.registry.modules import Module, ModuleVersion
 from domain.registry.names import ModuleAddress
 from domain.registry.search import ALL, ModuleSearch
-from domain.registry.versions import Version, canonical
+from domain.registry.versions import Version, canonical, precedence
 from domain.scope import Scope
 from integrations.archives.module import check_module
 from services.changes import Changes
 from services.registry import documents
 from services.registry.limits import RegistryLimits
-from services.registry.withdrawals import deprecation_of, yank_of
+from services.registry.nouns import module_version
 from storage import audit
 from storage.blobs import index
 from storage.blobs.store import BlobStore
@@ -67,7 +67,7 @@ class Modules:
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, address.namespace)
             known = await modules.find_version_at(session, scope.organization_id, address, str(version))
-            published = None if known is None else _noun(address, known)
+            published = None if known is None else module_version(address, known)
         try:
             async with self._store.receive(archive, limit=self._limits.module_bytes) as received:
                 # Before it is compared: what is no module differs from any, and that would not be what is wrong.
@@ -77,7 +77,11 @@ class Modules:
                 await self._store.keep(received)
         except BlobTooLarge as error:
             limit = self._limits.module_bytes
-            raise UploadTooLarge(f"a module's archive has at most {limit} bytes", limit=limit) from error
+            raise UploadTooLarge(
+                f"the archive has more than {limit} bytes: leave out what is no code, or have the installation's "
+                "operator raise the setting registry.module_bytes",
+                limit=limit,
+            ) from error
         row = ModuleVersionRow(
             organization_id=scope.organization_id,
             id=new_id(),
@@ -101,7 +105,7 @@ class Modules:
         async with self._database.transaction(scope) as session:
             module = await modules.get(session, scope.organization_id, address)
             found = await modules.versions(session, scope.organization_id, module.id)
-        return [str(version) for version in sorted(map(Version.parse, found), reverse=True)]
+        return sorted(found, key=precedence, reverse=True)
 
     async def get(self, scope: Scope, address: ModuleAddress, version: str) -> ModuleVersion:
         """Read one version; `v1.0` means 1.0.0, as to the tools.
@@ -117,7 +121,7 @@ class Modules:
                 raise ModuleNotFound(
                     "there is no such version of this module", module=str(address), version=version
                 )
-            return _noun(address, row)
+            return module_version(address, row)
 
     async def page(
         self, scope: Scope, search: ModuleSearch = ALL, *, after: UUID | None, limit: int
@@ -140,20 +144,7 @@ class Modules:
             rows = await modules.page_of_versions(
                 session, scope.organization_id, module.id, after=after, limit=limit
             )
-            return [_noun(address, row) for row in rows]
-
-    async def offered(
-        self, scope: Scope, search: ModuleSearch = ALL, *, name: str | None = None, offset: int, limit: int
-    ) -> list[ModuleVersion]:
-        """List the latest versions of the modules that are searched for, in order of first publication."""
-        async with self._database.transaction(scope) as session:
-            found = await module_search.page_with_latest(
-                session, scope.organization_id, search, name=name, offset=offset, limit=limit
-            )
-            return [
-                _noun(ModuleAddress(module.namespace, module.name, module.system), version)
-                for module, version in found
-            ]
+            return [module_version(address, row) for row in rows]
 
     async def _add(
         self, scope: Scope, address: ModuleAddress, row: ModuleVersionRow
@@ -173,7 +164,7 @@ class Modules:
             )
             known = await modules.find_version(session, scope.organization_id, module.id, row.version)
             if known is not None:
-                return _same(_noun(address, known), row.sha256), False
+                return _same(module_version(address, known), row.sha256), False
             row.module_id = module.id
             session.add(row)
             module.description = row.description or module.description
@@ -191,7 +182,7 @@ class Modules:
                 sha256=row.sha256,
             )
             await namespaces.tell_of_change(session, scope.organization_id)
-            return _noun(address, row), True
+            return module_version(address, row), True
 
 
 def _same(published: ModuleVersion, sha256: str) -> ModuleVersion:
@@ -203,20 +194,3 @@ def _same(published: ModuleVersion, sha256: str) -> ModuleVersion:
             sent_sha256=sha256,
         )
     return published
-
-
-def _noun(address: ModuleAddress, row: ModuleVersionRow) -> ModuleVersion:
-    return ModuleVersion(
-        id=row.id,
-        namespace=address.namespace,
-        name=address.name,
-        system=address.system,
-        version=row.version,
-        description=row.description,
-        sha256=row.sha256,
-        size=row.size,
-        format=row.format,
-        published_at=row.published_at,
-        deprecation=deprecation_of(row),
-        yank=yank_of(row),
-    )

@@ -1,26 +1,35 @@
 """Use cases on providers."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
 from domain.registry.errors import ProviderNotFound, SignatureKeyRevoked, VersionExists
-from domain.registry.gpg_keys import GpgKey, PublicKey, SignatureEvidence
+from domain.registry.gpg_keys import GpgKey, PublicKey
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import Provider, ProviderPackage, ProviderVersion, ReleaseNames, SignedRelease
+from domain.registry.providers import (
+    ListedRelease,
+    Provider,
+    ProviderPackage,
+    ProviderVersion,
+    ReleaseNames,
+    SignedRelease,
+    VersionList,
+)
 from domain.registry.search import words_in
-from domain.registry.versions import Version, canonical
+from domain.registry.versions import Version, canonical, precedence
+from domain.registry.withdrawals import Deprecation, Yank, warnings_of
 from domain.scope import Scope
 from services.changes import Changes
+from services.registry.nouns import by_platform, deprecation_of, provider_version, yank_of
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
 from services.registry.verifications import of_publication
-from services.registry.withdrawals import deprecation_of, yank_of
 from storage import audit
 from storage.blobs import index
-from storage.database import Database, Session
+from storage.database import Database, Session, now
 from storage.registry import gpg_keys, namespaces, providers
 from storage.registry.tables import ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
@@ -64,20 +73,26 @@ class Providers:
         self._changes.tell(scope.organization_id)
         return added, is_new
 
-    async def versions(self, scope: Scope, address: ProviderAddress) -> list[ProviderVersion]:
-        """List a provider's releases with their platforms, the highest version first.
+    async def versions(self, scope: Scope, address: ProviderAddress) -> VersionList:
+        """List a provider's releases with their platforms, and say what installers should hear of them.
 
         Those whose key was revoked, or that did not verify when they were last checked, are left out: nothing
-        vouches for them any more. Those that are yanked are there, and not to be offered.
+        vouches for them any more.
 
         Raises:
             ProviderNotFound.
         """
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
-            rows = await providers.versions(session, scope.organization_id, provider.id)
-            found = await self._nouns(session, scope, address, rows)
-        return sorted(found, key=lambda release: Version.parse(release.version), reverse=True)
+            groups = await providers.alike(session, scope.organization_id, provider.id)
+            withdrawn = [version for group in groups if group.withdrawn for version in group.versions]
+            why = await _why(session, provider, withdrawn) if withdrawn else {}
+            signed_by = {version: group.gpg_key_id for group in groups for version in group.versions}
+            found = [release for group in groups for release in _listed(group, why)]
+            found.sort(key=lambda release: precedence(release.version), reverse=True)
+            offered = tuple(release for release in found if release.yank is None)
+            of_key = await _warnings_of_key(session, scope, signed_by[offered[0].version]) if offered else []
+        return VersionList(offered, (*warnings_of(found), *of_key))
 
     async def get(self, scope: Scope, address: ProviderAddress, version: str) -> SignedRelease:
         """Read one release, with the key that vouches for it; `v1.0` means 1.0.0, as to the tools.
@@ -135,16 +150,6 @@ class Providers:
             )
             return await self._nouns(session, scope, address, rows)
 
-    async def offered(
-        self, scope: Scope, *, namespace: str | None = None, offset: int, limit: int
-    ) -> list[ProviderVersion]:
-        """List the latest releases of providers, in order of first publication, without their packages."""
-        async with self._database.transaction(scope) as session:
-            found = await providers.page_with_latest(
-                session, scope.organization_id, namespace=namespace, offset=offset, limit=limit
-            )
-            return [_noun(ProviderAddress(of.namespace, of.type), release, []) for of, release in found]
-
     async def _add(
         self, scope: Scope, address: ProviderAddress, version: str, release: CheckedRelease
     ) -> tuple[ProviderVersion, bool]:
@@ -191,7 +196,7 @@ class Providers:
                 key_fingerprint=key.fingerprint,
             )
             await namespaces.tell_of_change(session, scope.organization_id)
-            return _noun(address, row, release.packages), True
+            return provider_version(address, row, release.packages), True
 
     async def _find(
         self, session: Session, scope: Scope, address: ProviderAddress, version: str
@@ -211,7 +216,29 @@ class Providers:
         packages: defaultdict[UUID, list[ProviderPackage]] = defaultdict(list)
         for row in await providers.platforms(session, scope.organization_id, [row.id for row in rows]):
             packages[row.provider_version_id].append(ProviderPackage.model_validate(row))
-        return [_noun(address, row, packages[row.id]) for row in rows]
+        return [provider_version(address, row, packages[row.id]) for row in rows]
+
+
+async def _why(
+    session: Session, provider: ProviderRow, withdrawn: Collection[str]
+) -> dict[str, tuple[Deprecation | None, Yank | None]]:
+    rows = await providers.of_versions(session, provider.organization_id, provider.id, withdrawn)
+    return {row.version: (deprecation_of(row), yank_of(row)) for row in rows}
+
+
+async def _warnings_of_key(session: Session, scope: Scope, key_id: UUID) -> list[str]:
+    row = await providers.good_key(session, scope.organization_id, key_id)
+    warning = None if row is None else GpgKey.model_validate(row).seen_at(await now(session)).warning
+    return [] if warning is None else [warning]
+
+
+def _listed(
+    group: providers.Alike, why: Mapping[str, tuple[Deprecation | None, Yank | None]]
+) -> Iterator[ListedRelease]:
+    protocols, platforms = tuple(group.protocols), tuple(group.platforms)
+    for version in group.versions:
+        deprecation, yank = why.get(version, (None, None))
+        yield ListedRelease(version, protocols, platforms, deprecation, yank)
 
 
 def _version_row(
@@ -223,6 +250,7 @@ def _version_row(
         provider_id=provider_id,
         version=version,
         protocols=release.protocols,
+        platforms=[f"{package.os}_{package.arch}" for package in sorted(release.packages, key=by_platform)],
         gpg_key_id=gpg_key_id,
         checksums_sha256=release.checksums.sha256,
         signature_sha256=release.signature.sha256,
@@ -234,23 +262,4 @@ def _version_row(
 def _platform_row(scope: Scope, version_id: UUID, package: ProviderPackage) -> ProviderPlatformRow:
     return ProviderPlatformRow(
         organization_id=scope.organization_id, provider_version_id=version_id, **package.model_dump()
-    )
-
-
-def _noun(
-    address: ProviderAddress, row: ProviderVersionRow, packages: Sequence[ProviderPackage]
-) -> ProviderVersion:
-    return ProviderVersion(
-        id=row.id,
-        namespace=address.namespace,
-        type=address.type,
-        version=row.version,
-        protocols=row.protocols,
-        platforms=sorted(packages, key=lambda package: (package.os, package.arch)),
-        checksums_sha256=row.checksums_sha256,
-        signature_sha256=row.signature_sha256,
-        evidence=SignatureEvidence.model_validate(row.evidence),
-        published_at=row.published_at,
-        deprecation=deprecation_of(row),
-        yank=yank_of(row),
     )

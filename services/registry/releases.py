@@ -30,6 +30,10 @@ from integrations.signatures import LARGEST_SIGNATURE, SignatureVerifier
 from services.registry.limits import RegistryLimits
 from storage.blobs.store import BlobStore, Received
 
+OF_PACKAGES: Final = (
+    "build it without debugging symbols, or have the installation's operator raise the setting "
+    "registry.package_bytes"
+)
 ORDER: Final = "send SHA256SUMS, its signature, the manifest and then every zip that SHA256SUMS names"
 
 
@@ -127,7 +131,7 @@ class Releases:
                     "the file was sent already, or SHA256SUMS does not name it as a package of this version",
                     file=file.name[:255],
                 )
-            package = await self._receive(stack, file, limit=self._limits.package_bytes)
+            package = await self._receive(stack, file, limit=self._limits.package_bytes, advice=OF_PACKAGES)
             _check_hash(file.name, package, hashes)
             packages.append(await self._package(file.name, package, type, platform))
             received.append(package)
@@ -152,13 +156,13 @@ class Releases:
         if file is None or file.name != expected:
             sent = None if file is None else file.name[:255]
             raise UploadInvalid(f"{expected} should come here; {ORDER}", expected=expected, sent=sent)
-        return await self._receive(stack, file, limit=limit)
+        return await self._receive(stack, file, limit=limit, advice=f"no such file is so large; {ORDER}")
 
-    async def _receive(self, stack: AsyncExitStack, file: ReleaseFile, *, limit: int) -> Received:
+    async def _receive(self, stack: AsyncExitStack, file: ReleaseFile, *, limit: int, advice: str) -> Received:
         try:
             return await stack.enter_async_context(self._store.receive(file.data, limit=limit))
         except BlobTooLarge as error:
-            raise UploadTooLarge(f"{file.name} has more than {limit} bytes", limit=limit) from error
+            raise UploadTooLarge(f"{file.name} has more than {limit} bytes: {advice}", limit=limit) from error
 
 
 def _check_hash(name: str, file: Received, hashes: dict[str, str]) -> None:

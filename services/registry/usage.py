@@ -5,16 +5,17 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 from uuid import UUID
 
 import structlog
 
-from domain.errors import Unavailable
+from domain.errors import Busy, Unavailable
 from domain.identity.permissions import Permission
 from domain.identity.rights import ORGANIZATION
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.usage import (
+    LONGEST_AGENT,
     Consumer,
     DownloadsInTime,
     Installed,
@@ -31,11 +32,14 @@ from storage.registry import modules, providers, usage
 WRITE_SECONDS: Final = 5.0
 MOST_NOTED: Final = 100_000
 """Different notes that wait to be written; while the database is away and there are more, those are left out."""
+MOST_AT_ONCE: Final = 1_000
+"""Notes that are written in one transaction: a statement of PostgreSQL takes 65,535 values, and each is seven."""
 log = structlog.get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Note:
+class _Note(NamedTuple):
+    """What is counted together. It is made and looked up for each download, where a dataclass takes longer."""
+
     organization_id: UUID
     api_key_id: UUID
     path: str
@@ -58,38 +62,50 @@ class Usage:
         self._database = database
         self._noted: Counter[_Note] = Counter()
         self._left_out = 0
+        self._writing = asyncio.Lock()
 
     def note(self, organization_id: UUID, api_key_id: UUID, path: str, user_agent: bytes) -> None:
         """Note that a caller was told where something is, by the path that it asked; it takes a microsecond."""
-        note = _Note(organization_id, api_key_id, path, user_agent)
-        if len(self._noted) >= MOST_NOTED and note not in self._noted:
+        # Cut here, or who sends long words could have the memory of this process filled with them.
+        note = _Note(organization_id, api_key_id, path, user_agent[:LONGEST_AGENT])
+        count = self._noted.get(note, 0)
+        if count == 0 and len(self._noted) >= MOST_NOTED:
             self._left_out += 1
         else:
-            self._noted[note] += 1
+            self._noted[note] = count + 1
 
     async def write(self) -> None:
-        """Write what was noted since the last call; what can't be written now is written the next time."""
-        noted, self._noted = self._noted, Counter()
-        left_out, self._left_out = self._left_out, 0
-        if left_out:
-            log.warning("downloads_not_counted", downloads=left_out)
-        by_organization: defaultdict[UUID, Counter[_Note]] = defaultdict(Counter)
-        for note, count in noted.items():
-            by_organization[note.organization_id][note] = count
-        for organization_id, notes in by_organization.items():
-            try:
-                await self._write(organization_id, notes)
-            except Unavailable:
-                self._noted += notes
+        """Write what was noted until now; what can't be written now is written the next time.
+
+        Ending the call in the middle may count what was just written once more: see `write_forever`.
+        """
+        async with self._writing:
+            left_out, self._left_out = self._left_out, 0
+            if left_out:
+                log.warning("downloads_not_counted", downloads=left_out)
+            for organization_id, notes in self._batches():
+                try:
+                    await self._write(organization_id, notes)
+                except Busy:
+                    continue
+                except Unavailable:
+                    return  # for the others too; a stop must not wait for each of them
+                except Exception:
+                    # What nobody foresaw in one organization must not end the counting in all of them.
+                    log.exception("downloads_not_counted", downloads=notes.total())
+                self._forget(notes)
 
     async def write_forever(self) -> None:
-        """Write every WRITE_SECONDS until cancelled, and then once more."""
+        """Write every WRITE_SECONDS until cancelled, and then once more, after what is being written."""
         try:
             while True:
                 await asyncio.sleep(WRITE_SECONDS)
-                await self.write()
+                writing = asyncio.ensure_future(self.write())  # shield alone does not hold on to it
+                await asyncio.shield(writing)
         finally:
             await self.write()
+            if self._noted:
+                log.warning("downloads_not_counted", downloads=self._noted.total())
 
     async def in_time(
         self, scope: Scope, period: Period, *, interval: UsageInterval, kind: UsageKind | None
@@ -152,6 +168,22 @@ class Usage:
                 session, scope.organization_id, row.id if row else None, after=after, limit=limit
             )
 
+    def _forget(self, written: Counter[_Note]) -> None:
+        for note, count in written.items():
+            self._noted[note] -= count
+            if not self._noted[note]:  # else more was noted meanwhile
+                del self._noted[note]
+
+    def _batches(self) -> list[tuple[UUID, Counter[_Note]]]:
+        by_organization: defaultdict[UUID, list[tuple[_Note, int]]] = defaultdict(list)
+        for note, count in self._noted.items():
+            by_organization[note.organization_id].append((note, count))
+        return [
+            (organization_id, Counter(dict(notes[start : start + MOST_AT_ONCE])))
+            for organization_id, notes in by_organization.items()
+            for start in range(0, len(notes), MOST_AT_ONCE)
+        ]
+
     async def _write(self, organization_id: UUID, notes: Counter[_Note]) -> None:
         counted: Counter[tuple[Installed, UUID, str]] = Counter()
         for note, count in notes.items():
@@ -160,17 +192,19 @@ class Usage:
                 counted[installed, note.api_key_id, short_agent(note.user_agent)] += count
         scope = Scope(organization_id, PLATFORM)
         async with self._database.transaction(scope) as session:
-            ids = await _ids(session, organization_id, [installed for installed, _, _ in counted])
+            found = await _find(session, organization_id, [installed for installed, _, _ in counted])
             rows = [
-                usage.Count(installed.kind, ids[installed], key_id, agent, count)
+                usage.Count(installed.kind, found[installed], key_id, agent, count)
                 for (installed, key_id, agent), count in counted.items()
-                if installed in ids  # it was there when it was answered
+                if installed in found  # it was there when it was answered
             ]
             await usage.add(session, organization_id, rows)
 
 
-async def _ids(session: Session, organization_id: UUID, wanted: Sequence[Installed]) -> dict[Installed, UUID]:
-    found: dict[Installed, UUID] = {}
+async def _find(
+    session: Session, organization_id: UUID, wanted: Sequence[Installed]
+) -> dict[Installed, usage.Counted]:
+    found: dict[Installed, usage.Counted] = {}
     for kind, find in ((UsageKind.MODULE, usage.module_versions), (UsageKind.PROVIDER, usage.provider_versions)):
         of_kind = {each for each in wanted if each.kind is kind}
         if of_kind:

@@ -12,11 +12,11 @@ from domain.registry.versions import canonical
 from domain.registry.withdrawals import Deprecation, Yank
 from domain.scope import Scope
 from services.changes import Changes
+from services.registry.nouns import deprecation_of, yank_of
 from storage import audit
 from storage.database import Database, Session, now
 from storage.registry import modules, namespaces, providers
 from storage.registry.tables import (
-    MayBeWithdrawn,
     ModuleRow,
     ModuleVersionRow,
     ProviderRow,
@@ -103,20 +103,6 @@ class Withdrawals:
                 await namespaces.tell_of_change(session, scope.organization_id)
         if changed:
             self._changes.tell(scope.organization_id)
-
-
-def deprecation_of(row: MayBeWithdrawn) -> Deprecation | None:
-    """Give what the users of a version are told, if it is deprecated."""
-    if row.deprecated_at is None or row.deprecation is None:
-        return None
-    return Deprecation(message=row.deprecation, replacement=row.replacement, deprecated_at=row.deprecated_at)
-
-
-def yank_of(row: MayBeWithdrawn) -> Yank | None:
-    """Give why a version is not offered, if it is yanked."""
-    if row.yanked_at is None or row.yank_reason is None:
-        return None
-    return Yank(reason=row.yank_reason, yanked_at=row.yanked_at)
 
 
 async def _locked(session: Session, scope: Scope, address: Address) -> ModuleRow | ProviderRow:

@@ -5,18 +5,15 @@ import fcntl
 import hashlib
 import os
 import tempfile
-import time
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO, Final
+from typing import BinaryIO
 
 from domain.errors import BlobTooLarge
 from domain.outages import Outage
 from storage.blobs.disk import on_disk
 from storage.blobs.store import Received
-
-STALE_SECONDS: Final = 60
 
 
 class Incoming:
@@ -52,20 +49,21 @@ class Incoming:
             await asyncio.to_thread(_discard, file, path)
 
     def _new_file(self) -> tuple[BinaryIO, Path]:
-        descriptor, name = tempfile.mkstemp(dir=self._folder)
-        # The lock says that its writer lives; it ends with the process, however that ends.
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return os.fdopen(descriptor, "wb"), Path(name)
+        while True:
+            descriptor, name = tempfile.mkstemp(dir=self._folder)
+            # The lock says that its writer lives; it ends with the process, however that ends.
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if os.fstat(descriptor).st_nlink:
+                return os.fdopen(descriptor, "wb"), Path(name)
+            os.close(descriptor)  # somebody cleared it before it was locked
 
     def _clear(self) -> None:
         for path in self._folder.iterdir():
             with (
-                suppress(FileNotFoundError, BlockingIOError),
-                path.open("rb") as file,
-            ):  # kept meanwhile, or written to
-                if time.time() - os.fstat(file.fileno()).st_mtime < STALE_SECONDS:
-                    continue  # perhaps made a moment ago, and not locked yet
-                fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
+                suppress(FileNotFoundError, BlockingIOError),  # kept meanwhile, or written to
+                path.open("r+b") as file,  # NFS locks nothing for one writer that is open for reading
+            ):
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
 
 
@@ -76,4 +74,5 @@ def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:
 
 def _discard(file: BinaryIO, path: Path) -> None:
     path.unlink(missing_ok=True)  # before the lock is gone, so that nobody clears it meanwhile
-    file.close()
+    with suppress(OSError):  # a disk that took not all of it takes no more now, and nobody wants it
+        file.close()

@@ -82,6 +82,17 @@ async def versions(session: AsyncSession, organization_id: UUID, module_id: UUID
     return dict(found.all())
 
 
+async def systems(session: AsyncSession, organization_id: UUID, address: ModuleAddress) -> list[str]:
+    """List the systems for which a module of the address's namespace and name offers a version, in order."""
+    query = select(ModuleRow.system).where(
+        ModuleRow.organization_id == organization_id,
+        ModuleRow.namespace == address.namespace,
+        ModuleRow.name == address.name,
+        ModuleRow.latest_version.is_not(None),
+    )
+    return list(await session.scalars(query.order_by(ModuleRow.system)))
+
+
 async def page_of_versions(
     session: AsyncSession, organization_id: UUID, module_id: UUID, *, after: UUID | None, limit: int
 ) -> list[ModuleVersionRow]:

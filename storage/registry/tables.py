@@ -99,6 +99,7 @@ class ModuleRow(Base):
         ),
         UniqueConstraint("organization_id", "namespace", "name", "system"),
         # What is searched for in order of id: PostgreSQL reads a page and stops.
+        Index("ix_module_namespace", "organization_id", "namespace", "id"),
         Index("ix_module_system", "organization_id", "system", "id"),
         Index("ix_module_deprecated", "organization_id", "deprecated", "id"),
     )
@@ -185,6 +186,8 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
     """See domain.registry.providers.ProviderVersion. `evidence` says who signed, and which tools checked.
 
     A release that its last verification refused has `refused_at` and why, until another one verifies it.
+    `platforms` are those of its packages, as in `linux_amd64` and in the packages' order: a list of versions tells
+    them, and would otherwise read thousands of rows.
     """
 
     __tablename__ = "provider_version"
@@ -194,7 +197,15 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
             ["organization_id", "provider_id"], ["provider.organization_id", "provider.id"], ondelete="CASCADE"
         ),
         ForeignKeyConstraint(["organization_id", "gpg_key_id"], ["gpg_key.organization_id", "gpg_key.id"]),
-        UniqueConstraint("organization_id", "provider_id", "version"),
+        # A list of versions is read from this index alone: the rows of one provider lie far apart, a page each.
+        # Texts that people write would make an entry too long.
+        UniqueConstraint(
+            *("organization_id", "provider_id", "version"),
+            postgresql_include=[
+                *("protocols", "platforms", "gpg_key_id"),
+                *("deprecated_at", "yanked_at", "refused_at"),
+            ],
+        ),
         *with_reasons(),
         Index("ix_provider_version_gpg_key", "organization_id", "gpg_key_id"),
     )
@@ -204,6 +215,7 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
     provider_id: Mapped[UUID]
     version: Mapped[str]
     protocols: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    platforms: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
     gpg_key_id: Mapped[UUID]
     checksums_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
     signature_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
@@ -245,6 +257,8 @@ class DownloadCountRow(Base):
         CheckConstraint("downloads > 0", name="downloads"),
         ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
         Index("ix_download_count_hour", "organization_id", "hour"),
+        # By which the old ones are found, of all organizations.
+        Index("ix_download_count_age", "hour"),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -255,6 +269,20 @@ class DownloadCountRow(Base):
     kind: Mapped[str]
     downloads: Mapped[int] = mapped_column(BigInteger)
     last_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class DownloadTotalRow(Base):
+    """How often a module or provider, by its id, was installed in all its versions; it outlives the counts."""
+
+    __tablename__ = "download_total"
+    __table_args__ = (
+        CheckConstraint("downloads > 0", name="downloads"),
+        ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
+    )
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    installed_id: Mapped[UUID] = mapped_column(primary_key=True)
+    downloads: Mapped[int] = mapped_column(BigInteger)
 
 
 class ModuleDocumentsRow(Base):

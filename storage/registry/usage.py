@@ -1,19 +1,21 @@
 """Queries on counts of downloads."""
 
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import func, select, tuple_
+from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.registry.usage import Consumer, Installed, MostInstalled, UsageInterval, UsageKind
+from domain.registry.usage import KEPT, Consumer, Installed, MostInstalled, UsageInterval, UsageKind
 from storage.identity.tables import ApiKeyRow
 from storage.registry.tables import (
     DownloadCountRow,
+    DownloadTotalRow,
     ModuleRow,
     ModuleVersionRow,
     ProviderRow,
@@ -22,11 +24,19 @@ from storage.registry.tables import (
 
 
 @dataclass(frozen=True, slots=True)
+class Counted:
+    """What a count belongs to: a version, and the module or provider that it is of."""
+
+    version_id: UUID
+    installed_id: UUID
+
+
+@dataclass(frozen=True, slots=True)
 class Count:
     """How often a key has installed a version with a tool, since the last time."""
 
     kind: UsageKind
-    version_id: UUID
+    of: Counted
     api_key_id: UUID
     user_agent: str
     downloads: int
@@ -34,11 +44,11 @@ class Count:
 
 async def module_versions(
     session: AsyncSession, organization_id: UUID, wanted: Collection[Installed]
-) -> dict[Installed, UUID]:
+) -> dict[Installed, Counted]:
     """Find module versions by their addresses; those that are not there are left out."""
     address = (ModuleRow.namespace, ModuleRow.name, ModuleRow.system, ModuleVersionRow.version)
     query = (
-        select(*address, ModuleVersionRow.id)
+        select(*address, ModuleVersionRow.id, ModuleRow.id)
         .join(
             ModuleVersionRow,
             (ModuleVersionRow.organization_id == ModuleRow.organization_id)
@@ -50,18 +60,18 @@ async def module_versions(
         )
     )
     return {
-        Installed(UsageKind.MODULE, namespace, name, system, version): found
-        for namespace, name, system, version, found in await session.execute(query)
+        Installed(UsageKind.MODULE, namespace, name, system, version): Counted(version_id, module_id)
+        for namespace, name, system, version, version_id, module_id in await session.execute(query)
     }
 
 
 async def provider_versions(
     session: AsyncSession, organization_id: UUID, wanted: Collection[Installed]
-) -> dict[Installed, UUID]:
+) -> dict[Installed, Counted]:
     """Find provider releases by their addresses; those that are not there are left out."""
     address = (ProviderRow.namespace, ProviderRow.type, ProviderVersionRow.version)
     query = (
-        select(*address, ProviderVersionRow.id)
+        select(*address, ProviderVersionRow.id, ProviderRow.id)
         .join(
             ProviderVersionRow,
             (ProviderVersionRow.organization_id == ProviderRow.organization_id)
@@ -73,22 +83,22 @@ async def provider_versions(
         )
     )
     return {
-        Installed(UsageKind.PROVIDER, namespace, type_, "", version): found
-        for namespace, type_, version, found in await session.execute(query)
+        Installed(UsageKind.PROVIDER, namespace, type_, "", version): Counted(version_id, provider_id)
+        for namespace, type_, version, version_id, provider_id in await session.execute(query)
     }
 
 
 async def add(session: AsyncSession, organization_id: UUID, counts: Sequence[Count]) -> None:
-    """Add to the counts of this hour."""
+    """Add to the counts of this hour, and to the totals."""
     if not counts:
         return
     # In one order, so that no two processes wait for each other.
-    ordered = sorted(counts, key=lambda count: (count.version_id, count.api_key_id, count.user_agent))
+    ordered = sorted(counts, key=lambda count: (count.of.version_id, count.api_key_id, count.user_agent))
     statement = insert(DownloadCountRow).values(
         [
             {
                 "organization_id": organization_id,
-                "version_id": count.version_id,
+                "version_id": count.of.version_id,
                 "hour": func.date_trunc("hour", func.now(), "UTC"),
                 "api_key_id": count.api_key_id,
                 "user_agent": count.user_agent,
@@ -107,6 +117,28 @@ async def add(session: AsyncSession, organization_id: UUID, counts: Sequence[Cou
             },
         )
     )
+    await _add_to_totals(session, organization_id, counts)
+
+
+async def totals(session: AsyncSession, organization_id: UUID, installed_ids: Collection[UUID]) -> Counter[UUID]:
+    """Tell of modules or providers how often they were installed, in all versions and since there are any."""
+    query = select(DownloadTotalRow.installed_id, DownloadTotalRow.downloads).where(
+        DownloadTotalRow.organization_id == organization_id, DownloadTotalRow.installed_id.in_(installed_ids)
+    )
+    return Counter(dict((await session.execute(query)).all()))
+
+
+async def forget_old(session: AsyncSession, *, limit: int) -> int:
+    """Forget counts of all organizations that are older than KEPT, the oldest first; needs the platform's role.
+
+    Returns:
+        How many.
+    """
+    key = tuple(DownloadCountRow.__table__.primary_key)
+    old = select(*key).where(DownloadCountRow.hour < func.now() - KEPT)
+    oldest = old.order_by(DownloadCountRow.hour).limit(limit)
+    gone = delete(DownloadCountRow).where(tuple_(*key).in_(oldest)).returning(DownloadCountRow.hour)
+    return len((await session.execute(gone)).all())
 
 
 async def in_time(
@@ -208,3 +240,21 @@ async def consumers(
         Consumer(api_key_id=found, name=name, user_agents=tuple(agents), downloads=int(count), last_at=last_at)
         for found, name, agents, count, last_at in await session.execute(query)
     ]
+
+
+async def _add_to_totals(session: AsyncSession, organization_id: UUID, counts: Sequence[Count]) -> None:
+    added: Counter[UUID] = Counter()
+    for count in counts:
+        added[count.of.installed_id] += count.downloads
+    statement = insert(DownloadTotalRow).values(
+        [
+            {"organization_id": organization_id, "installed_id": installed_id, "downloads": downloads}
+            for installed_id, downloads in sorted(added.items())
+        ]
+    )
+    await session.execute(
+        statement.on_conflict_do_update(
+            index_elements=list(DownloadTotalRow.__table__.primary_key),
+            set_={"downloads": DownloadTotalRow.downloads + statement.excluded.downloads},
+        )
+    )

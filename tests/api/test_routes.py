@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Match
 
 from api.app import ROUTERS
+from api.json_bodies import StrictRoute
 from api.routing import Routes, facts_of
 from domain.identity.permissions import PLATFORM_ONLY
 from services.all import Services
@@ -46,6 +47,11 @@ class TestEveryRoute:
             answers = next(each for each in ROUTES if each.matches(scope)[0] is Match.FULL)
             assert answers is route, "a route before this one has the same path"
             assert Routes(ROUTES).find(method, path) == (route, facts_of(route))
+
+    def test_reads_json_as_every_reader_would(self) -> None:
+        taking_json = [route for route in ROUTES if route.body_field is not None]
+        assert taking_json
+        assert [named(route) for route in taking_json if not isinstance(route, StrictRoute)] == []
 
     def test_names_are_unique(self) -> None:
         names = [route.operation_id for route in ROUTES]

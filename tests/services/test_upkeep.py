@@ -6,10 +6,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.idempotency import Claim
 from domain.ids import new_id
+from domain.registry.usage import UsageKind
 from services import upkeep
 from services.all import Services
 from storage import idempotency
 from storage.database import Database
+from storage.registry import usage
 from tests.factories.organizations import Caller
 
 pytestmark = pytest.mark.servers
@@ -55,6 +57,28 @@ class TestLookAfter:
                 keys = list(await session.scalars(text("SELECT key FROM idempotency_key")))
             left.append((done, keys))
         assert left == [({"keys_forgotten": 1}, ["9 days ago"]), ({"keys_forgotten": 1}, []), ({}, [])]
+
+    async def test_forgets_counts_of_downloads_after_four_hundred_days_but_not_their_sum(
+        self, services: Services, database: Database, caller: Caller, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        await services.upkeep.look_after()
+        monkeypatch.setattr(upkeep, "MOST_COUNTS", 1)
+        installed = usage.Counted(version_id=new_id(), installed_id=new_id())
+        async with database.transaction(caller.scope) as session:
+            counts = [usage.Count(UsageKind.MODULE, installed, new_id(), "tofu", 3) for _ in range(3)]
+            await usage.add(session, caller.organization.id, counts)
+            age = text(
+                "UPDATE download_count SET hour = now() - make_interval(days => :days) WHERE api_key_id = :key"
+            )
+            for count, days in zip(counts, (399, 401, 402), strict=True):
+                await session.execute(age, {"days": days, "key": count.api_key_id})
+        done = [(await services.upkeep.look_after()).done for _ in range(3)]
+        assert done == [{"counts_forgotten": 1}, {"counts_forgotten": 1}, {}]
+        async with database.transaction(caller.scope) as session:
+            keys = list(await session.scalars(text("SELECT api_key_id FROM download_count")))
+            assert keys == [counts[0].api_key_id]
+            totals = await usage.totals(session, caller.organization.id, [installed.installed_id])
+            assert totals[installed.installed_id] == 9
 
     async def test_makes_partitions_of_the_audit_that_are_missing(
         self, services: Services, owner: AsyncEngine

@@ -54,6 +54,13 @@ class TestErrors:
         codes = [error.code for error in ERRORS] + list(OF_THE_EDGE)
         assert sorted(set(codes)) == sorted(codes)
 
+    def test_of_the_registry_say_what_to_do_as_well(self) -> None:
+        refusals = [error for error in ERRORS if error.code.startswith("registry.")]
+        assert refusals
+        assert [error.code for error in refusals if "\n\n" not in (error.__doc__ or "")] == []
+        page = generate.error_codes()
+        assert [error.code for error in refusals if f"| `{error.code}` |" not in page] == []
+
     @pytest.mark.parametrize("error", ERRORS, ids=lambda error: error.code)
     def test_say_what_they_mean(self, error: type[PlatformError]) -> None:
         assert "__doc__" in vars(error)

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import httpx2
 import pytest
-import structlog
 from sqlalchemy import text
 from temporalio.client import Client
 
@@ -18,7 +17,6 @@ from tests.factories.organizations import Caller
 from tests.factories.people import A_LONG_MODULE, LONGEST, People
 from tests.fixtures.platform import working
 from workers.dispatcher import TICK
-from workers.serving import keep_running
 
 pytestmark = [pytest.mark.servers, pytest.mark.usefixtures("no_other_runs")]
 
@@ -47,27 +45,6 @@ async def trigger(client: Client) -> None:
         while TICK not in [schedule.id async for schedule in await client.list_schedules()]:  # noqa: ASYNC110  another task makes it
             await asyncio.sleep(0.05)
     await client.get_schedule_handle(TICK).trigger()
-
-
-class TestKeepRunning:
-    async def test_what_dies_beside_a_worker_is_told_and_begun_again(self) -> None:
-        again = asyncio.Event()
-        starts = 0
-
-        async def work() -> None:
-            nonlocal starts
-            starts += 1
-            if starts == 1:
-                raise ValueError("a defect")
-            again.set()
-            await asyncio.Event().wait()
-
-        with structlog.testing.capture_logs() as lines:
-            task = asyncio.create_task(keep_running(work, pause=0))
-            async with asyncio.timeout(LONGEST):
-                await again.wait()
-            task.cancel()
-        assert [line["event"] for line in lines] == ["part_of_worker_died"]
 
 
 class TestServing:

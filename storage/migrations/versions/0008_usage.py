@@ -34,9 +34,26 @@ def upgrade() -> None:
         ),
     )
     op.create_index("ix_download_count_hour", "download_count", ["organization_id", "hour"], unique=False)
-    protect("download_count", app="SELECT, INSERT, UPDATE")
+    op.create_index("ix_download_count_age", "download_count", ["hour"], unique=False)
+    protect("download_count", app="SELECT, INSERT, UPDATE", platform="SELECT, DELETE")
+    op.create_table(
+        "download_total",
+        sa.Column("organization_id", sa.Uuid(), nullable=False),
+        sa.Column("installed_id", sa.Uuid(), nullable=False),
+        sa.Column("downloads", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("downloads > 0", name=op.f("ck_download_total_downloads")),
+        sa.ForeignKeyConstraint(
+            ["organization_id"],
+            ["organization.id"],
+            name=op.f("fk_download_total_organization_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("organization_id", "installed_id", name=op.f("pk_download_total")),
+    )
+    protect("download_total", app="SELECT, INSERT, UPDATE")
 
 
 def downgrade() -> None:
     """Change it back; only development goes this way."""
+    op.drop_table("download_total")
     op.drop_table("download_count")

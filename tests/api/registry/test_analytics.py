@@ -1,15 +1,12 @@
 """Counting what is installed: each answer once, by whom and with what, whether it was built or kept."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx2
 import pytest
 
-from domain.errors import Unavailable
 from services.all import Services
 from services.registry.usage import Usage
-from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     MODULES,
@@ -106,34 +103,3 @@ class TestDownloads:
         await client.get(f"/v1/modules/{namespace}/network/aws/versions", headers=caller.headers)
         await usage.write()
         assert await asked(client, caller, "modules") == []
-
-    async def test_that_can_not_be_written_now_are_written_later(
-        self,
-        client: httpx2.AsyncClient,
-        caller: Caller,
-        namespace: str,
-        usage: Usage,
-        database: Database,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        def away(_: object) -> None:
-            raise Unavailable("the database does not answer")
-
-        await client.get(f"/v1/modules/{namespace}/network/aws/0.1.0/download", headers=caller.headers)
-        with monkeypatch.context() as patch:
-            patch.setattr(database, "transaction", away)
-            await usage.write()
-        await usage.write()
-        [most] = await asked(client, caller, "modules")
-        assert most["downloads"] == 1
-
-    async def test_are_written_once_more_at_the_end(
-        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
-    ) -> None:
-        writing = asyncio.create_task(usage.write_forever())
-        await asyncio.sleep(0)
-        await client.get(f"/v1/modules/{namespace}/network/aws/0.1.0/download", headers=caller.headers)
-        writing.cancel()
-        await asyncio.gather(writing, return_exceptions=True)
-        [most] = await asked(client, caller, "modules")
-        assert most["downloads"] == 1

@@ -106,12 +106,13 @@ class TestAttack06HugeBodies:
         monkeypatch.setattr(services.registry.providers._releases, "_limits", small)
         package = a_zip({EXECUTABLE: bytes(range(256))}, mode=0o100755)
         release = Release(attacker.signer, packages={LINUX: package})
-        for refusal in (
-            await attacker.module(a_tar_gz({"main.tf": bytes(range(256))})),
-            await attacker.send(PROVIDERS, a_provider(attacker.namespace, release)),
+        for setting, refusal in (
+            ("registry.module_bytes", await attacker.module(a_tar_gz({"main.tf": bytes(range(256))}))),
+            ("registry.package_bytes", await attacker.send(PROVIDERS, a_provider(attacker.namespace, release))),
         ):
             assert (refusal.status, refusal.code) == (413, "registry.upload_too_large")
             assert "200 bytes" in refusal.sentence
+            assert f"raise the setting {setting}" in refusal.sentence
 
 
 NO_NAMES = (

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from api.registry import multipart
 from domain.ids import new_id
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
@@ -206,6 +207,31 @@ class TestRefusedModules:
         assert (answer.status_code, answer.json()["code"]) == (403, "identity.permission_denied")
 
 
+class TestUploadsThatStall:
+    @pytest.mark.parametrize("content_type", ["application/gzip", "multipart/form-data; boundary=x"])
+    async def test_are_given_up_and_leave_nothing(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        namespace: str,
+        database: Database,
+        blobs: LocalBlobStore,
+        monkeypatch: pytest.MonkeyPatch,
+        content_type: str,
+    ) -> None:
+        async def half() -> AsyncIterator[bytes]:
+            yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf'
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(multipart, "STALLED_SECONDS", 0.05)
+        before = await stored(database, caller, blobs)
+        headers = caller.headers | {"Content-Type": content_type}
+        query = dict(a_module(namespace).fields)
+        answer = await client.post(MODULES, params=query, content=half(), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "registry.upload_stalled")
+        assert await stored(database, caller, blobs) == before
+
+
 class TestBrokenForms:
     @pytest.mark.parametrize(
         ("content_type", "content"),
@@ -231,6 +257,23 @@ class TestBrokenForms:
         headers = caller.headers | {"Content-Type": content_type}
         answer = await client.post(MODULES, content=content, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (422, "registry.upload_invalid")
+
+    async def test_with_a_field_that_the_query_has_already_publish_nothing(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        form = a_module(namespace)
+        query = {**form.fields, "description": "all that may be said"}
+        for fields in ({"name": "another"}, {"colour": "blue"}):
+            answer = await client.post(
+                MODULES,
+                params=query,
+                headers=caller.headers,
+                **Form(fields, form.files).request,  # type: ignore[arg-type]
+            )
+            assert (answer.status_code, answer.json()["code"]) == (422, "registry.upload_invalid")
+            assert str(*fields) in answer.json()["detail"]
+        answer = await client.post(MODULES, params=query, headers=caller.headers, **Form({}, form.files).request)  # type: ignore[arg-type]
+        assert (answer.status_code, answer.json()["description"]) == (201, "all that may be said")
 
     async def test_with_something_behind_the_archive_publish_nothing(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str

@@ -1,10 +1,14 @@
 """Published modules and providers from the command line."""
 
 import json
+import re
+from uuid import UUID
 
 import httpx2
 import pytest
 
+from domain.registry.documents import VersionReference
+from services.all import Services
 from tests.cli.client.commands import Commands
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
@@ -18,6 +22,7 @@ from tests.factories.registry import (
     claim_namespace,
     publish,
 )
+from tests.fixtures.archives import a_tar_gz
 from tests.fixtures.signing import Signer
 
 pytestmark = pytest.mark.servers
@@ -84,6 +89,23 @@ class TestShowModule:
         assert "versions         1.10.0, 1.9.0, 1.0.0\n" in shown
         assert f'/{module}", version = "1.10.0"' in shown
         assert f"groundwork run submit {module} 1.10.0 --name DEPLOYMENT" in shown
+
+    async def test_tells_why_what_it_declares_is_not_known(
+        self,
+        administrator: Commands,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        services: Services,
+        namespace: str,
+        module: str,
+    ) -> None:
+        assert "not described" not in (await administrator("modules", "show", module)).out
+        form = a_module(namespace, version="2.0.0", archive=a_tar_gz({"main.tf": "}"}))
+        version_id = UUID((await publish(client, caller, MODULES, form)).json()["id"])
+        reference = VersionReference(organization_id=caller.organization.id, module_version_id=version_id)
+        await services.registry.documents.read(reference)
+        shown = (await administrator("modules", "show", module)).out
+        assert re.search(r"^not described +Error: .* main\.tf line 1", shown, re.MULTILINE), shown
 
     async def test_gives_versions_when_quiet_and_a_document_as_json(
         self, administrator: Commands, module: str

@@ -7,7 +7,7 @@ import pytest
 
 from tests.cli.client.commands import Commands
 from tests.factories.registry import new_namespace
-from tests.fixtures.signing import Signer
+from tests.fixtures.signing import Signer, a_gpg
 
 pytestmark = pytest.mark.servers
 
@@ -50,6 +50,18 @@ class TestGpgKeys:
         [listed] = (await administrator("gpg-keys", "list", "--namespace", namespace, "--quiet")).lines
         assert (await administrator("gpg-keys", "remove", listed, "--namespace", namespace)).code == 0
         assert (await administrator("gpg-keys", "list", "--namespace", namespace)).out == ""
+
+    async def test_that_expire_soon_say_so_when_they_are_added_and_listed(self, administrator: Commands) -> None:
+        namespace = new_namespace()
+        await administrator("namespaces", "claim", namespace)
+        with a_gpg() as gpg:
+            public = gpg.public(gpg.make_key("ed25519", "10d"))
+        added = await administrator("gpg-keys", "add", "-", "--namespace", namespace, stdin=public)
+        assert "warning: the signing key " in added.err
+        assert added.code == 0
+        [listed] = (await administrator("gpg-keys", "list", "--namespace", namespace)).lines
+        assert listed.split("\t")[2] == "expires soon"
+        assert listed.endswith("or sign with another")
 
     async def test_are_read_from_standard_input(self, administrator: Commands) -> None:
         namespace = new_namespace()

@@ -19,6 +19,14 @@ class TestInstalledBy:
                 "/v1/providers/acme/time/1.0.0/download/linux/amd64",
                 Installed(UsageKind.PROVIDER, "acme", "time", "", "1.0.0"),
             ),
+            (
+                "/v1/modules/acme/network/aws/v1.0/download",
+                Installed(UsageKind.MODULE, "acme", "network", "aws", "1.0.0"),
+            ),
+            (
+                "/v1/providers/acme/time/v1.0.0/download/linux/amd64",
+                Installed(UsageKind.PROVIDER, "acme", "time", "", "1.0.0"),
+            ),
             ("/v1/modules/acme/network/aws/versions", None),
             ("/v1/providers/acme/time/1.0.0/download/linux", None),
         ],

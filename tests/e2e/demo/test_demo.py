@@ -62,14 +62,24 @@ def left_behind(directory: Path) -> list[str]:
     return files + processes_in(directory)
 
 
+def told_by(readme: Path) -> list[str]:
+    """Give the demo's lines that a document shows, as far as they are the same each time."""
+    shown = re.search(r"^\$ make demo\n(.*?)^Everything was checked", readme.read_text(), re.MULTILINE | re.DOTALL)
+    assert shown is not None
+    return [line.partition("...")[0] for line in shown[1].splitlines()]
+
+
 class TestDemo:
-    async def test_checks_every_step_and_leaves_nothing_behind(self, tmp_path: Path) -> None:
+    async def test_checks_every_step_as_the_readme_tells_and_leaves_nothing_behind(
+        self, tmp_path: Path, repository: Path
+    ) -> None:
         async with running_demo(tmp_path) as process:
             said = (await process.communicate())[0].decode()
         assert process.returncode == 0, said
         steps = re.findall(r"^\[(\d+)/(\d+)\] ", said, re.MULTILINE)
         assert [int(step) for step, _ in steps] == list(range(1, int(steps[0][1]) + 1))
         assert len(re.findall(r"^ +ok, \d+\.\d s$", said, re.MULTILINE)) == len(steps)
+        assert [line for line in told_by(repository / "README.md") if line not in said] == []
         assert "\x1b" not in said
         assert str(tmp_path) not in said
         assert left_behind(tmp_path) == []

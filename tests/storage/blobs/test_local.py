@@ -1,19 +1,21 @@
 """The local folder as a store of blobs."""
 
 import errno
+import fcntl
 import os
+import resource
 import signal
 import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import structlog
 
 from domain.errors import Unavailable
-from storage.blobs.incoming import STALE_SECONDS
 from storage.blobs.local import LocalBlobStore
 from storage.blobs.store import BlobStore
 from tests.storage.blobs.contract import BlobStoreContract, pieces
@@ -26,6 +28,17 @@ def store(tmp_path: Path) -> BlobStore:
 
 def files_in(folder: Path) -> list[Path]:
     return [path for path in folder.rglob("*") if path.is_file()]
+
+
+@contextmanager
+def files_of_at_most(size: int) -> Iterator[None]:
+    """Let the system refuse what is written behind so many bytes of a file, as a full disk does."""
+    before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, most))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
 
 
 class TestLocalBlobStore(BlobStoreContract):
@@ -51,6 +64,15 @@ class TestLocalBlobStore(BlobStoreContract):
         with pytest.raises(Unavailable, match=r"No space left on device.*made room"):
             await store.put(pieces(b"x"), limit=1)
         assert files_in(tmp_path) == []
+
+    @pytest.mark.parametrize("piece", [3_000, 100_000])
+    async def test_a_file_that_can_not_grow_is_unavailable_and_leaves_nothing(
+        self, store: BlobStore, tmp_path: Path, piece: int
+    ) -> None:
+        with files_of_at_most(10_000), pytest.raises(Unavailable, match="made room"):
+            await store.put(pieces(*[bytes(piece)] * 5), limit=10**6)
+        assert files_in(tmp_path) == []
+        await store.put(pieces(bytes(100_000)), limit=10**6)
 
     async def test_a_folder_that_is_gone_is_unavailable_until_it_is_back(
         self, store: BlobStore, tmp_path: Path
@@ -88,6 +110,23 @@ class TestStartBesideWriters:
         LocalBlobStore(tmp_path)
         assert not file.exists()
 
+    async def test_takes_no_file_from_a_writer_that_has_not_locked_it_yet(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        store = LocalBlobStore(tmp_path)
+        lock = fcntl.flock
+
+        def after_another_start(descriptor: int, how: int) -> None:
+            with monkeypatch.context() as patch:
+                patch.setattr(fcntl, "flock", lock)
+                LocalBlobStore(tmp_path)
+            monkeypatch.undo()
+            lock(descriptor, how)
+
+        monkeypatch.setattr(fcntl, "flock", after_another_start)
+        name, _ = await store.put(pieces(b"x"), limit=1)
+        assert [path.name for path in files_in(tmp_path)] == [name]
+
 
 class TestAWriterThatWasKilled:
     def test_leaves_nothing_that_the_next_start_does_not_clear(self, tmp_path: Path) -> None:
@@ -107,8 +146,6 @@ class TestAWriterThatWasKilled:
             assert writer.stdout is not None
             assert writer.stdout.readline() == b"writing\n"
             [half] = files_in(tmp_path)
-            old = half.stat().st_mtime - STALE_SECONDS - 1
-            os.utime(half, (old, old))
             LocalBlobStore(tmp_path / "blobs")
             assert files_in(tmp_path) == [half], "a living writer's file was taken"
             writer.send_signal(signal.SIGKILL)

@@ -1,0 +1,148 @@
+"""Counting downloads: what is noted is written once, whatever happens to the database or to this process."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+import pytest
+import structlog
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from domain.errors import Busy, PlatformError, Unavailable
+from domain.registry.usage import LONGEST_AGENT
+from domain.scope import Scope
+from services.all import Services
+from services.registry import usage as usage_module
+from services.registry.usage import MOST_AT_ONCE, MOST_NOTED, Usage
+from storage.database import Database
+from tests.factories.modules import publish_module
+from tests.factories.organizations import Caller
+
+pytestmark = pytest.mark.servers
+
+
+class Notes:
+    """A module that a caller downloads, and the counting of it."""
+
+    def __init__(self, database: Database, caller: Caller, source: str) -> None:
+        self.usage = Usage(database)
+        self._database = database
+        self._caller = caller
+        self._path = f"/v1/modules/{source}/1.0.0/download"
+
+    def note(self, *, agent: bytes = b"OpenTofu/1.12.6") -> None:
+        self.usage.note(self._caller.organization.id, self._caller.principal.key_id, self._path, agent)
+
+    async def counted(self) -> int:
+        async with self._database.transaction(self._caller.scope) as session:
+            return int(await session.scalar(text("SELECT sum(downloads) FROM download_count")) or 0)
+
+
+class Gate:
+    """Stands before the transactions of counting: says that one has begun, and lets it go on when told to."""
+
+    def __init__(self, database: Database) -> None:
+        self._transaction = database.transaction
+        self.begun = asyncio.Event()
+        self.open = asyncio.Event()
+
+    @asynccontextmanager
+    async def transaction(self, scope: Scope) -> AsyncIterator[AsyncSession]:
+        async with self._transaction(scope) as session:
+            self.begun.set()
+            await self.open.wait()
+            yield session
+
+
+@pytest.fixture
+async def notes(database: Database, services: Services, caller: Caller) -> Notes:
+    module = await publish_module(services, caller, {"main.tf": ""})
+    return Notes(database, caller, module.source)
+
+
+class TestWrite:
+    @pytest.mark.parametrize("error", [Busy, Unavailable])
+    async def test_writes_in_parts_and_the_next_time_what_can_not_be_written_now(
+        self, notes: Notes, database: Database, monkeypatch: pytest.MonkeyPatch, error: type[PlatformError]
+    ) -> None:
+        asked = 0
+
+        def away(_: Scope) -> AbstractAsyncContextManager[AsyncSession]:
+            nonlocal asked
+            asked += 1
+            raise error("not now")
+
+        for number in range(MOST_AT_ONCE + 1):
+            notes.note(agent=b"tool/%d" % number)
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "transaction", away)
+            await notes.usage.write()
+        assert asked == (2 if error is Busy else 1)  # a database that is away is not asked again and again
+        notes.note()
+        await notes.usage.write()
+        assert await notes.counted() == MOST_AT_ONCE + 2
+
+    async def test_goes_on_after_what_nobody_foresaw(
+        self, notes: Notes, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def broken(_: Scope) -> AbstractAsyncContextManager[AsyncSession]:
+            raise RuntimeError("nobody foresaw this")
+
+        notes.note()
+        with monkeypatch.context() as patch, structlog.testing.capture_logs() as lines:
+            patch.setattr(database, "transaction", broken)
+            await notes.usage.write()
+            await notes.usage.write()
+        [line] = lines
+        assert (line["event"], line["downloads"]) == ("downloads_not_counted", 1)
+        notes.note()
+        await notes.usage.write()
+        assert await notes.counted() == 1
+
+    async def test_keeps_no_long_word_and_no_more_notes_than_it_may(self, notes: Notes) -> None:
+        for number in range(MOST_NOTED + 5):
+            notes.note(agent=(b"%06d" % number) + b"x" * 10_000)
+        for _ in range(2):
+            notes.note(agent=b"000000" + b"x" * 10_000)  # one that is noted already
+        noted = notes.usage._noted
+        assert (len(noted), noted.total()) == (MOST_NOTED, MOST_NOTED + 2)
+        assert {len(note.user_agent) for note in noted} == {LONGEST_AGENT}
+        noted.clear()
+        with structlog.testing.capture_logs() as lines:
+            await notes.usage.write()
+        assert [line["downloads"] for line in lines] == [5]
+
+
+class TestWriteForever:
+    async def test_ended_in_the_middle_of_a_transaction_counts_all_of_it_once(
+        self, notes: Notes, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        gate = Gate(database)
+        monkeypatch.setattr(usage_module, "WRITE_SECONDS", 0)
+        monkeypatch.setattr(database, "transaction", gate.transaction)
+        notes.note()
+        writing = asyncio.create_task(notes.usage.write_forever())
+        await gate.begun.wait()
+        notes.note()
+        writing.cancel()
+        await asyncio.sleep(0)
+        gate.open.set()
+        await asyncio.gather(writing, return_exceptions=True)
+        monkeypatch.undo()
+        assert await notes.counted() == 2
+
+    async def test_says_what_is_lost_when_it_ends_without_a_database(
+        self, notes: Notes, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(_: Scope) -> AbstractAsyncContextManager[AsyncSession]:
+            raise Unavailable("the database does not answer")
+
+        monkeypatch.setattr(database, "transaction", away)
+        notes.note()
+        writing = asyncio.create_task(notes.usage.write_forever())
+        await asyncio.sleep(0)
+        with structlog.testing.capture_logs() as lines:
+            writing.cancel()
+            await asyncio.gather(writing, return_exceptions=True)
+        assert [(line["event"], line["downloads"]) for line in lines] == [("downloads_not_counted", 1)]
