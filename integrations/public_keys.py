@@ -32,11 +32,16 @@ def read_public_key(armored: str) -> PublicKey:
     if not armored.lstrip().startswith("-----BEGIN PGP PUBLIC KEY BLOCK-----"):
         raise GpgKeyInvalid("this is no public key; send the output of `gpg --armor --export`")
     try:
-        certificates = pysequoia.Cert.split_bytes(armored.encode())
-        packets = list(PacketPile.from_bytes(armored.encode()))
+        return _read(armored.encode())
+    except GpgKeyInvalid:
+        raise
     except Exception:
-        # The library raises several kinds and puts stack traces into its messages.
+        # The library parses as it is asked, raises several kinds, and puts stack traces into its messages.
         raise GpgKeyInvalid("the key is damaged; send the output of `gpg --armor --export`") from None
+
+
+def _read(armored: bytes) -> PublicKey:
+    certificates, packets = pysequoia.Cert.split_bytes(armored), list(PacketPile.from_bytes(armored))
     if len(certificates) != 1:
         raise GpgKeyInvalid("send one key at a time")
     [certificate] = certificates
@@ -51,13 +56,30 @@ def read_public_key(armored: str) -> PublicKey:
     signing = _signing_keys(packets)
     if not signing:
         raise GpgKeyInvalid("this key can't sign; add a signing subkey to it")
+    user_ids, expiration = _said_of_itself(certificate)
+    if not all(map(str.isprintable, user_ids)):
+        raise GpgKeyInvalid(
+            "a user id of this key has characters that can't be shown, such as a line break; delete that user id,"
+            " and export the key again"
+        )
     return PublicKey(
         fingerprint=certificate.fingerprint,
         subkeys=frozenset(key.fingerprint for key in keys[1:] if key.fingerprint is not None),
-        user_ids=[str(user_id) for user_id in certificate.user_ids],
-        expires_at=_end_of_signing(certificate.expiration, signing),
+        user_ids=user_ids,
+        expires_at=_end_of_signing(expiration, signing),
         ascii_armor=str(certificate),
     )
+
+
+def _said_of_itself(certificate: pysequoia.Cert) -> tuple[list[str], datetime | None]:
+    """Give whose a key is and when it ends, as its own signatures say, which are verified for it."""
+    try:
+        return [str(user_id) for user_id in certificate.user_ids], certificate.expiration
+    except RuntimeError:
+        raise GpgKeyInvalid(
+            "no signature of this key over itself can be verified: they are SHA-1, damaged, or on a curve that is"
+            " neither NIST's nor 25519; make another, as by `gpg --quick-gen-key NAME ed25519 sign`"
+        ) from None
 
 
 def _check_strength(primary: Packet) -> None:

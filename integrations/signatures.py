@@ -76,8 +76,8 @@ class SignatureVerifier:
             SignatureRefused: as the class of it that names the reason, with what to do about it.
         """
         now = now or datetime.now(UTC)
-        parsed = _read_signature(signature)
-        digest = _DIGESTS.get(int(parsed.hash_algorithm))
+        parsed, algorithm = _read_signature(signature)
+        digest = _DIGESTS.get(algorithm)
         if digest is None:
             raise SignatureWeak("the signature uses SHA-1 or weaker; sign with `--digest-algo SHA512`")
         key = _find_key(parsed, keys)
@@ -108,7 +108,8 @@ class SignatureVerifier:
         )
 
 
-def _read_signature(signature: bytes) -> pysequoia.Sig:
+def _read_signature(signature: bytes) -> tuple[pysequoia.Sig, int]:
+    """Read a signature; give it with the number of its hash algorithm."""
     if not signature or not signature[0] & PACKET_BIT:
         raise SignatureMalformed(
             "the signature is not binary; make it with `gpg --detach-sign`, without --armor or --clearsign"
@@ -116,15 +117,17 @@ def _read_signature(signature: bytes) -> pysequoia.Sig:
     if len(signature) > LARGEST_SIGNATURE:
         raise SignatureMalformed(f"a signature has at most {LARGEST_SIGNATURE} bytes; {_ANEW}")
     try:
-        packets = list(PacketPile.from_bytes(signature))
+        tags = [int(packet.tag) for packet in PacketPile.from_bytes(signature)]
         parsed = pysequoia.Sig.from_bytes(signature)
+        # The library raises where one of these is unknown to it.
+        kind, algorithm = parsed.signature_type, int(parsed.hash_algorithm)
     except Exception:
         raise SignatureMalformed(f"the signature can't be read; {_ANEW}") from None
-    if [int(packet.tag) for packet in packets] != [int(Tag.Signature)]:
+    if tags != [int(Tag.Signature)]:
         raise SignatureMalformed(f"the file is not exactly one detached signature; {_ANEW}")
-    if parsed.signature_type != SignatureType.Binary:
+    if kind != SignatureType.Binary:
         raise SignatureMalformed(f"the signature is not over a binary document; {_ANEW}")
-    return parsed
+    return parsed, algorithm
 
 
 def _find_key(signature: pysequoia.Sig, keys: Sequence[PublicKey]) -> PublicKey:
@@ -168,7 +171,9 @@ def _ask_gpg(path: str, content: bytes, signature: bytes, key: PublicKey, signin
     with tempfile.TemporaryDirectory(prefix="groundwork-gpg-") as home:
         gpg = gnupg.GPG(gpgbinary=path, gnupghome=home, options=["--no-autostart", "--weak-digest", "SHA1"])
         gpg.encoding = "latin-1"  # notations come as raw bytes, and status lines are ASCII
-        gpg.import_keys(key.ascii_armor)
+        gpg.import_keys(
+            key.ascii_armor.encode().decode(gpg.encoding)
+        )  # names in its comments may be in any script
         file = Path(home, "signature")
         file.write_bytes(signature)
         result = gpg.verify_data(str(file), content)

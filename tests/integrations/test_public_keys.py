@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 import pysequoia
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.registry.errors import GpgKeyInvalid
 from integrations.public_keys import read_public_key
@@ -76,6 +78,38 @@ class TestReadPublicKey:
     def test_refuses_short_rsa(self) -> None:
         with a_gpg() as gpg, pytest.raises(GpgKeyInvalid, match="2048 bits"):
             read_public_key(gpg.public(gpg.make_key("rsa1024")))
+
+    @pytest.mark.parametrize(
+        "how",
+        [
+            ("brainpoolP256r1",),
+            ("secp256k1",),
+            ("rsa2048", "--cert-digest-algo", "SHA1", "--allow-weak-digest-algos"),
+        ],
+        ids=lambda how: how[0],
+    )
+    def test_refuses_a_key_whose_word_on_itself_nobody_can_verify(self, how: tuple[str, ...]) -> None:
+        algorithm, *options = how
+        with a_gpg() as gpg:
+            gpg.run(*options, "--quick-gen-key", "r <r@example.com>", algorithm, "sign", "never")
+            with pytest.raises(GpgKeyInvalid, match="over itself can be verified"):
+                read_public_key(gpg.public(gpg.fingerprints()[0]))
+
+    @pytest.mark.parametrize("character", ["\0", "\n", "\x1b", "\u202e"])
+    def test_refuses_a_key_that_names_somebody_unshowable(self, character: str) -> None:
+        with pytest.raises(GpgKeyInvalid, match="can't be shown"):
+            read_public_key(Signer(f"a{character}b <a@example.com>").public)
+
+    @given(at=st.integers(0, 2_000), value=st.integers(0, 255))
+    def test_takes_or_refuses_whatever_a_changed_byte_makes_of_a_key(
+        self, signer: Signer, at: int, value: int
+    ) -> None:
+        packets = bytearray(bytes(pysequoia.Cert.from_bytes(signer.public.encode())))
+        packets[at % len(packets)] = value
+        try:
+            read_public_key(pysequoia.armor(bytes(packets), pysequoia.ArmorKind.PublicKey))
+        except GpgKeyInvalid:
+            return
 
     def test_refuses_a_key_that_can_only_certify(self) -> None:
         with a_gpg() as gpg:
