@@ -14,9 +14,11 @@ from integrations.packets import PacketHeader, read_armor, read_headers
 
 MOST_PACKETS: Final = 100
 """Keys, subkeys, user ids and signatures of one certificate, together."""
-LARGEST_PACKET: Final = 4096
-"""Bytes of one of them; an RSA signature of 4096 bits has about 600."""
+LARGEST_PACKET: Final = 2048
+"""Bytes of one of them, as gpg has it for user ids; a signature by RSA of 4096 bits has about 600."""
 SHORTEST_RSA_BITS: Final = 2048
+LONGEST_RSA_BITS: Final = 4096
+"""Sequoia checks nothing that longer keys sign."""
 
 _LABEL: Final = "PGP PUBLIC KEY BLOCK"
 _DAMAGED: Final = "the key is damaged; send the output of `gpg --armor --export`"
@@ -83,7 +85,8 @@ def read_certificate(armored: str) -> pysequoia.Cert:
     """Parse one armored public key, if what is done with it can't take long; whether it is good is not asked.
 
     Sequoia holds up all threads of the process while it works, for a time that grows with the square of a key's
-    user ids, its subpackets, and its signatures that are not by it. Within the limits it is 0.2 seconds at worst.
+    user ids, its subpackets, the size of its keys, and its signatures that are not by it. Within the limits it is
+    half a second at worst.
 
     Raises:
         GpgKeyInvalid: not one public key, or too much in one.
@@ -117,8 +120,8 @@ def _check_headers(headers: Sequence[PacketHeader]) -> None:
         raise GpgKeyInvalid("send one key at a time")
     if any(header.size > LARGEST_PACKET for header in headers if header.tag != int(Tag.UserAttribute)):
         raise GpgKeyInvalid(
-            f"a user id, key or signature has at most {LARGEST_PACKET} bytes; make a new key, as RSA of 4096 bits "
-            "at most"
+            f"a key, user id or signature has at most {LARGEST_PACKET} bytes; make a new key, of Ed25519 or RSA of "
+            f"{LONGEST_RSA_BITS} bits"
         )
 
 
@@ -163,8 +166,8 @@ def _check_strength(primary: Packet) -> None:
     if primary.body[0] != 4:  # noqa: PLR2004  the packet's version
         raise GpgKeyInvalid("only keys of OpenPGP version 4 are read by both command line tools")
     # Behind version, time and algorithm comes the modulus, its length in bits first (RFC 9580, 5.5.2.2).
-    if algorithm in _RSA and int.from_bytes(primary.body[6:8]) < SHORTEST_RSA_BITS:
-        raise GpgKeyInvalid(f"an RSA key has at least {SHORTEST_RSA_BITS} bits")
+    if algorithm in _RSA and not SHORTEST_RSA_BITS <= int.from_bytes(primary.body[6:8]) <= LONGEST_RSA_BITS:
+        raise GpgKeyInvalid(f"an RSA key has {SHORTEST_RSA_BITS} to {LONGEST_RSA_BITS} bits")
     if algorithm not in _RSA | _STRONG_ECC:
         raise GpgKeyInvalid("the key's algorithm is not RSA, ECDSA or EdDSA")
     if algorithm in _WITH_CURVE and primary.body[7 : 7 + primary.body[6]] not in _STRONG_CURVES:
