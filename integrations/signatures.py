@@ -16,7 +16,7 @@ from typing import Final
 
 import gnupg
 import pysequoia
-from pysequoia.packet import HashAlgorithm, PacketPile, SignatureType, Tag
+from pysequoia.packet import HashAlgorithm, SignatureType, Tag
 
 from domain.registry.errors import (
     SignatureExpired,
@@ -30,11 +30,12 @@ from domain.registry.errors import (
     SignatureWeak,
 )
 from domain.registry.gpg_keys import PublicKey, SignatureEvidence
+from integrations.packets import PACKET_BIT, read_headers
+from integrations.public_keys import read_certificate
 
 LARGEST_SIGNATURE: Final = 16 * 1024
 _ANEW: Final = "make it with `gpg --detach-sign`"
 CLOCK_SKEW: Final = timedelta(minutes=5)
-PACKET_BIT: Final = 0x80  # every OpenPGP packet begins with it, and no ASCII does
 
 _DIGESTS: Final = {
     int(algorithm): name
@@ -74,6 +75,7 @@ class SignatureVerifier:
 
         Raises:
             SignatureRefused: as the class of it that names the reason, with what to do about it.
+            GpgKeyInvalid: the key was stored when keys might be larger.
         """
         now = now or datetime.now(UTC)
         parsed, algorithm = _read_signature(signature)
@@ -117,14 +119,17 @@ def _read_signature(signature: bytes) -> tuple[pysequoia.Sig, int]:
     if len(signature) > LARGEST_SIGNATURE:
         raise SignatureMalformed(f"a signature has at most {LARGEST_SIGNATURE} bytes; {_ANEW}")
     try:
-        tags = [int(packet.tag) for packet in PacketPile.from_bytes(signature)]
+        tags = [header.tag for header in read_headers(signature)]
+    except ValueError:
+        raise SignatureMalformed(f"the signature can't be read; {_ANEW}") from None
+    if tags != [int(Tag.Signature)]:
+        raise SignatureMalformed(f"the file is not exactly one detached signature; {_ANEW}")
+    try:
         parsed = pysequoia.Sig.from_bytes(signature)
         # The library raises where one of these is unknown to it.
         kind, algorithm = parsed.signature_type, int(parsed.hash_algorithm)
     except Exception:
         raise SignatureMalformed(f"the signature can't be read; {_ANEW}") from None
-    if tags != [int(Tag.Signature)]:
-        raise SignatureMalformed(f"the file is not exactly one detached signature; {_ANEW}")
     if kind != SignatureType.Binary:
         raise SignatureMalformed(f"the signature is not over a binary document; {_ANEW}")
     return parsed, algorithm
@@ -152,7 +157,7 @@ def _find_key(signature: pysequoia.Sig, keys: Sequence[PublicKey]) -> PublicKey:
 
 
 def _ask_sequoia(content: bytes, signature: pysequoia.Sig, key: PublicKey) -> str:
-    certificate = pysequoia.Cert.from_bytes(key.ascii_armor.encode())
+    certificate = read_certificate(key.ascii_armor)
     try:
         valid = pysequoia.verify(content, lambda _: [certificate], signature=signature).valid_sigs
     except RuntimeError:

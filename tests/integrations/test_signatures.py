@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from domain.registry.errors import GpgKeyInvalid, SignatureRefused
 from integrations import signatures
-from integrations.public_keys import read_public_key
+from integrations.public_keys import MOST_PACKETS, read_public_key
 from integrations.signatures import SignatureVerifier
+from tests.fixtures.packets import a_bomb, flooded
 from tests.fixtures.signing import Signer, a_gpg
 from tests.integrations.signature_cases import ACCEPTED, CASES, CONTENT, Case, Signed, Workshop
 
@@ -95,6 +96,15 @@ class TestVerify:
 
     def test_a_huge_one_is_refused(self, signer: Signer) -> None:
         assert "at most" in refusal(signer.sign(CONTENT) + b"\x89" * 20_000, signer.public)
+
+    def test_what_would_have_to_be_unpacked_is_refused_by_its_header(self, signer: Signer) -> None:
+        assert "not exactly one" in refusal(a_bomb(), signer.public)
+
+    def test_a_stored_key_that_would_no_longer_be_taken_is_not_parsed(self, signer: Signer) -> None:
+        key = read_public_key(signer.public)
+        stored = key.model_copy(update={"ascii_armor": flooded(signer.public, MOST_PACKETS)})
+        with pytest.raises(GpgKeyInvalid, match="at most 100"):
+            VERIFIER.verify(CONTENT, signer.sign(CONTENT), [stored])
 
     def test_a_key_that_expired_since_is_shown_as_such(self, workshop: Workshop) -> None:
         [case] = [case for case in CASES if case.name == "good, before its key expired"]

@@ -114,6 +114,8 @@ class TestRefusedModules:
             ({"namespace": "nobody-has-claimed-this"}, 404, "registry.namespace_not_found"),
             ({"colour": "blue"}, 422, "registry.upload_invalid"),
             ({"description": "a\0b"}, 422, "registry.upload_invalid"),
+            ({"description": "\x1b[31mred"}, 422, "registry.upload_invalid"),
+            ({"description": "for \u202edlrow"}, 422, "registry.upload_invalid"),
             ({"description": "a" * 2_001}, 422, "registry.upload_invalid"),
         ],
     )
