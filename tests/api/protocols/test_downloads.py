@@ -200,13 +200,14 @@ class TestCapability:
         window = window_of(datetime.now(UTC) - ago)
         return f"/v1/files/{Capabilities(secrets.signing_key).issue(sha256, window=window)}/{sha256}/x.zip"
 
-    async def test_is_good_in_the_next_window_and_no_longer(
+    async def test_is_good_in_its_window_and_those_beside_it_and_no_longer(
         self, client: httpx2.AsyncClient, location: str, secrets: Secrets
     ) -> None:
         assert (await client.head(location)).status_code == 200
         assert (await client.get(self.address(secrets, SHA256))).status_code == 200
         assert (await client.get(self.address(secrets, SHA256, ago=WINDOW))).status_code == 200
-        for ago in (2 * WINDOW, -WINDOW):
+        assert (await client.get(self.address(secrets, SHA256, ago=-WINDOW))).status_code == 200
+        for ago in (2 * WINDOW, -2 * WINDOW):
             answer = await client.get(self.address(secrets, SHA256, ago=ago))
             assert answer.status_code == 404
             assert "run the command again" in answer.json()["errors"][0]
