@@ -359,6 +359,16 @@ class SignatureKeyRevoked(SignatureRefused):
     code = "registry.signature_key_revoked"
 
 
+class PeriodInvalid(PlatformError):
+    """The period of time that is asked about has no moment in it.
+
+    Let `from` be before `to`; where one is left out, the sentence says what it is then.
+    """
+
+    kind = ErrorKind.INVALID
+    code = "registry.period_invalid"
+
+
 class StoredFileChanged(PlatformError):
     """A stored file of a published release is gone, or its bytes are not the ones that were published.
 
