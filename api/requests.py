@@ -26,8 +26,10 @@ def pattern_of(scope: Scope) -> str:
 
 def short_word(given: bytes | None) -> str | None:
     """Give what a caller may name a request by, if that is what it sent: a short word."""
-    word = (given or b"").decode("latin-1")
-    return word if word.isascii() and word.isprintable() and 0 < len(word) <= LONGEST_REQUEST_ID else None
+    if not given:
+        return None
+    word = given.decode("latin-1")
+    return word if word.isascii() and word.isprintable() and len(word) <= LONGEST_REQUEST_ID else None
 
 
 def is_known(asked: bytes, etag: bytes) -> bool:

@@ -136,6 +136,13 @@ class UploadInvalid(PlatformError):
     code = "registry.upload_invalid"
 
 
+class UploadStalled(PlatformError):
+    """Nothing of the upload came for a minute, so it was given up and nothing of it kept: send it again."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.upload_stalled"
+
+
 class UploadTooLarge(PlatformError):
     """A part of the upload is larger than this installation takes.
 
@@ -199,8 +206,8 @@ class NotAModule(PlatformError):
 class DocumentsUnreadable(PlatformError):
     """A module's code can't be described; the version can be installed all the same.
 
-    The reason says where the code is wrong, or which bound it passes; publish the next version to have it
-    read.
+    The reason says where the code is wrong, or which bound it passes; publish the next version, or have
+    this one read again by POST to its documents, such as after a worker got a newer OpenTofu.
     """
 
     code = "registry.documents_unreadable"

@@ -9,7 +9,7 @@ import structlog
 from fastapi.routing import APIRoute
 
 from api.app import ROUTERS
-from api.operations.metrics import REQUESTS
+from api.operations.metrics import REQUESTS, write_counts
 from services.provisioning.tiers import Tiers
 from tests.factories.organizations import Caller
 
@@ -138,6 +138,8 @@ class TestWhatNobodyForesaw:
 
     async def test_is_counted_by_its_route(self, client: httpx2.AsyncClient, caller: Caller) -> None:
         route = {"method": "GET", "route": "/api/v1/provisioning/tiers", "status": "500"}
+        write_counts()
         before = REQUESTS.get_sample_value("groundwork_http_requests_total", route) or 0
         await client.get("/api/v1/provisioning/tiers", headers=caller.headers)
+        write_counts()
         assert REQUESTS.get_sample_value("groundwork_http_requests_total", route) == before + 1

@@ -25,10 +25,20 @@ from storage.blobs.s3 import S3BlobStore
 from storage.blobs.store import BlobStore, key_of
 from storage.database import Database
 from tests.factories.organizations import Caller
-from tests.factories.registry import MODULES, a_module, claim_namespace, publish
+from tests.factories.registry import (
+    MODULES,
+    PROVIDERS,
+    Release,
+    a_module,
+    a_provider,
+    add_key,
+    claim_namespace,
+    publish,
+)
 from tests.factories.services import make_services
 from tests.fixtures.archives import a_zip
 from tests.fixtures.s3 import S3Server
+from tests.fixtures.signing import Signer
 
 pytestmark = pytest.mark.servers
 
@@ -115,7 +125,9 @@ class TestDownloadFile:
         answer = await client.get(location, headers={"Range": asked})
         assert (answer.status_code, answer.content) == (200, ARCHIVE)
 
-    async def test_a_hundred_thousand_parts_take_no_time(self, client: httpx2.AsyncClient, location: str) -> None:
+    async def test_attack_06_a_hundred_thousand_parts_take_no_time(
+        self, client: httpx2.AsyncClient, location: str
+    ) -> None:
         started = time.process_time()
         answer = await client.get(location, headers={"Range": "bytes=" + "0-0," * 100_000})
         assert answer.status_code == 200
@@ -181,14 +193,20 @@ class TestBlobStoreThatIsAway:
     async def test_stops_files_and_publishing_but_no_answer_about_them_and_loses_nothing(
         self, client: httpx2.AsyncClient, caller: Caller, store: StoreWithSwitch
     ) -> None:
-        namespace = await claim_namespace(client, caller)
+        namespace, signer = await claim_namespace(client, caller), Signer()
+        await add_key(client, caller, namespace, signer)
+        provider = a_provider(namespace, Release(signer))
         first, second = (a_module(namespace, version=version, archive=ARCHIVE) for version in ("0.1.0", "0.2.0"))
         assert (await publish(client, caller, MODULES, first)).status_code == 201
         versions = f"/v1/modules/{namespace}/network/aws/versions"
         await store.away()
 
-        refused = await publish(client, caller, MODULES, second)
-        assert (refused.status_code, refused.json()["code"]) == (503, "platform.unavailable")
+        for refused in (
+            await publish(client, caller, MODULES, second),
+            await publish(client, caller, PROVIDERS, provider),
+        ):
+            assert (refused.status_code, refused.json()["code"]) == (503, "platform.unavailable")
+            assert refused.headers["retry-after"] == "1"
         listed = await client.get(versions, headers=caller.headers)
         assert listed.json()["modules"][0]["versions"] == [{"version": "0.1.0"}]
         about = await client.get(versions.replace("versions", "0.1.0/download"), headers=caller.headers)
@@ -198,6 +216,7 @@ class TestBlobStoreThatIsAway:
 
         await store.back()
         assert (await publish(client, caller, MODULES, second)).status_code == 201
+        assert (await publish(client, caller, PROVIDERS, provider)).status_code == 201
         assert (await client.get(location)).content == ARCHIVE
 
 

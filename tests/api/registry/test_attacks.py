@@ -2,9 +2,11 @@
 
 Each is refused with a code and a sentence of its own, and leaves neither a row nor a file. What a reader or parser
 does with each single trick is shown where it is, in tests/integrations/archives and tests/domain/registry. And
-elsewhere: of 6, many ranges (tests/api/protocols/test_downloads.py) and bodies that are no JSON
+elsewhere, with their number in the name: of 6, many ranges (tests/api/protocols/test_downloads.py); of 8, the host
+name that is configured (tests/config/test_settings.py); 13 and 14, signatures and SHA256SUMS (test_providers.py,
+and 13 by the table of tests/integrations/signature_cases.py). Without it: of 6, bodies that are no JSON
 (tests/api/test_problems.py); of 7, namespaces that look alike (test_namespaces.py); of 9, a version again
-(test_modules.py, test_providers.py); 13 and 14, signatures and SHA256SUMS (test_providers.py).
+(test_modules.py, test_providers.py).
 """
 
 import asyncio
@@ -38,6 +40,7 @@ from tests.factories.registry import (
     a_provider,
     add_key,
     claim_namespace,
+    new_namespace,
     publish,
 )
 from tests.fixtures.archives import A_MODULE, a_provider_zip, a_tar, a_tar_gz, a_tar_gz_with, a_zip
@@ -410,6 +413,39 @@ class TestAttack07Names:
         refusal = await attacker.package(a_provider_zip(), platform=platform)
         assert (refusal.status, refusal.code) == (422, "registry.platform_unknown")
         assert advice in refusal.sentence
+
+
+NO_NAMESPACES = (
+    *("registry.acme.example", "acme.example:443", "acme:443", "acme.", "user@acme", "[::1]", "fe80::1%25eth0"),
+    *("xn--80ak6aa92e", "xn--acme", "\u0430\u0441me", "b\u00fccher", "ACME", "https://acme"),
+)
+
+
+class TestAttack08HostNames:
+    """Host names are in addresses of the tools alone, so here a namespace is none, and none reads like another.
+
+    The one host name that is configured is held to the tools' rules in tests/config/test_settings.py.
+    """
+
+    @pytest.mark.parametrize("name", NO_NAMESPACES)
+    async def test_are_no_namespaces(self, attacker: Attacker, name: str) -> None:
+        json = {"Content-Type": "application/json"}
+        refusals = [await attacker.ask(NAMESPACES, json={"name": name}, headers=json)]
+        refusals += [await attacker.fields(path, {"namespace": name}) for path in (MODULES, PROVIDERS)]
+        for refusal in refusals:
+            assert (refusal.status, refusal.code) == (422, "registry.name_invalid")
+
+    @pytest.mark.parametrize(("name", "typo"), [("mooring", "rnooring"), ("wall-0", "wa1l-o"), ("five", "f-ive")])
+    async def test_that_are_typed_like_a_claimed_namespace_are_told_so(
+        self, attacker: Attacker, stranger: Caller, name: str, typo: str
+    ) -> None:
+        own = new_namespace()
+        claimed = await attacker.client.post(
+            NAMESPACES, json={"name": f"{own}-{name}"}, headers=attacker.caller.headers
+        )
+        assert claimed.status_code == 201
+        alike = await attacker.client.post(NAMESPACES, json={"name": f"{own}-{typo}"}, headers=stranger.headers)
+        assert (alike.status_code, alike.json()["code"]) == (409, "registry.namespace_confusable")
 
 
 class TestAttack09Versions:

@@ -1,13 +1,14 @@
 """What a published module declares: read once, shown to its readers, never in the way of installing it."""
 
-from collections.abc import Mapping
+import re
+from collections.abc import AsyncIterator, Mapping
 from uuid import UUID
 
 import httpx2
 import pytest
 from sqlalchemy import text
 
-from domain.errors import ToolMissing
+from domain.errors import BlobNotFound, ToolMissing, Unavailable
 from domain.registry.documents import DocumentsState, VersionReference
 from services.all import Services
 from services.registry.documents import ModuleDocuments
@@ -66,7 +67,7 @@ class TestRead:
         assert isinstance(found, dict)
         assert [each["name"] for each in found["root"]["outputs"]] == ["greeting"]
         assert [each["path"] for each in found["submodules"]] == ["modules/inner"]
-        assert str(shown["reader"]).startswith("tofu")
+        assert re.fullmatch(r"OpenTofu \d+\.\d+\.\d+", str(shown["reader"]))
         assert shown["read_at"]
 
     async def test_of_what_can_not_be_read_says_why_and_leaves_it_installable(
@@ -89,7 +90,7 @@ class TestRead:
     ) -> None:
         version = await Version.publish(client, caller)
         first = await documents.read(version.reference)
-        monkeypatch.setattr(documents, "_find_tofu", lambda: pytest.fail("it was read again"))
+        monkeypatch.setattr(documents, "_find_reader", lambda: pytest.fail("it was read again"))
         assert await documents.read(version.reference) == first
 
     async def test_without_the_tool_it_stays_to_be_done(
@@ -103,13 +104,51 @@ class TestRead:
             raise ToolMissing("tofu is not here")
 
         version = await Version.publish(client, caller)
-        monkeypatch.setattr(documents, "_find_tofu", nowhere)
+        monkeypatch.setattr(documents, "_find_reader", nowhere)
         with pytest.raises(ToolMissing):
             await documents.read(version.reference)
         assert (await version.documents())["state"] == "pending"
         assert await documents.is_unfinished(
             version.reference.organization_id, "registry.ingest_module", str(version.reference.module_version_id)
         )
+
+    async def test_of_an_archive_that_the_store_has_lost_it_stays_to_be_done(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        documents: ModuleDocuments,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        async def lost(sha256: str) -> AsyncIterator[bytes]:
+            raise BlobNotFound("the store has no such blob", sha256=sha256)
+            yield b""
+
+        version = await Version.publish(client, caller)
+        monkeypatch.setattr(documents._store, "open", lost)
+        with pytest.raises(Unavailable):
+            await documents.read(version.reference)
+        assert (await version.documents())["state"] == "pending"
+
+    async def test_is_done_once_more_for_who_may_publish_and_asks(
+        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
+    ) -> None:
+        version = await Version.publish(client, caller, UNREADABLE)
+        await documents.read(version.reference)
+        async with database.platform("deliver the first") as session:
+            await session.execute(text("DELETE FROM outbox"))
+        answer = await client.post(f"{MODULES}/{version.address}/documents", headers=caller.headers)
+        assert (answer.status_code, answer.json()["state"]) == (202, "pending")
+        async with database.transaction(caller.scope) as session:
+            assert await session.scalar(text("SELECT workflow FROM outbox")) == "registry.ingest_module"
+        assert (await documents.read(version.reference)).state is DocumentsState.UNREADABLE
+
+    async def test_of_a_version_that_is_not_there_is_not_asked_for(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        version = await Version.publish(client, caller)
+        path = f"{MODULES}/{version.address.rpartition('/')[0]}/9.9.9/documents"
+        answer = await client.post(path, headers=caller.headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "registry.module_not_found")
 
     async def test_is_shown_to_nobody_else(
         self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller, documents: ModuleDocuments

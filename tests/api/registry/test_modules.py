@@ -7,6 +7,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from api.registry import multipart
 from domain.ids import new_id
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
@@ -204,6 +205,31 @@ class TestRefusedModules:
         key = (await client.post("/api/v1/api-keys", json=body, headers=caller.headers)).json()["key"]
         answer = await client.post(MODULES, content=never_asked_for(), headers={"Authorization": f"Bearer {key}"})
         assert (answer.status_code, answer.json()["code"]) == (403, "identity.permission_denied")
+
+
+class TestUploadsThatStall:
+    @pytest.mark.parametrize("content_type", ["application/gzip", "multipart/form-data; boundary=x"])
+    async def test_are_given_up_and_leave_nothing(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        namespace: str,
+        database: Database,
+        blobs: LocalBlobStore,
+        monkeypatch: pytest.MonkeyPatch,
+        content_type: str,
+    ) -> None:
+        async def half() -> AsyncIterator[bytes]:
+            yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf'
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(multipart, "STALLED_SECONDS", 0.05)
+        before = await stored(database, caller, blobs)
+        headers = caller.headers | {"Content-Type": content_type}
+        query = dict(a_module(namespace).fields)
+        answer = await client.post(MODULES, params=query, content=half(), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "registry.upload_stalled")
+        assert await stored(database, caller, blobs) == before
 
 
 class TestBrokenForms:

@@ -158,7 +158,7 @@ class TestRefusedReleases:
             ("random", "registry.signature_malformed"),
         ],
     )
-    async def test_forged_signatures(
+    async def test_attack_13_forged_signatures(
         self,
         client: httpx2.AsyncClient,
         caller: Caller,
@@ -189,7 +189,7 @@ class TestRefusedReleases:
         ("has_signed", "code"),
         [(False, "registry.signature_key_unknown"), (True, "registry.signature_key_revoked")],
     )
-    async def test_a_key_that_was_taken_out_of_use(
+    async def test_attack_13_a_key_that_was_taken_out_of_use(
         self,
         client: httpx2.AsyncClient,
         caller: Caller,
