@@ -84,7 +84,8 @@ def times_in(
 def taking_times() -> dict[str, list[Place]]:
     """Give the operations that take times, and where each does."""
     described = create_routes().openapi()
-    schemas, found = described["components"]["schemas"], defaultdict(list)
+    schemas = described["components"]["schemas"]
+    found: defaultdict[str, list[Place]] = defaultdict(list)
     for operation in [each for path in described["paths"].values() for each in path.values()]:
         for parameter in operation.get("parameters", ()):
             for _ in times_in(parameter["schema"], schemas):
@@ -111,8 +112,8 @@ class TestTimes:
                 for name in reversed(names):
                     body = [body] if name == "0" else {name: body}
                 sent = {"params": {names[0]: extreme}} if kind == "query" else {"json": body}
-                [method] = route.methods or ()
-                answer = await client.request(method, path, headers=caller.headers, **sent)  # type: ignore[arg-type]
+                method = next(iter(route.methods or ()))
+                answer = await client.request(method, path, headers=caller.headers, **sent)
                 at = "/".join((kind, *names))
                 wrong = {error["at"]: error["detail"] for error in answer.json()["errors"]}
                 assert "in the years" in wrong[at], f"{named(route)} {at}"

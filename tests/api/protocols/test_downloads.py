@@ -273,7 +273,7 @@ class TestCapability:
             assert answer.status_code == 404
             assert "run the command again" in answer.json()["errors"][0]
 
-    async def test_opens_nothing_else(self, client: httpx2.AsyncClient, location: str, secrets: Secrets) -> None:
+    async def test_opens_nothing_else(self, client: httpx2.AsyncClient, location: str) -> None:
         capability = location.split("/")[3]
         for path in (
             f"/v1/files/{capability}/{'0' * 64}/x.zip",
