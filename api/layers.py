@@ -51,6 +51,7 @@ class RequestLayer:
         scope.setdefault("state", {}).update({"request_id": request_id, IN_STATE: facts})
         if route is not None:
             scope["route"] = route  # for who counts and logs by route, also where the router is never reached
+        app = self._app if route is not None else self._of_no_route(scope)
         status, is_begun, is_whole = 500, False, False
 
         async def send_with_id(message: Message) -> None:
@@ -67,7 +68,7 @@ class RequestLayer:
 
         bound = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self._app(scope, receive, send_with_id)
+            await app(scope, receive, send_with_id)
         except Exception:
             log.exception("request_failed")
             if not is_begun:  # a layer's error, which the framework never saw
@@ -81,6 +82,15 @@ class RequestLayer:
                     "request", method=method, route=pattern_of(scope), status=status, milliseconds=milliseconds
                 )
             structlog.contextvars.reset_contextvars(**bound)
+
+    def _of_no_route(self, scope: Scope) -> ASGIApp:
+        """Give what answers where no route does: the framework has pages of its own, and says what is nowhere."""
+        allowed = ", ".join(self._routes.methods_at(scope["path"]))
+        if not allowed:
+            return self._app
+        # Said here, as the framework knows of one route's methods, and each method of a path is a route.
+        error = HTTPException(405, f"this path does not take the method, only {allowed}", {"Allow": allowed})
+        return http_error_response(Request(scope), error)
 
 
 class AuthenticationLayer:
