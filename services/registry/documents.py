@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from domain.errors import ErrorKind, PlatformError
+from domain.errors import BlobNotFound, ErrorKind, PlatformError, Unavailable
 from domain.long_work import TRANSFER_QUEUE, TickReport, Wake
 from domain.registry.documents import (
     INGEST_WORKFLOW,
@@ -24,11 +24,13 @@ from integrations.archives.members import ArchiveLimits
 from integrations.documents.reading import read_documents
 from services.areas import each_organization
 from services.changes import Changes
+from services.registry.changing import changing
 from services.registry.nouns import documents_of
 from storage import outbox
 from storage.blobs.store import BlobStore
 from storage.database import Database, Session, now
-from storage.registry import documents, namespaces
+from storage.registry import documents
+from storage.registry.changes import note_unseen
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
 AREA: Final = "registry.documents"
@@ -120,8 +122,14 @@ class ModuleDocuments:
         with tempfile.TemporaryDirectory(prefix="groundwork-archive-") as folder:
             archive = Path(folder, "archive")
             with await asyncio.to_thread(archive.open, "wb") as file:
-                async for piece in self._store.open(sha256):
-                    await asyncio.to_thread(file.write, piece)
+                try:
+                    async for piece in self._store.open(sha256):
+                        await asyncio.to_thread(file.write, piece)
+                except BlobNotFound as error:
+                    raise Unavailable(
+                        "the archive is gone from the blob store; restore it, or publish the same archive again",
+                        sha256=sha256,
+                    ) from error
             return await read_documents(archive, tofu, self._limits)
 
     async def _keep(
@@ -133,18 +141,16 @@ class ModuleDocuments:
         found: Documents | None = None,
         reason: str | None = None,
     ) -> DocumentsRead:
-        async with self._database.transaction(scope) as session:
+        async with changing(self._database, self._changes, scope) as session:
             row = await documents.lock(session, scope.organization_id, reference.module_version_id)
-            if row is None:
-                return DocumentsRead(state=DocumentsState.UNREADABLE)
+            if row is None or row.state != DocumentsState.PENDING:  # another attempt was faster
+                note_unseen(session)
+                return DocumentsRead(state=DocumentsState(row.state) if row else DocumentsState.UNREADABLE)
             row.state = DocumentsState.READY if found is not None else DocumentsState.UNREADABLE
             row.documents = found.model_dump(mode="json") if found is not None else None
             row.reason, row.due_at = reason, None
             row.reader, row.read_at = tofu.name, await now(session)
-            await namespaces.tell_of_change(session, scope.organization_id)
-            state = DocumentsState(row.state)
-        self._changes.tell(scope.organization_id)
-        return DocumentsRead(state=state)
+            return DocumentsRead(state=DocumentsState(row.state))
 
 
 async def begin(session: Session, scope: Scope, module: ModuleRow, version: ModuleVersionRow) -> None:

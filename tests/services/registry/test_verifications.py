@@ -22,6 +22,7 @@ from domain.registry.verifications import (
 )
 from services.all import Services
 from services.registry.rechecks import Rechecks, StoredRelease
+from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     LINUX,
@@ -34,6 +35,7 @@ from tests.factories.registry import (
     publish,
 )
 from tests.fixtures.archives import a_provider_zip
+from tests.fixtures.queries import counted_queries
 from tests.fixtures.signing import Signer, a_gpg
 
 pytestmark = pytest.mark.servers
@@ -121,6 +123,15 @@ class TestPerform:
         assert second.id == reference.verification_id
         assert second == first.model_copy(update={"id": second.id, "checked_at": second.checked_at})
         assert second.checked_at > first.checked_at
+
+    async def test_what_is_as_good_as_before_leaves_kept_answers_kept(
+        self, published: Published, database: Database
+    ) -> None:
+        await published.listed()
+        await published.check()
+        with counted_queries(database) as statements:
+            assert await published.listed() == [VERSION]
+        assert statements == []
 
     async def test_what_was_made_is_told_of_again_and_not_made_anew(self, published: Published) -> None:
         reference = await published.ask()
