@@ -181,7 +181,7 @@ class TestListModules:
             with counted_queries(database) as statements:
                 await get(client, caller, f"/v1/modules/search?q=a&namespace={modules}&limit={limit}")
             asked.append(len(statements))
-        assert asked == [4, 4]  # for whom it is, how it is planned, what there is, how often it was installed
+        assert asked == [4, 4]  # for whom it is, what begins so, what there is, how often it was installed
 
     async def test_leaves_out_what_offers_no_version(
         self, client: httpx2.AsyncClient, caller: Caller, modules: str

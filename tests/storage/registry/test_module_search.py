@@ -52,7 +52,7 @@ async def many(owner: AsyncEngine, make_caller: Callable[[], Awaitable[Caller]])
 
 async def plan(database: Database, caller: Caller, search: ModuleSearch) -> str:
     """Tell how PostgreSQL would find the first page, with the rights of the servers."""
-    query = module_search.narrowed(select(ModuleRow), caller.organization.id, search)
+    query = module_search.narrowed(select(ModuleRow), caller.organization.id, search, {})
     written = (
         query.order_by(ModuleRow.id)
         .limit(51)
@@ -82,7 +82,7 @@ class TestPage:
         [
             (ModuleSearch(system="gcp"), "ix_module_system"),
             (ModuleSearch(deprecated=True), "ix_module_deprecated"),
-            (ModuleSearch(namespace="nobody"), "uq_module_organization_id_namespace_name_system"),
+            (ModuleSearch(namespace="nobody"), "ix_module_namespace"),
         ],
     )
     async def test_of_a_filter_that_few_pass_is_found_by_its_index(
@@ -99,7 +99,14 @@ class TestPage:
                 search = ModuleSearch(q="common m")
                 rows = await module_search.page(session, many.organization.id, search, after=None, limit=limit)
         assert len(rows) == limit
-        assert len(statements) == 3  # for whom it is, how it is planned, what there is
+        assert len(statements) == 3  # for whom it is, what begins so, what there is
+
+    async def test_of_the_beginning_of_one_word_looks_for_that_word(
+        self, database: Database, many: Caller
+    ) -> None:
+        async with database.transaction(many.scope) as session:
+            found = await module_search.look_ahead(session, many.organization.id, ModuleSearch(q="comm m nothing"))
+        assert found == {"comm": "common"}
 
 
 class TestWords:
