@@ -120,13 +120,22 @@ def _check_headers(headers: Sequence[PacketHeader]) -> None:
         raise GpgKeyInvalid("send one key at a time")
     if any(header.size > LARGEST_PACKET for header in headers if header.tag != int(Tag.UserAttribute)):
         raise GpgKeyInvalid(
-            f"a key, user id or signature has at most {LARGEST_PACKET} bytes; make a new key, of Ed25519 or RSA of "
-            f"{LONGEST_RSA_BITS} bits"
+            f"a key, user id or signature has at most {LARGEST_PACKET} bytes; make a new key, of Ed25519 or "
+            f"of RSA with {LONGEST_RSA_BITS} bits"
         )
 
 
 def _describe(certificate: pysequoia.Cert) -> PublicKey:
-    content = bytes(certificate)
+    try:
+        return _describe_parsed(certificate, bytes(certificate))
+    except GpgKeyInvalid:
+        raise
+    except Exception:
+        # The library parses as it is asked, so it raises here too.
+        raise GpgKeyInvalid(_DAMAGED) from None
+
+
+def _describe_parsed(certificate: pysequoia.Cert, content: bytes) -> PublicKey:
     packets = list(PacketPile.from_bytes(content))
     if certificate.is_revoked:
         raise GpgKeyInvalid(
@@ -139,7 +148,7 @@ def _describe(certificate: pysequoia.Cert) -> PublicKey:
         raise GpgKeyInvalid("this key can't sign; add a signing subkey to it")
     try:
         user_ids, expiration = certificate.user_ids, certificate.expiration
-    except Exception:
+    except RuntimeError:
         raise GpgKeyInvalid(
             "the key does not vouch for itself, or only by SHA-1; sign it anew with `gpg --cert-digest-algo "
             "SHA512 --quick-set-expire FINGERPRINT 2y`, and send it again"

@@ -78,8 +78,8 @@ class SignatureVerifier:
             GpgKeyInvalid: the key was stored when keys might be larger.
         """
         now = now or datetime.now(UTC)
-        parsed = _read_signature(signature)
-        digest = _DIGESTS.get(int(parsed.hash_algorithm))
+        parsed, algorithm = _read_signature(signature)
+        digest = _DIGESTS.get(algorithm)
         if digest is None:
             raise SignatureWeak("the signature uses SHA-1 or weaker; sign with `--digest-algo SHA512`")
         key = _find_key(parsed, keys)
@@ -110,7 +110,8 @@ class SignatureVerifier:
         )
 
 
-def _read_signature(signature: bytes) -> pysequoia.Sig:
+def _read_signature(signature: bytes) -> tuple[pysequoia.Sig, int]:
+    """Read a signature; give it with the number of its hash algorithm."""
     if not signature or not signature[0] & PACKET_BIT:
         raise SignatureMalformed(
             "the signature is not binary; make it with `gpg --detach-sign`, without --armor or --clearsign"
@@ -125,11 +126,13 @@ def _read_signature(signature: bytes) -> pysequoia.Sig:
         raise SignatureMalformed(f"the file is not exactly one detached signature; {_ANEW}")
     try:
         parsed = pysequoia.Sig.from_bytes(signature)
+        # The library raises where one of these is unknown to it.
+        kind, algorithm = parsed.signature_type, int(parsed.hash_algorithm)
     except Exception:
         raise SignatureMalformed(f"the signature can't be read; {_ANEW}") from None
-    if parsed.signature_type != SignatureType.Binary:
+    if kind != SignatureType.Binary:
         raise SignatureMalformed(f"the signature is not over a binary document; {_ANEW}")
-    return parsed
+    return parsed, algorithm
 
 
 def _find_key(signature: pysequoia.Sig, keys: Sequence[PublicKey]) -> PublicKey:
@@ -173,7 +176,8 @@ def _ask_gpg(path: str, content: bytes, signature: bytes, key: PublicKey, signin
     with tempfile.TemporaryDirectory(prefix="groundwork-gpg-") as home:
         gpg = gnupg.GPG(gpgbinary=path, gnupghome=home, options=["--no-autostart", "--weak-digest", "SHA1"])
         gpg.encoding = "latin-1"  # notations come as raw bytes, and status lines are ASCII
-        gpg.import_keys(key.ascii_armor)
+        # In an armor that was stored earlier, names stand as comments, in any script.
+        gpg.import_keys(key.ascii_armor.encode().decode(gpg.encoding))
         file = Path(home, "signature")
         file.write_bytes(signature)
         result = gpg.verify_data(str(file), content)

@@ -5,6 +5,8 @@ from datetime import UTC, datetime
 
 import pysequoia
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pysequoia.packet import PacketPile
 
 from domain.registry.errors import GpgKeyInvalid
@@ -134,6 +136,17 @@ class TestReadPublicKey:
         monkeypatch.setattr("integrations.public_keys.PacketPile", None)
         with pytest.raises(GpgKeyInvalid, match="not only a public key"):
             read_public_key(armored)
+
+    @given(at=st.integers(0, 2_000), value=st.integers(0, 255))
+    def test_takes_or_refuses_whatever_a_changed_byte_makes_of_a_key(
+        self, signer: Signer, at: int, value: int
+    ) -> None:
+        packets = bytearray(bytes(pysequoia.Cert.from_bytes(signer.public.encode())))
+        packets[at % len(packets)] = value
+        try:
+            read_public_key(pysequoia.armor(bytes(packets), pysequoia.ArmorKind.PublicKey))
+        except GpgKeyInvalid:
+            return
 
     def test_refuses_a_key_that_can_only_certify(self) -> None:
         with a_gpg() as gpg:

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pysequoia
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.registry.errors import GpgKeyInvalid, SignatureRefused
 from integrations import signatures
@@ -33,11 +35,11 @@ def workshop(signer: Signer) -> Iterator[Workshop]:
         yield Workshop(signer, Signer(), gpg)
 
 
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SignatureVerifier:
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> SignatureVerifier:
     """Give one that finds no gpg."""
-    with monkeypatch.context() as patch:
-        patch.setenv("PATH", str(tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path_factory.mktemp("nothing")))
         return SignatureVerifier()
 
 
@@ -72,6 +74,25 @@ class TestVerify:
         refusal(junk, signer.public)
         if junk:
             refusal(signer.sign(CONTENT) + junk, signer.public)
+
+    @given(at=st.integers(0, 300), value=st.integers(0, 255))
+    def test_a_changed_byte_makes_another_that_is_refused_or_the_same(
+        self, signer: Signer, alone: SignatureVerifier, at: int, value: int
+    ) -> None:
+        key, signature = read_public_key(signer.public), bytearray(signer.sign(CONTENT))
+        signature[at % len(signature)] = value
+        try:
+            evidence = alone.verify(CONTENT, bytes(signature), [key])
+        except SignatureRefused:
+            return
+        assert evidence.key_fingerprint == key.fingerprint
+
+    @pytest.mark.parametrize("at", [3, 5], ids=["kind", "hash algorithm"])
+    def test_one_of_a_kind_that_nobody_knows_is_refused(self, signer: Signer, at: int) -> None:
+        signature = bytearray(signer.sign(CONTENT))
+        assert signature[1] < 192, "its length has one byte, so the version is behind it"
+        signature[at] = 0xAA
+        assert "can't be read" in refusal(bytes(signature), signer.public)
 
     def test_a_huge_one_is_refused(self, signer: Signer) -> None:
         assert "at most" in refusal(signer.sign(CONTENT) + b"\x89" * 20_000, signer.public)
