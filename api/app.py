@@ -101,6 +101,7 @@ def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Stat
         version=version("groundwork"),
         summary="Registry, provisioning and tenants of a platform team.",
         lifespan=lifespan,
+        redirect_slashes=False,  # it would name the host that the caller named, before any key is asked for
         responses={"4XX": {"model": Problem, "description": "A problem document, with what to do next."}},
     )
     add_problem_handlers(app)

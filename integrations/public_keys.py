@@ -120,8 +120,8 @@ def _check_headers(headers: Sequence[PacketHeader]) -> None:
         raise GpgKeyInvalid("send one key at a time")
     if any(header.size > LARGEST_PACKET for header in headers if header.tag != int(Tag.UserAttribute)):
         raise GpgKeyInvalid(
-            f"a key, user id or signature has at most {LARGEST_PACKET} bytes; make a new key, of Ed25519 or "
-            f"of RSA with {LONGEST_RSA_BITS} bits"
+            f"a key, user id or signature has at most {LARGEST_PACKET} bytes; "
+            f"make a new key, of Ed25519 or RSA of {LONGEST_RSA_BITS} bits"
         )
 
 

@@ -96,6 +96,16 @@ class FileNotFound(PlatformError):
     code = "registry.file_not_found"
 
 
+class FileLost(PlatformError):
+    """The file was published, and its bytes are not in the blob store any more; the server's log names it.
+
+    Have an operator restore it from a backup, or publish the same bytes again.
+    """
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "registry.file_lost"
+
+
 class VersionInvalid(PlatformError):
     """The version is not one of Semantic Versioning 2.0 without build metadata.
 
@@ -364,6 +374,16 @@ class SignatureKeyRevoked(SignatureRefused):
     """
 
     code = "registry.signature_key_revoked"
+
+
+class PeriodInvalid(PlatformError):
+    """The period of time that is asked about has no moment in it.
+
+    Let `from` be before `to`; where one is left out, the sentence says what it is then.
+    """
+
+    kind = ErrorKind.INVALID
+    code = "registry.period_invalid"
 
 
 class StoredFileChanged(PlatformError):

@@ -13,6 +13,7 @@ import structlog
 from domain.errors import Busy, Unavailable
 from domain.identity.permissions import Permission
 from domain.identity.rights import ORGANIZATION
+from domain.registry.errors import PeriodInvalid
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.usage import (
     LONGEST_AGENT,
@@ -52,6 +53,15 @@ class Period:
 
     begin: datetime
     end: datetime
+
+    def __post_init__(self) -> None:
+        """Hold the moments to their order.
+
+        Raises:
+            PeriodInvalid.
+        """
+        if self.begin >= self.end:
+            raise PeriodInvalid("`from` has to be before `to`, which is now if it is left out")
 
 
 class Usage:

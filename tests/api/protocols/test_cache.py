@@ -254,18 +254,19 @@ class TestKeptAnswers:
 
 
 class SlowBlobStore(LocalBlobStore):
-    """A store that reads nothing until it may, and says when a reader has come and has left."""
+    """A store that gives one byte until it may give more, and says when a reader waits for them and has left."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.asked, self.left, self.may_read = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def open(self, sha256: str, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        self.asked.set()
         try:
-            await self.may_read.wait()
             async for piece in super().open(sha256, start=start, stop=stop):
-                yield piece
+                yield piece[:1]
+                self.asked.set()
+                await self.may_read.wait()
+                yield piece[1:]
         finally:
             self.left.set()
 
