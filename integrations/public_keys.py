@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 import pysequoia
-from pysequoia.packet import Packet, PacketPile, PublicKeyAlgorithm, Tag
+from pysequoia.packet import Packet, PacketPile, PublicKeyAlgorithm, SignatureType, Tag
 
 from domain.registry.errors import GpgKeyInvalid
 from domain.registry.gpg_keys import LARGEST_KEY, PublicKey
@@ -187,10 +187,13 @@ def _signing_keys(packets: Sequence[Packet]) -> list[datetime | None]:
     """Give when each key that can sign ends, None for never; of what is said of a key the newest counts."""
     ends: dict[str, datetime | None] = {}
     newest: dict[str, datetime] = {}
+    revoked: set[str] = set()
     key: Packet | None = None
     for packet in packets:
         if int(packet.tag) in _KEY_TAGS:
             key = packet
+        if key is not None and packet.signature_type == SignatureType.SubkeyRevocation:
+            revoked.add(key.fingerprint or "")
         made, flags = packet.signature_created, packet.key_flags
         if key is None or key.fingerprint is None or key.key_created is None or made is None or flags is None:
             continue
@@ -201,7 +204,7 @@ def _signing_keys(packets: Sequence[Packet]) -> list[datetime | None]:
         if flags.signing:
             lives = packet.key_validity_period
             ends[key.fingerprint] = None if lives is None else key.key_created + lives
-    return list(ends.values())
+    return [end for fingerprint, end in ends.items() if fingerprint not in revoked]
 
 
 def _end_of_signing(certificate: datetime | None, signing: Sequence[datetime | None]) -> datetime | None:
