@@ -6,7 +6,7 @@ from itertools import islice
 from typing import Final
 
 import pysequoia
-from pysequoia.packet import Packet, PacketPile, PublicKeyAlgorithm, Tag
+from pysequoia.packet import Packet, PacketPile, PublicKeyAlgorithm, SignatureType, Tag
 
 from domain.registry.errors import GpgKeyInvalid
 from domain.registry.gpg_keys import LARGEST_KEY, PublicKey
@@ -50,14 +50,7 @@ def read_public_key(armored: str) -> PublicKey:
     Raises:
         GpgKeyInvalid: not one key, a secret key, revoked, unable to sign, or too weak; with what to export.
     """
-    certificate = read_certificate(armored)
-    try:
-        return _describe(certificate)
-    except GpgKeyInvalid:
-        raise
-    except Exception:
-        # The library parses as it is asked.
-        raise GpgKeyInvalid(_DAMAGED) from None
+    return _describe(read_certificate(armored))
 
 
 def merge_public_keys(known: str, new: PublicKey) -> PublicKey:
@@ -133,7 +126,16 @@ def _check_headers(headers: Sequence[PacketHeader]) -> None:
 
 
 def _describe(certificate: pysequoia.Cert) -> PublicKey:
-    content = bytes(certificate)
+    try:
+        return _describe_parsed(certificate, bytes(certificate))
+    except GpgKeyInvalid:
+        raise
+    except Exception:
+        # The library parses as it is asked, so it raises here too.
+        raise GpgKeyInvalid(_DAMAGED) from None
+
+
+def _describe_parsed(certificate: pysequoia.Cert, content: bytes) -> PublicKey:
     packets = list(PacketPile.from_bytes(content))
     if certificate.is_revoked:
         raise GpgKeyInvalid(
@@ -146,7 +148,7 @@ def _describe(certificate: pysequoia.Cert) -> PublicKey:
         raise GpgKeyInvalid("this key can't sign; add a signing subkey to it")
     try:
         user_ids, expiration = certificate.user_ids, certificate.expiration
-    except Exception:
+    except RuntimeError:
         raise GpgKeyInvalid(
             "the key does not vouch for itself, or only by SHA-1; sign it anew with `gpg --cert-digest-algo "
             "SHA512 --quick-set-expire FINGERPRINT 2y`, and send it again"
@@ -168,17 +170,6 @@ def _printable(user_id: str) -> str:
     )
 
 
-def _said_of_itself(certificate: pysequoia.Cert) -> tuple[list[str], datetime | None]:
-    """Give whose a key is and when it ends, as its own signatures say, which are verified for it."""
-    try:
-        return [str(user_id) for user_id in certificate.user_ids], certificate.expiration
-    except RuntimeError:
-        raise GpgKeyInvalid(
-            "no signature of this key over itself can be verified: they are SHA-1, damaged, or on a curve that is"
-            " neither NIST's nor 25519; make another, as by `gpg --quick-gen-key NAME ed25519 sign`"
-        ) from None
-
-
 def _check_strength(primary: Packet) -> None:
     algorithm = int(primary.key_algorithm) if primary.key_algorithm is not None else -1
     if primary.body[0] != 4:  # noqa: PLR2004  the packet's version
@@ -196,10 +187,13 @@ def _signing_keys(packets: Sequence[Packet]) -> list[datetime | None]:
     """Give when each key that can sign ends, None for never; of what is said of a key the newest counts."""
     ends: dict[str, datetime | None] = {}
     newest: dict[str, datetime] = {}
+    revoked: set[str] = set()
     key: Packet | None = None
     for packet in packets:
         if int(packet.tag) in _KEY_TAGS:
             key = packet
+        if key is not None and packet.signature_type == SignatureType.SubkeyRevocation:
+            revoked.add(key.fingerprint or "")
         made, flags = packet.signature_created, packet.key_flags
         if key is None or key.fingerprint is None or key.key_created is None or made is None or flags is None:
             continue
@@ -210,7 +204,7 @@ def _signing_keys(packets: Sequence[Packet]) -> list[datetime | None]:
         if flags.signing:
             lives = packet.key_validity_period
             ends[key.fingerprint] = None if lives is None else key.key_created + lives
-    return list(ends.values())
+    return [end for fingerprint, end in ends.items() if fingerprint not in revoked]
 
 
 def _end_of_signing(certificate: datetime | None, signing: Sequence[datetime | None]) -> datetime | None:

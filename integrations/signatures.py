@@ -176,9 +176,8 @@ def _ask_gpg(path: str, content: bytes, signature: bytes, key: PublicKey, signin
     with tempfile.TemporaryDirectory(prefix="groundwork-gpg-") as home:
         gpg = gnupg.GPG(gpgbinary=path, gnupghome=home, options=["--no-autostart", "--weak-digest", "SHA1"])
         gpg.encoding = "latin-1"  # notations come as raw bytes, and status lines are ASCII
-        gpg.import_keys(
-            key.ascii_armor.encode().decode(gpg.encoding)
-        )  # names in its comments may be in any script
+        # In an armor that was stored earlier, names stand as comments, in any script.
+        gpg.import_keys(key.ascii_armor.encode().decode(gpg.encoding))
         file = Path(home, "signature")
         file.write_bytes(signature)
         result = gpg.verify_data(str(file), content)

@@ -9,7 +9,7 @@ from domain.errors import BlobTooLarge
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.registry.errors import ModuleNotFound, UploadTooLarge, VersionExists
+from domain.registry.errors import ModuleNotFound, UploadInvalid, UploadTooLarge, VersionExists
 from domain.registry.modules import Module, ModuleVersion
 from domain.registry.names import ModuleAddress
 from domain.registry.search import ALL, ModuleSearch
@@ -61,10 +61,14 @@ class Modules:
             The version, and whether it is new: publishing the same bytes again is harmless.
 
         Raises:
-            PermissionDenied, NameInvalid, VersionInvalid, NamespaceNotFound: before the first byte.
+            PermissionDenied, UploadInvalid, NameInvalid, VersionInvalid, NamespaceNotFound: before the first byte.
             UploadTooLarge, VersionExists, NotAModule, and what integrations.archives refuses.
         """
         scope.require(Permission.MODULE_PUBLISH, Target(namespace=request.address.namespace))
+        if not request.description.isprintable():
+            raise UploadInvalid(
+                "the description is one line without control characters: terminals of others print it"
+            )
         address, version = request.address.checked(), Version.parse(request.version)
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, address.namespace)

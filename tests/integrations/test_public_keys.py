@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pysequoia.packet import PacketPile
 
-from domain.registry.errors import GpgKeyInvalid
+from domain.registry.errors import GpgKeyInvalid, SignatureMismatch
 from integrations.public_keys import LARGEST_PACKET, MOST_PACKETS, merge_public_keys, read_public_key
 from integrations.signatures import SignatureVerifier
 from tests.fixtures.packets import a_bomb, flooded, packet
@@ -52,6 +52,23 @@ class TestReadPublicKey:
             gpg.run("--quick-set-expire", primary, "0", at="20240103T000000")
             gpg.run("--quick-add-key", primary, "ed25519", "sign", "0", at="20240103T000000")
             assert read_public_key(gpg.public(primary)).expires_at is None
+
+    def test_a_revoked_subkey_signs_no_more(self) -> None:
+        with a_gpg() as gpg:
+            gpg.run("--quick-gen-key", "c <c@example.com>", "ed25519", "cert", "never")
+            [primary] = gpg.fingerprints()
+            gpg.run("--quick-add-key", primary, "ed25519", "sign", "never")
+            gpg.run("--quick-add-key", primary, "ed25519", "sign", "2040-01-01")
+            _, first, _ = gpg.fingerprints()
+            known = read_public_key(gpg.public(primary))
+            signature = gpg.sign(b"", "--local-user", f"{first}!")
+            answers = b"key 1\nrevkey\ny\n0\n\ny\nsave\n"
+            gpg.run("--command-fd", "0", "--edit-key", primary, content=answers)
+            key = merge_public_keys(known.ascii_armor, read_public_key(gpg.public(primary)))
+        assert known.expires_at is None
+        assert key.expires_at == datetime(2040, 1, 1, 12, tzinfo=UTC)
+        with pytest.raises(SignatureMismatch):
+            SignatureVerifier().verify(b"", signature, [key])
 
     @pytest.mark.parametrize(
         ("armored", "said"),
