@@ -4,6 +4,7 @@ What differs from route to route stands at the route (api.routing); no layer kno
 """
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -12,17 +13,19 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.operations.metrics import count_of
-from api.problems import http_error_response, unexpected_response
+from api.problems import error_response, http_error_response, unexpected_response
 from api.requests import bearer_of, header, pattern_of, short_word
 from api.routing import IN_STATE, Routes, facts_in
 from domain.errors import PlatformError
 from domain.identity.errors import Unauthenticated
+from domain.identity.principal import Principal
 from domain.ids import new_id_text
 from services.identity.authentication import Authentication
 
 log = structlog.get_logger(__name__)
 
 LONGEST_BODY: Final = 1 << 20
+SEND_A_KEY: Final = "send an API key: Authorization: Bearer gwk_..."
 
 
 class RequestLayer:
@@ -91,11 +94,11 @@ class RequestLayer:
 
 
 class AuthenticationLayer:
-    """Finds out who calls, before anything of the body is read.
+    """Finds out who calls, and refuses who may not, before anything of the body is read.
 
-    It refuses nobody: a route that needs a principal says so (api.dependencies.Requires) and refuses then, with
-    what went wrong here. For a public route nobody looks whose key is sent, since the CLIs send theirs to all of
-    them, and probes are answered while no database is there.
+    A route says what its caller must be allowed (api.dependencies.Requires), and asks for it too; but the
+    framework reads the whole body before it asks a route anything. For a public route nobody looks whose key is
+    sent, since the CLIs send theirs to all of them, and probes are answered while no database is there.
     """
 
     def __init__(self, app: ASGIApp, authentication: Authentication) -> None:
@@ -106,20 +109,26 @@ class AuthenticationLayer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http":
-            token = bearer_of(header(scope, b"authorization"))
             state = scope.setdefault("state", {})
-            state["principal"], state["refusal"] = None, None
-            if token is not None and facts_in(scope).permission is not None:
+            state["principal"], state["refusal"] = None, Unauthenticated(SEND_A_KEY)
+            permission = facts_in(scope).permission
+            if permission is not None:
                 try:
-                    principal = await self._authentication.authenticate(token)
+                    principal = await self._caller(scope)
+                    principal.require(permission, now=datetime.now(UTC))
                 except PlatformError as error:
-                    state["refusal"] = error
-                else:
-                    state["principal"] = principal
-                    structlog.contextvars.bind_contextvars(organization_id=str(principal.organization_id))
-            else:
-                state["refusal"] = Unauthenticated("send an API key: Authorization: Bearer gwk_...")
+                    await error_response(Request(scope), error)(scope, receive, send)
+                    return
+                state["principal"], state["refusal"] = principal, None
         await self._app(scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> Principal:
+        token = bearer_of(header(scope, b"authorization"))
+        if token is None:
+            raise Unauthenticated(SEND_A_KEY)
+        principal = await self._authentication.authenticate(token)
+        structlog.contextvars.bind_contextvars(organization_id=str(principal.organization_id))
+        return principal
 
 
 class InputLayer:

@@ -31,7 +31,7 @@ async def kept_answers(product: Product) -> AsyncIterator[Measurement]:
         answers = Path(folder) / "answers.json"
         answers.write_text(json.dumps({path: await _answer(product, path) for path in (VERSIONS, DOWNLOAD)}))
         bare = servers.enter_context(bare_server("sending", product, {ANSWERS: str(answers)}))
-        framework = servers.enter_context(bare_server("framework", product, {}))
+        framework = servers.enter_context(bare_server("framework", product, {ANSWERS: str(answers)}))
         nginx = servers.enter_context(static_registry(Path(folder) / "nginx", product, {NAME: archive}))
 
         ours, theirs, frameworks, nginxs = _rates(

@@ -94,6 +94,11 @@ class BlobDamaged(Unavailable):
 
     code = "blobs.damaged"
 
+    def __init__(self, detail: str, *, found_sha256: str, reason: str = "", **facts: object) -> None:
+        """Keep what the bytes are instead."""
+        super().__init__(detail, reason=reason, **facts)
+        self.found_sha256 = found_sha256
+
 
 class SealBroken(PlatformError):
     """A sealed value does not open: it was changed, moved from elsewhere, or its key is another one.

@@ -29,7 +29,7 @@ from storage.blobs.local import LocalBlobStore
 from storage.blobs.store import BlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
-from storage.registry.namespaces import CHANNEL as REGISTRY_CHANNEL
+from storage.registry.changes import CHANNEL as REGISTRY_CHANNEL
 from workers.background import keep_running
 
 AUTHORIZATION_CHANNEL: Final = "groundwork_authorization"

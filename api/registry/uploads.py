@@ -93,8 +93,11 @@ class Upload:
             raise UploadInvalid(
                 f"the field {name[:64]!a} is unknown or there twice; send each once", known=sorted(self._known)
             )
-        if "\0" in value or len(value) > LONGEST_VALUE:
-            raise UploadInvalid(f"the field {name} has at most {LONGEST_VALUE} characters, and no NUL")
+        if not value.isprintable() or len(value) > LONGEST_VALUE:
+            raise UploadInvalid(
+                f"the field {name} is one line of at most {LONGEST_VALUE} characters, without control characters: "
+                "terminals of others print it"
+            )
         given[name] = value
 
     def _kind(self) -> str:

@@ -27,11 +27,13 @@ from integrations.archives.members import ArchiveLimits
 from integrations.documents.reading import Reader, read_documents
 from services.areas import each_organization
 from services.changes import Changes
+from services.registry.changing import changing
 from services.registry.nouns import documents_of
 from storage import audit, outbox
 from storage.blobs.store import BlobStore
 from storage.database import Database, Session, now
-from storage.registry import documents, modules, namespaces
+from storage.registry import documents, modules
+from storage.registry.changes import note_unseen
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
 AREA: Final = "registry.documents"
@@ -92,8 +94,6 @@ class ModuleDocuments:
         reader = self._find_reader()
         try:
             found = await self._read(sha256, reader)
-        except BlobNotFound as error:  # until it is restored, or the same bytes are published again
-            raise Unavailable(error.detail, sha256=sha256) from error
         except PlatformError as error:
             if error.kind is ErrorKind.UNAVAILABLE:
                 raise
@@ -107,17 +107,14 @@ class ModuleDocuments:
             PermissionDenied, ModuleNotFound.
         """
         scope.require(Permission.MODULE_PUBLISH, Target(namespace=address.namespace))
-        async with self._database.transaction(scope) as session:
+        async with changing(self._database, self._changes, scope) as session:
             module = await modules.get(session, scope.organization_id, address)
             found = await modules.get_version(session, scope.organization_id, address, version)
             row = await documents.get_locked(session, found)
             documents.read_again(row)
             audit.record(session, scope, "registry.documents_requested", ("module_version", found.id))
             await outbox.enqueue(session, scope, wake_of(module, found))
-            await namespaces.tell_of_change(session, scope.organization_id)
-            shown = documents_of(row)
-        self._changes.tell(scope.organization_id)
-        return shown
+            return documents_of(row)
 
     async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
         """Tell whether a version's documents are still to be read."""
@@ -144,8 +141,14 @@ class ModuleDocuments:
         with tempfile.TemporaryDirectory(prefix="groundwork-archive-") as folder:
             archive = Path(folder, "archive")
             with await asyncio.to_thread(archive.open, "wb") as file:
-                async for piece in self._store.open(sha256):
-                    await asyncio.to_thread(file.write, piece)
+                try:
+                    async for piece in self._store.open(sha256):
+                        await asyncio.to_thread(file.write, piece)
+                except BlobNotFound as error:
+                    raise Unavailable(
+                        "the archive is gone from the blob store; restore it, or publish the same archive again",
+                        sha256=sha256,
+                    ) from error
             return await read_documents(archive, reader.path, self._limits)
 
     async def _keep(
@@ -157,18 +160,16 @@ class ModuleDocuments:
         found: Documents | None = None,
         reason: str | None = None,
     ) -> DocumentsRead:
-        async with self._database.transaction(scope) as session:
+        async with changing(self._database, self._changes, scope) as session:
             row = await documents.lock(session, scope.organization_id, reference.module_version_id)
-            if row is None:
-                return DocumentsRead(state=DocumentsState.UNREADABLE)
+            if row is None or row.state != DocumentsState.PENDING:  # another attempt was faster
+                note_unseen(session)
+                return DocumentsRead(state=DocumentsState(row.state) if row else DocumentsState.UNREADABLE)
             row.state = DocumentsState.READY if found is not None else DocumentsState.UNREADABLE
             row.documents = found.model_dump(mode="json") if found is not None else None
             row.reason, row.due_at = reason, None
             row.reader, row.read_at = reader.name, await now(session)
-            await namespaces.tell_of_change(session, scope.organization_id)
-            state = DocumentsState(row.state)
-        self._changes.tell(scope.organization_id)
-        return DocumentsRead(state=state)
+            return DocumentsRead(state=DocumentsState(row.state))
 
 
 async def begin(session: Session, scope: Scope, module: ModuleRow, version: ModuleVersionRow) -> None:

@@ -1,5 +1,6 @@
 """Use cases on the keys that provider releases are signed with."""
 
+import asyncio
 from uuid import UUID
 
 from domain.idempotency import Claim
@@ -9,11 +10,13 @@ from domain.ids import new_id
 from domain.registry.errors import GpgKeyNotFound, GpgKeyRevoked
 from domain.registry.gpg_keys import GpgKey
 from domain.scope import Scope
-from integrations.public_keys import read_public_key
+from integrations.public_keys import merge_public_keys, read_public_key
 from services.changes import Changes
+from services.registry.changing import changing
 from storage import audit, idempotency
 from storage.database import Database, now
 from storage.registry import gpg_keys, namespaces, providers
+from storage.registry.changes import note_unseen
 from storage.registry.tables import GpgKeyRow
 
 
@@ -30,20 +33,23 @@ class GpgKeys:
     ) -> tuple[GpgKey, bool]:
         """Add a key to a namespace, or bring a known one up to date (prolonged, with another subkey).
 
+        What was known of a key is kept, so that releases it signed stay good: see merge_public_keys.
         The same claim again changes nothing: what was removed or brought up to date since stays so.
 
         Returns:
             The key, and whether it is new.
 
         Raises:
-            GpgKeyInvalid: see integrations.public_keys.read_public_key.
-            PermissionDenied, NamespaceNotFound, GpgKeyRevoked, IdempotencyKeyReused.
+            PermissionDenied, NamespaceNotFound: before the key is read.
+            GpgKeyInvalid: see integrations.public_keys.
+            GpgKeyRevoked, IdempotencyKeyReused.
             GpgKeyNotFound: an earlier request with this claim added it, and it was removed since.
         """
         scope.require(Permission.GPG_KEY_MANAGE, Target(namespace=namespace))
-        key = read_public_key(ascii_armor)
         async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, namespace)
+        key = await asyncio.to_thread(read_public_key, ascii_armor)
+        async with changing(self._database, self._changes, scope) as session:
             new = GpgKeyRow(
                 organization_id=scope.organization_id,
                 id=new_id(),
@@ -61,10 +67,13 @@ class GpgKeys:
                 )
                 if known is None:
                     raise GpgKeyNotFound("this request added the key before, and it was removed since")
+                note_unseen(session)
                 return GpgKey.model_validate(known).seen_at(await now(session)), False
             row, is_new = await gpg_keys.add_or_lock(session, new)
             if row.revoked_at is not None:
                 raise GpgKeyRevoked("this key was revoked here; sign with another", fingerprint=key.fingerprint)
+            if not is_new:  # under the row's lock, so that of two exports at once neither is lost
+                key = merge_public_keys(row.ascii_armor, key)
             row.subkeys = sorted(key.subkeys)
             row.user_ids = key.user_ids
             row.ascii_armor = key.ascii_armor
@@ -78,10 +87,7 @@ class GpgKeys:
                 fingerprint=key.fingerprint,
                 expires_at=key.expires_at,
             )
-            await namespaces.tell_of_change(session, scope.organization_id)
-            added = GpgKey.model_validate(row).seen_at(await now(session))
-        self._changes.tell(scope.organization_id)
-        return added, is_new
+            return GpgKey.model_validate(row).seen_at(await now(session)), is_new
 
     async def list(self, scope: Scope, namespace: str) -> list[GpgKey]:
         """List a namespace's keys in order of adding, revoked ones included.
@@ -105,10 +111,11 @@ class GpgKeys:
             PermissionDenied, NamespaceNotFound, GpgKeyNotFound.
         """
         scope.require(Permission.GPG_KEY_MANAGE, Target(namespace=namespace))
-        async with self._database.transaction(scope) as session:
+        async with changing(self._database, self._changes, scope) as session:
             await namespaces.get(session, scope.organization_id, namespace)
             row = await gpg_keys.get(session, scope.organization_id, namespace, key_id)
             if row.revoked_at is not None:
+                note_unseen(session)
                 return
             signed = await gpg_keys.has_signed(session, scope.organization_id, row.id)
             if signed:
@@ -126,5 +133,3 @@ class GpgKeys:
                 namespace=namespace,
                 fingerprint=row.fingerprint,
             )
-            await namespaces.tell_of_change(session, scope.organization_id)
-        self._changes.tell(scope.organization_id)

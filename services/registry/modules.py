@@ -18,6 +18,7 @@ from domain.scope import Scope
 from integrations.archives.module import check_module
 from services.changes import Changes
 from services.registry import documents
+from services.registry.changing import changing
 from services.registry.limits import RegistryLimits
 from services.registry.nouns import module_version
 from storage import audit
@@ -25,6 +26,7 @@ from storage.blobs import index
 from storage.blobs.store import BlobStore
 from storage.database import Database
 from storage.registry import module_search, modules, namespaces
+from storage.registry.changes import note_unseen
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
 
@@ -92,9 +94,7 @@ class Modules:
             format=form.value,
             published_by=scope.actor.as_json(),
         )
-        added, is_new = await self._add(scope, address, row)
-        self._changes.tell(scope.organization_id)
-        return added, is_new
+        return await self._add(scope, address, row)
 
     async def versions(self, scope: Scope, address: ModuleAddress) -> list[str]:
         """List the versions of a module that are offered, the highest first.
@@ -143,7 +143,7 @@ class Modules:
     async def _add(
         self, scope: Scope, address: ModuleAddress, row: ModuleVersionRow
     ) -> tuple[ModuleVersion, bool]:
-        async with self._database.transaction(scope) as session:
+        async with changing(self._database, self._changes, scope) as session:
             await index.add(session, {row.sha256: row.size})
             module = await modules.add_or_lock(
                 session,
@@ -158,6 +158,7 @@ class Modules:
             )
             known = await modules.find_version(session, scope.organization_id, module.id, row.version)
             if known is not None:
+                note_unseen(session)
                 return _same(module_version(address, known), row.sha256), False
             row.module_id = module.id
             session.add(row)
@@ -175,7 +176,6 @@ class Modules:
                 version=row.version,
                 sha256=row.sha256,
             )
-            await namespaces.tell_of_change(session, scope.organization_id)
             return module_version(address, row), True
 
 

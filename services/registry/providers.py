@@ -24,6 +24,7 @@ from domain.registry.versions import Version, precedence
 from domain.registry.withdrawals import Deprecation, Yank, warnings_of
 from domain.scope import Scope
 from services.changes import Changes
+from services.registry.changing import changing
 from services.registry.nouns import by_platform, deprecation_of, provider_version, yank_of
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
 from services.registry.verifications import of_publication
@@ -31,6 +32,7 @@ from storage import audit
 from storage.blobs import index
 from storage.database import Database, Session, now
 from storage.registry import gpg_keys, namespaces, providers
+from storage.registry.changes import note_unseen
 from storage.registry.tables import ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
 
@@ -69,9 +71,7 @@ class Providers:
             if published is not None:
                 return published, False
             await self._releases.keep(release)
-            added, is_new = await self._add(scope, address, version, release)
-        self._changes.tell(scope.organization_id)
-        return added, is_new
+            return await self._add(scope, address, version, release)
 
     async def versions(self, scope: Scope, address: ProviderAddress) -> VersionList:
         """List a provider's releases with their platforms, and say what installers should hear of them.
@@ -146,7 +146,7 @@ class Providers:
     async def _add(
         self, scope: Scope, address: ProviderAddress, version: str, release: CheckedRelease
     ) -> tuple[ProviderVersion, bool]:
-        async with self._database.transaction(scope) as session:
+        async with changing(self._database, self._changes, scope) as session:
             # Held until the end: a key that is revoked meanwhile finds this release, or this finds it revoked.
             key = await gpg_keys.find_by_fingerprint(
                 session, scope.organization_id, address.namespace, release.evidence.key_fingerprint
@@ -171,6 +171,7 @@ class Providers:
                     raise VersionExists(
                         "this version was published with other files; publish the next version", version=version
                     )
+                note_unseen(session)
                 return known, False
             row = _version_row(scope, provider.id, version, key.id, release)
             session.add(row)
@@ -188,7 +189,6 @@ class Providers:
                 checksums_sha256=row.checksums_sha256,
                 key_fingerprint=key.fingerprint,
             )
-            await namespaces.tell_of_change(session, scope.organization_id)
             return provider_version(address, row, release.packages), True
 
     async def _find(

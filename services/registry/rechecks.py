@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from domain.errors import BlobNotFound, PlatformError
+from domain.errors import BlobDamaged, BlobNotFound, PlatformError
 from domain.registry.checksums import LARGEST as LARGEST_CHECKSUMS
 from domain.registry.checksums import parse_checksums
 from domain.registry.errors import ChecksumMismatch, StoredFileChanged
@@ -89,6 +89,8 @@ class Rechecks:
                 alive()
         except BlobNotFound:
             return VerifiedFile(name=name, sha256=sha256, found_sha256=None), b""
+        except BlobDamaged as error:
+            return VerifiedFile(name=name, sha256=sha256, found_sha256=error.found_sha256), b""
         return VerifiedFile(name=name, sha256=sha256, found_sha256=digest.hexdigest()), bytes(beginning)
 
 

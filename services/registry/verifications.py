@@ -27,11 +27,13 @@ from domain.registry.verifications import (
 from domain.scope import PLATFORM, Scope
 from services.areas import each_organization
 from services.changes import Changes
+from services.registry.changing import changing
 from services.registry.rechecks import Judgement, Rechecks
 from storage import audit, outbox
 from storage.database import Database, Session, now
 from storage.idempotency import claim as claim_key
-from storage.registry import gpg_keys, namespaces, providers, verifications
+from storage.registry import gpg_keys, providers, verifications
+from storage.registry.changes import note_unseen
 from storage.registry.tables import ProviderRow, ProviderVersionRow, VerificationRequestRow, VerificationRow
 from storage.registry.verifications import Asked
 
@@ -126,15 +128,18 @@ class Verifications:
             keys = [PublicKey.model_validate(row) for row in known]
             checked_at = await now(session)
         judgement = await self._rechecks.judge(stored, keys)
-        async with self._database.transaction(scope) as session:
+        async with changing(self._database, self._changes, scope) as session:
             asked = await verifications.lock_asked(
                 session, scope.organization_id, asked.provider.id, reference.verification_id
             )
             if asked is None:  # another attempt was faster
+                note_unseen(session)
                 return await _report(session, reference)
             await session.delete(asked.request)
             row = _row(asked.release, reference.verification_id, judgement, checked_at)
             session.add(row)
+            if (asked.release.refused_at is None) == (judgement.refusal is None):
+                note_unseen(session)
             asked.release.refused_at = checked_at if judgement.refusal is not None else None
             asked.release.refusal = row.reason
             await session.flush()  # what can be installed is asked of the rows
@@ -148,10 +153,7 @@ class Verifications:
                 verification=row.id,
                 code=row.code,
             )
-            await namespaces.tell_of_change(session, scope.organization_id)
-            report = VerificationReport(result=VerificationResult(row.result), code=row.code)
-        self._changes.tell(scope.organization_id)
-        return report
+            return VerificationReport(result=VerificationResult(row.result), code=row.code)
 
     async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
         """Tell whether a verification is still to be made."""

@@ -10,10 +10,12 @@ from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.withdrawals import Deprecation, Yank
 from domain.scope import Scope
 from services.changes import Changes
+from services.registry.changing import changing
 from services.registry.nouns import deprecation_of, yank_of
 from storage import audit
 from storage.database import Database, Session, now
-from storage.registry import modules, namespaces, providers
+from storage.registry import modules, providers
+from storage.registry.changes import note_unseen
 from storage.registry.tables import (
     ModuleRow,
     ModuleVersionRow,
@@ -77,14 +79,15 @@ class Withdrawals:
         """Find a version that nobody else changes meanwhile; what the caller changes of it becomes a deed."""
         noun = "module" if isinstance(address, ModuleAddress) else "provider"
         scope.require(PERMISSIONS[noun], Target(namespace=address.namespace))
-        async with self._database.transaction(scope) as session:
+        async with changing(self._database, self._changes, scope) as session:
             of = await _locked(session, scope, address)
             row = await _version(session, scope, address, version)
             before = deprecation_of(row), yank_of(row)
             yield session, row
             deprecation, yank = deprecation_of(row), yank_of(row)
-            changed = (deprecation, yank) != before
-            if changed:
+            if (deprecation, yank) == before:
+                note_unseen(session)
+            else:
                 await session.flush()  # what is offered is asked of the rows
                 await _note_latest(session, of)
                 audit.record(
@@ -98,9 +101,6 @@ class Withdrawals:
                     replacement=deprecation and deprecation.replacement,
                     yank_reason=yank and yank.reason,
                 )
-                await namespaces.tell_of_change(session, scope.organization_id)
-        if changed:
-            self._changes.tell(scope.organization_id)
 
 
 async def _locked(session: Session, scope: Scope, address: Address) -> ModuleRow | ProviderRow:

@@ -1,12 +1,14 @@
 """Blobs in a local folder: for one machine, or a shared file system that renames atomically."""
 
 import asyncio
+import io
 import os
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO, Final, TypeVar
+from typing import TypeVar
 
 import structlog
 
@@ -15,9 +17,9 @@ from domain.outages import Outage
 from storage.blobs.disk import disk_is_away, on_disk
 from storage.blobs.incoming import Incoming
 from storage.blobs.store import Received, key_of
+from storage.blobs.verified import VerifiedBody
 
 T = TypeVar("T")
-PIECE: Final = 1024 * 1024
 log = structlog.get_logger(__name__)
 
 
@@ -50,19 +52,12 @@ class LocalBlobStore:
 
     async def open(self, sha256: str, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """See BlobStore."""
-        file = await self._there(self._unreadable, _reader, self._path(sha256))
-        if file is None:
+        part = await self._there(self._unreadable, partial(_Part, start=start, stop=stop), self._path(sha256))
+        if part is None:
             raise BlobNotFound("the store has no such blob", sha256=sha256)
-        with file:
-            file.seek(start)
-            left = stop - start if stop is not None else None
-            while left is None or left > 0:
-                piece = await on_disk(self._unreadable, file.read, PIECE if left is None else min(PIECE, left))
-                self._unreadable.ended()
-                if not piece:
-                    return
-                if left is not None:
-                    left -= len(piece)
+        with part:
+            body = VerifiedBody(part.read, sha256, is_whole=part.is_whole)
+            async for piece in body.pieces(lambda: self._next(body)):
                 yield piece
 
     async def size(self, sha256: str) -> int | None:
@@ -79,6 +74,11 @@ class LocalBlobStore:
         self._path(sha256)
         return None
 
+    async def _next(self, body: VerifiedBody) -> bytes:
+        piece = await on_disk(self._unreadable, body.read)
+        self._unreadable.ended()
+        return piece
+
     def _path(self, sha256: str) -> Path:
         return self._kept.parent / key_of(sha256)
 
@@ -92,8 +92,19 @@ class LocalBlobStore:
             raise disk_is_away(outage, error) from error
 
 
-def _reader(path: Path) -> BinaryIO:
-    return path.open("rb")
+class _Part(io.BufferedReader):
+    """The bytes of a file from start up to stop."""
+
+    def __init__(self, path: Path, *, start: int, stop: int | None) -> None:
+        super().__init__(io.FileIO(path))
+        size = self.seek(0, io.SEEK_END)
+        self.is_whole = start == 0 and (stop is None or stop >= size)
+        self._left = max(0, (size if stop is None else min(stop, size)) - self.seek(start))
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        piece = super().read(self._left if size is None or size < 0 else min(size, self._left))
+        self._left -= len(piece)
+        return piece
 
 
 def _keep(source: Path, target: Path) -> None:

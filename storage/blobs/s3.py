@@ -1,6 +1,7 @@
 """Blobs in a bucket of an S3 server: for servers on several machines."""
 
 import asyncio
+import re
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -19,7 +20,7 @@ from minio.error import MinioException, S3Error
 from urllib3 import BaseHTTPResponse, PoolManager, Retry, Timeout
 from urllib3.exceptions import HTTPError
 
-from domain.errors import BlobDamaged, BlobNotFound, Unavailable
+from domain.errors import BlobNotFound, Unavailable
 from domain.outages import Outage
 from storage.blobs.disk import disk_is_away
 from storage.blobs.incoming import Incoming
@@ -34,6 +35,7 @@ THREADS: Final = 8
 """At work with the server at once. They are the store's own: when it hangs, nobody waits but for blobs."""
 CONNECTIONS: Final = 64
 """Kept open; a download has one for as long as its client reads."""
+_SPAN: Final = re.compile(r"bytes 0-(\d+)/(\d+)")
 log = structlog.get_logger(__name__)
 
 
@@ -105,17 +107,9 @@ class S3BlobStore:
         if response is None:
             return
         try:
-            body, held = VerifiedBody(response, sha256), b""
-            while piece := await self._ask(self._reading, body.read):
-                if held:
-                    yield held
-                held = piece
-            body.check()
-            if held:
-                yield held
-        except BlobDamaged:
-            log.error("blob_damaged", sha256=sha256, bucket=self._bucket)  # noqa: TRY400  where in the code says nothing
-            raise
+            body = VerifiedBody(response.read, sha256, is_whole=_is_whole(response))
+            async for piece in body.pieces(lambda: self._ask(self._reading, body.read)):
+                yield piece
         finally:
             await self._in_thread(_close, response)
 
@@ -141,16 +135,15 @@ class S3BlobStore:
             self._client.put_object(self._bucket, key, file, received.size, part_size=PART, num_parallel_uploads=1)
 
     def _get(self, key: str, start: int, stop: int | None) -> BaseHTTPResponse | None:
-        """Ask for a blob, or a part of it; None for a part without bytes."""
-        if stop is not None and stop <= start:  # which S3 can't be asked for
-            self._client.stat_object(self._bucket, key)
+        """Ask for a blob, or a part of it; None for a part without bytes, which S3 can't be asked for."""
+        if stop is not None and stop <= start and (self._client.stat_object(self._bucket, key).size or start):
             return None
         try:
             return self._client.get_object(self._bucket, key, start, 0 if stop is None else stop - start)
         except S3Error as error:
-            if error.code == "InvalidRange":
-                return None
-            raise
+            if error.code != "InvalidRange":
+                raise
+        return None if start else self._client.get_object(self._bucket, key)  # of an empty one, that is all
 
     def _size(self, key: str) -> int | None:
         try:
@@ -212,6 +205,12 @@ def _client(bucket: Bucket) -> Minio:
             ssl_context=ssl.create_default_context(),  # trusts what the system does, and SSL_CERT_FILE
         ),
     )
+
+
+def _is_whole(response: BaseHTTPResponse) -> bool:
+    span = response.headers.get("Content-Range")
+    part = span and _SPAN.fullmatch(span)
+    return span is None or (part is not None and int(part[1]) + 1 == int(part[2]))
 
 
 def _close(response: BaseHTTPResponse) -> None:

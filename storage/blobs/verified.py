@@ -1,17 +1,17 @@
-"""Bytes on their way to a store that is far away, and back: held to the hash that is their name."""
+"""Bytes on their way to a store, and back: held to the hash that is their name."""
 
 import hashlib
 import io
-import re
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Final
 
-from urllib3 import BaseHTTPResponse
+import structlog
 
 from domain.errors import BlobDamaged
 from storage.blobs.store import Received
 
 PIECE: Final = 1024 * 1024
-_SPAN: Final = re.compile(r"bytes 0-(\d+)/(\d+)")
+log = structlog.get_logger(__name__)
 
 
 class VerifiedFile(io.BufferedReader):
@@ -38,39 +38,51 @@ class VerifiedFile(io.BufferedReader):
         self._digest.update(piece)
         self._left -= len(piece)
         if self._left <= 0 and self._digest.hexdigest() != self._sha256:
-            raise BlobDamaged("the bytes changed on this server's disk while they waited; send them again")
+            raise BlobDamaged(
+                "the bytes changed on this server's disk while they waited; send them again",
+                found_sha256=self._digest.hexdigest(),
+            )
         return piece
 
 
 class VerifiedBody:
-    """What an S3 server answers when it is asked for a blob or a part of one."""
+    """A blob, or a part of one, as a store gives it."""
 
-    def __init__(self, response: BaseHTTPResponse, sha256: str) -> None:
-        """Take an answer whose body nobody has read yet."""
-        span = response.headers.get("Content-Range")
-        part = span and _SPAN.fullmatch(span)
-        self._is_whole = span is None or (part is not None and int(part[1]) + 1 == int(part[2]))
-        self._response = response
+    def __init__(self, read: Callable[[int], bytes], sha256: str, *, is_whole: bool) -> None:
+        """Take what gives up to so many of its bytes, none at the end, and whether that is all of the blob."""
+        self._read = read
+        self._is_whole = is_whole
         self._sha256 = sha256
         self._digest = hashlib.sha256()
 
     def read(self) -> bytes:
-        """Read up to PIECE bytes, none at the end. It waits for the server.
-
-        Raises:
-            urllib3.exceptions.HTTPError: the answer broke off.
-        """
-        piece = self._response.read(PIECE)
-        self._digest.update(piece)
+        """Read up to PIECE bytes, none at the end. It waits for the store, and raises what its reading does."""
+        piece = self._read(PIECE)
+        if self._is_whole:
+            self._digest.update(piece)
         return piece
 
-    def check(self) -> None:
-        """Hold what was read to the blob's name, where it was the whole of it: of a part nobody can tell.
+    async def pieces(self, read: Callable[[], Awaitable[bytes]]) -> AsyncIterator[bytes]:
+        """Give the pieces, the last of a whole blob not before all of it is what it should be.
+
+        Args:
+            read: calls this one's `read` where it may wait.
 
         Raises:
-            BlobDamaged: it is something else.
+            BlobDamaged: it is something else. Of a part nobody can tell.
         """
-        if self._is_whole and self._digest.hexdigest() != self._sha256:
+        held = b""
+        while piece := await read():
+            if held:
+                yield held
+            held = piece
+        found = self._digest.hexdigest()
+        if self._is_whole and found != self._sha256:
+            log.error("blob_damaged", sha256=self._sha256, found_sha256=found)
             raise BlobDamaged(
-                "the store gave other bytes than were put in; an operator has to restore them", sha256=self._sha256
+                "the store gave other bytes than were put in; an operator has to restore them",
+                found_sha256=found,
+                sha256=self._sha256,
             )
+        if held:
+            yield held

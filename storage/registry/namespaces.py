@@ -1,17 +1,14 @@
 """Queries on namespaces."""
 
-from typing import Final
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import NamespaceConfusable, NamespaceNotFound, NamespaceTaken
 from storage.database import insert_unless_there, violated
 from storage.registry.tables import NamespaceRow
-
-CHANNEL: Final = "groundwork_registry"
 
 
 async def claim(session: AsyncSession, namespace: NamespaceRow) -> bool:
@@ -64,8 +61,3 @@ async def page(
     if after is not None:
         query = query.where(NamespaceRow.id > after)
     return list(await session.scalars(query.order_by(NamespaceRow.id).limit(limit)))
-
-
-async def tell_of_change(session: AsyncSession, organization_id: UUID) -> None:
-    """Let every process hear, at the commit, that the organization's part of the registry has changed."""
-    await session.execute(func.pg_notify(CHANNEL, str(organization_id)).select())

@@ -21,8 +21,9 @@ from tests.api.identity import things as identity
 from tests.api.provisioning import things as provisioning
 from tests.api.registry import things as registry
 from tests.api.tenants import things as tenants
-from tests.api.world import World, make_world
+from tests.api.world import WITH_BODY, World, make_world
 from tests.factories.organizations import Caller
+from tests.fixtures.stored import never_asked_for
 
 pytestmark = pytest.mark.servers
 
@@ -169,6 +170,29 @@ async def world(make_one: Callable[[], Awaitable[World]]) -> World:
 async def world_to_change(make_one: Callable[[], Awaitable[World]]) -> World:
     """Make another one, which its owner may change."""
     return await make_one()
+
+
+@pytest.fixture(scope="module")
+async def useless_key(client: httpx2.AsyncClient, make_caller: Callable[[], Awaitable[Caller]]) -> str:
+    """Make a key that may list namespaces, for which nobody sends a body."""
+    headers = (await make_caller()).headers
+    body = {"name": "lists namespaces", "scopes": ["namespace:read"]}
+    key: str = (await client.post("/api/v1/api-keys", json=body, headers=headers)).json()["key"]
+    return key
+
+
+class TestBodies:
+    @pytest.mark.parametrize("route", [each for each in GUARDED if WITH_BODY & (each.methods or set())], ids=named)
+    async def test_of_who_may_not_are_not_asked_for(
+        self, client: httpx2.AsyncClient, useless_key: str, route: APIRoute
+    ) -> None:
+        method, path = next(iter(route.methods or ())), re.sub(r"\{\w+\}", "x", route.path)
+        for authorization, status in ((None, 401), ("Bearer gwk_x", 401), (f"Bearer {useless_key}", 403)):
+            headers = {"Content-Type": "application/json"}
+            if authorization is not None:
+                headers["Authorization"] = authorization
+            answer = await client.request(method, path, content=never_asked_for(), headers=headers)
+            assert answer.status_code == status, answer.text
 
 
 class TestItsOwnKey:

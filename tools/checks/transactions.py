@@ -16,6 +16,8 @@ from typing import Final
 from tools.checks.problem import Problem, text_of
 
 DOORS: Final = frozenset({"transaction", "platform"})
+OPENERS: Final = frozenset({"changing"})
+"""Functions that go through such a door, and yield the session."""
 DATABASE: Final = "Database"
 SLOW_MODULES: Final = ("subprocess", "asyncio.create_subprocess", "asyncio.sleep", "asyncio.to_thread", "httpx2")
 REACHES_OUT: Final = frozenset({
@@ -107,12 +109,13 @@ def _names(annotation: ast.expr) -> Iterator[str]:
 
 
 def _is_door(expression: ast.expr) -> bool:
-    return (
-        isinstance(expression, ast.Call)
-        and isinstance(expression.func, ast.Attribute)
-        and expression.func.attr in DOORS
-        and "database" in _dotted(expression.func)
-    )
+    match expression:
+        case ast.Call(func=ast.Attribute(attr=name) as door):
+            return name in DOORS and "database" in _dotted(door)
+        case ast.Call(func=ast.Name(id=name)):
+            return name in OPENERS
+        case _:
+            return False
 
 
 def _slow_calls(path: Path, block: ast.AsyncWith, holders: set[str]) -> Iterator[Problem]:

@@ -24,7 +24,7 @@ from services.registry.usage import Usage
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
-from storage.registry.namespaces import CHANNEL
+from storage.registry.changes import CHANNEL
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     MODULES,

@@ -1,17 +1,23 @@
 """What a published module declares: read once, shown to its readers, never in the way of installing it."""
 
+import asyncio
+import hashlib
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
+from pathlib import Path
 from uuid import UUID
 
 import httpx2
 import pytest
 from sqlalchemy import text
 
-from domain.errors import BlobNotFound, ToolMissing, Unavailable
+from domain.errors import ToolMissing, Unavailable
+from domain.ids import new_id
 from domain.registry.documents import DocumentsState, VersionReference
 from services.all import Services
+from services.changes import Changes
 from services.registry.documents import ModuleDocuments
+from storage.blobs.store import key_of
 from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.registry import MODULES, a_module, claim_namespace, publish
@@ -34,11 +40,8 @@ class Version:
         self.address = "/".join(shown[part] for part in ("namespace", "name", "system", "version"))
 
     @classmethod
-    async def publish(
-        cls, client: httpx2.AsyncClient, caller: Caller, files: Mapping[str, str] | None = None
-    ) -> "Version":
+    async def publish(cls, client: httpx2.AsyncClient, caller: Caller, archive: bytes | None = None) -> "Version":
         namespace = await claim_namespace(client, caller)
-        archive = a_tar_gz(files) if files else a_tar_gz()
         answer = await publish(client, caller, MODULES, a_module(namespace, archive=archive))
         return cls(client, caller, answer.json())
 
@@ -73,7 +76,7 @@ class TestRead:
     async def test_of_what_can_not_be_read_says_why_and_leaves_it_installable(
         self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments
     ) -> None:
-        version = await Version.publish(client, caller, UNREADABLE)
+        version = await Version.publish(client, caller, a_tar_gz(UNREADABLE))
         assert (await documents.read(version.reference)).state is DocumentsState.UNREADABLE
         shown = await version.documents()
         assert (shown["state"], shown["documents"]) == ("unreadable", None)
@@ -92,6 +95,34 @@ class TestRead:
         first = await documents.read(version.reference)
         monkeypatch.setattr(documents, "_find_reader", lambda: pytest.fail("it was read again"))
         assert await documents.read(version.reference) == first
+
+    async def test_of_two_at_once_one_counts_and_is_told_of(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        documents: ModuleDocuments,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        version = await Version.publish(client, caller)
+        changes = Changes()
+        told: list[UUID | None] = []
+        changes.subscribe(told.append)
+        monkeypatch.setattr(documents, "_changes", changes)
+        first, second = await asyncio.gather(*(documents.read(version.reference) for _ in range(2)))
+        assert first == second
+        assert told == [caller.organization.id]
+
+    async def test_an_archive_that_is_gone_is_not_held_against_the_code(
+        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, blob_folder: Path
+    ) -> None:
+        archive = a_tar_gz({"main.tf": f"# {new_id()}"})
+        version = await Version.publish(client, caller, archive)
+        file = blob_folder / key_of(hashlib.sha256(archive).hexdigest())
+        file.unlink()
+        with pytest.raises(Unavailable, match="publish the same archive again"):
+            await documents.read(version.reference)
+        file.write_bytes(archive)
+        assert (await documents.read(version.reference)).state is DocumentsState.READY
 
     async def test_without_the_tool_it_stays_to_be_done(
         self,
@@ -112,27 +143,10 @@ class TestRead:
             version.reference.organization_id, "registry.ingest_module", str(version.reference.module_version_id)
         )
 
-    async def test_of_an_archive_that_the_store_has_lost_it_stays_to_be_done(
-        self,
-        client: httpx2.AsyncClient,
-        caller: Caller,
-        documents: ModuleDocuments,
-        monkeypatch: pytest.MonkeyPatch,
-    ) -> None:
-        async def lost(sha256: str) -> AsyncIterator[bytes]:
-            raise BlobNotFound("the store has no such blob", sha256=sha256)
-            yield b""
-
-        version = await Version.publish(client, caller)
-        monkeypatch.setattr(documents._store, "open", lost)
-        with pytest.raises(Unavailable):
-            await documents.read(version.reference)
-        assert (await version.documents())["state"] == "pending"
-
     async def test_is_done_once_more_for_who_may_publish_and_asks(
         self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
     ) -> None:
-        version = await Version.publish(client, caller, UNREADABLE)
+        version = await Version.publish(client, caller, a_tar_gz(UNREADABLE))
         await documents.read(version.reference)
         async with database.platform("deliver the first") as session:
             await session.execute(text("DELETE FROM outbox"))

@@ -25,7 +25,7 @@ from tests.factories.registry import (
 )
 from tests.fixtures.archives import a_provider_zip, a_zip
 from tests.fixtures.signing import Signer
-from tests.fixtures.stored import never_asked_for, stored
+from tests.fixtures.stored import stored
 
 pytestmark = pytest.mark.servers
 
@@ -349,9 +349,6 @@ class TestRefusedReleases:
             answer = await client.post(PROVIDERS, content=whole[:end], headers=headers)
             assert answer.status_code == 422, end
         assert await stored(database, caller, blobs) == before
-
-    async def test_without_a_key_no_byte_is_read(self, client: httpx2.AsyncClient) -> None:
-        assert (await client.post(PROVIDERS, content=never_asked_for())).status_code == 401
 
 
 class TestListProviders:

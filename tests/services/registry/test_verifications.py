@@ -1,15 +1,19 @@
 """Checking a published release again: what counts against it, and that nothing that was asked for is forgotten."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
 import pytest
+from asgi_lifespan import LifespanManager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from api.app import create_app
+from config.secrets import Secrets
 from domain.errors import Unavailable
 from domain.ids import new_id
 from domain.registry.names import ProviderAddress
@@ -22,6 +26,8 @@ from domain.registry.verifications import (
 )
 from services.all import Services
 from services.registry.rechecks import Rechecks, StoredRelease
+from storage.blobs.s3 import S3BlobStore
+from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     LINUX,
@@ -33,13 +39,17 @@ from tests.factories.registry import (
     claim_namespace,
     publish,
 )
+from tests.factories.services import make_services
 from tests.fixtures.archives import a_provider_zip
+from tests.fixtures.queries import counted_queries
+from tests.fixtures.s3 import S3Server
 from tests.fixtures.signing import Signer, a_gpg
 
 pytestmark = pytest.mark.servers
 
 SIGNER = Signer()
 VERSION = "0.1.0"
+over_both = pytest.mark.parametrize("registry", ["over_a_folder", "over_a_bucket"], indirect=True)
 
 
 def ignored() -> None:
@@ -95,18 +105,54 @@ class Published:
         return provider.latest_version
 
 
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """The product over one store of blobs."""
+
+    client: httpx2.AsyncClient
+    services: Services
+    blob_folder: Path
+
+
+@pytest.fixture(scope="module")
+async def over_a_bucket(
+    database: Database, secrets: Secrets, s3: S3Server, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Registry]:
+    """Run the product over a bucket that clients may read themselves."""
+    bucket = await s3.make_bucket()
+    store = S3BlobStore(tmp_path_factory.mktemp("blobs"), bucket, gives_addresses=True)
+    services = make_services(database, secrets, store)
+    async with (
+        LifespanManager(create_app(services)) as running,
+        httpx2.AsyncClient(transport=httpx2.ASGITransport(app=running.app), base_url="http://test") as client,
+    ):
+        yield Registry(client, services, s3.folder_of(bucket))
+
+
+@pytest.fixture(scope="module")
+def over_a_folder(client: httpx2.AsyncClient, services: Services, blob_folder: Path) -> Registry:
+    """Give the product that all tests share."""
+    return Registry(client, services, blob_folder)
+
+
 @pytest.fixture
-async def published(
-    client: httpx2.AsyncClient, services: Services, caller: Caller, blob_folder: Path
-) -> Published:
+def registry(request: pytest.FixtureRequest) -> Registry:
+    """Give the product over a local folder, unless the test asks for another store."""
+    made: Registry = request.getfixturevalue(getattr(request, "param", "over_a_folder"))
+    return made
+
+
+@pytest.fixture
+async def published(registry: Registry, caller: Caller) -> Published:
     """Publish a release whose bytes no other test has."""
+    client = registry.client
     namespace = await claim_namespace(client, caller)
     key = await add_key(client, caller, namespace, SIGNER)
     release = Release(SIGNER, packages={LINUX: a_provider_zip(content=new_id().bytes)})
     answer = await publish(client, caller, PROVIDERS, a_provider(namespace, release))
     assert answer.status_code == 201, answer.text
     address = ProviderAddress(namespace, "time")
-    return Published(client, services, caller, address, str(key["id"]), blob_folder)
+    return Published(client, registry.services, caller, address, str(key["id"]), registry.blob_folder)
 
 
 class TestPerform:
@@ -122,6 +168,15 @@ class TestPerform:
         assert second == first.model_copy(update={"id": second.id, "checked_at": second.checked_at})
         assert second.checked_at > first.checked_at
 
+    async def test_what_is_as_good_as_before_leaves_kept_answers_kept(
+        self, published: Published, database: Database
+    ) -> None:
+        await published.listed()
+        await published.check()
+        with counted_queries(database) as statements:
+            assert await published.listed() == [VERSION]
+        assert statements == []
+
     async def test_what_was_made_is_told_of_again_and_not_made_anew(self, published: Published) -> None:
         reference = await published.ask()
         perform = published.services.registry.verifications.perform
@@ -136,18 +191,21 @@ class TestPerform:
         perform = published.services.registry.verifications.perform
         assert await perform(reference, alive=ignored) == VerificationReport()
 
+    @over_both
     async def test_a_changed_package_is_not_served_until_it_verifies_again(self, published: Published) -> None:
         assert await published.listed() == [VERSION]
         package = (await published.found())[0].files[-1]
         file = published.file(package.sha256)
         content = file.read_bytes()
-        file.write_bytes(content[:-1] + b"x")
+        other = content[:-1] + b"x"
+        file.write_bytes(other)
         refused = await published.check()
         assert (refused.result, refused.code) == (VerificationResult.REFUSED, "registry.stored_file_changed")
         assert refused.reason is not None
         assert f"{package.name} is not what was published" in refused.reason
         assert refused.evidence is not None  # the signature is as good as ever
         assert [each.is_unchanged for each in refused.files] == [True, True, False]
+        assert refused.files[-1].found_sha256 == hashlib.sha256(other).hexdigest()
         assert (await published.listed(), await published.latest()) == ([], None)
         download = await published.download()
         assert download.status_code == 404
@@ -157,6 +215,7 @@ class TestPerform:
         assert (await published.check()).result is VerificationResult.VERIFIED
         assert (await published.listed(), await published.latest()) == ([VERSION], VERSION)
 
+    @over_both
     @pytest.mark.parametrize("lost", [0, 1])
     async def test_without_sums_or_signature_nobody_is_shown_to_have_signed(
         self, published: Published, lost: int

@@ -1,21 +1,32 @@
-"""What every store of blobs must do. A new kind joins by a class that inherits this and a `store` fixture."""
+"""What every store of blobs must do. A new kind joins by a class that inherits this, and two fixtures.
+
+`store` is the store, `replace(name, data)` puts other bytes in a blob's place behind its back.
+"""
 
 import asyncio
 import hashlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
+import structlog
 
-from domain.errors import BlobNotFound, BlobTooLarge
+from domain.errors import BlobDamaged, BlobNotFound, BlobTooLarge
 from storage.blobs.store import BlobStore
 
 NOWHERE = "0" * 64
+SIZE = 2_500_000
+Replace = Callable[[str, bytes], None]
 HOSTILE_NAMES = ["", ".", "..", "../" * 32, "/etc/passwd", "A" * 64, "a" * 63, "a" * 65, "\0" * 64, "\uff41" * 64]
 
 
 async def pieces(*data: bytes) -> AsyncIterator[bytes]:
     for piece in data:
         yield piece
+
+
+async def read(store: BlobStore, name: str, stop: int | None, *, into: bytearray) -> None:
+    async for piece in store.open(name, stop=stop):
+        into.extend(piece)
 
 
 async def all_of(store: BlobStore, sha256: str, *, start: int = 0, stop: int | None = None) -> bytes:
@@ -42,6 +53,29 @@ class BlobStoreContract:
             (3, 10**9),
         ):
             assert await all_of(store, name, start=start, stop=stop) == data[start:stop]
+
+    @pytest.mark.parametrize("other", [b"", b"x", bytes(SIZE - 1), bytes(SIZE), bytes(SIZE + 1)])
+    async def test_other_bytes_under_a_blobs_name_are_never_given_whole(
+        self, store: BlobStore, replace: Replace, other: bytes
+    ) -> None:
+        name, _ = await store.put(pieces(b"1" * SIZE), limit=SIZE)
+        await asyncio.to_thread(replace, name, other)
+        for stop in (None, len(other)):
+            given = bytearray()
+            with (
+                structlog.testing.capture_logs() as lines,
+                pytest.raises(BlobDamaged, match="has to restore") as no,
+            ):
+                await read(store, name, stop, into=given)
+            assert len(given) < max(1, len(other))
+            assert no.value.found_sha256 == hashlib.sha256(other).hexdigest()
+            assert [line["sha256"] for line in lines if line["event"] == "blob_damaged"] == [name]
+
+    async def test_the_same_bytes_again_mend_a_blob(self, store: BlobStore, replace: Replace) -> None:
+        name, _ = await store.put(pieces(b"good"), limit=4)
+        await asyncio.to_thread(replace, name, b"evil")
+        await store.put(pieces(b"good"), limit=4)
+        assert await all_of(store, name) == b"good"
 
     async def test_the_same_bytes_twenty_times_at_once_are_one_blob(self, store: BlobStore) -> None:
         names = await asyncio.gather(*(store.put(pieces(b"same"), limit=10) for _ in range(20)))

@@ -17,13 +17,21 @@ import structlog
 
 from domain.errors import Unavailable
 from storage.blobs.local import LocalBlobStore
-from storage.blobs.store import BlobStore
-from tests.storage.blobs.contract import BlobStoreContract, pieces
+from storage.blobs.store import BlobStore, key_of
+from tests.storage.blobs.contract import BlobStoreContract, Replace, pieces
 
 
 @pytest.fixture
 def store(tmp_path: Path) -> BlobStore:
     return LocalBlobStore(tmp_path / "blobs")
+
+
+@pytest.fixture
+def replace(tmp_path: Path) -> Replace:
+    def write(name: str, data: bytes) -> None:
+        (tmp_path / "blobs" / key_of(name)).write_bytes(data)
+
+    return write
 
 
 def files_in(folder: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from storage.blobs.s3 import PART, Bucket, S3BlobStore
 from storage.blobs.store import BlobStore, key_of
 from storage.blobs.verified import VerifiedFile
 from tests.fixtures.s3 import S3Server
-from tests.storage.blobs.contract import NOWHERE, BlobStoreContract, all_of, pieces
+from tests.storage.blobs.contract import NOWHERE, BlobStoreContract, Replace, all_of, pieces
 
 MEGABYTE = 1024 * 1024
 
@@ -34,6 +34,14 @@ async def bucket(s3: S3Server) -> Bucket:
 @pytest.fixture
 def store(bucket: Bucket, tmp_path: Path) -> BlobStore:
     return S3BlobStore(tmp_path, bucket, gives_addresses=False)
+
+
+@pytest.fixture
+def replace(s3: S3Server, bucket: Bucket) -> Replace:
+    def put(name: str, data: bytes) -> None:
+        s3.client.put_object(bucket.name, key_of(name), io.BytesIO(data), len(data))
+
+    return put
 
 
 def files_in(folder: Path) -> list[Path]:
@@ -65,11 +73,6 @@ async def refusals_of(store: BlobStore) -> list[Unavailable]:
     return refusals
 
 
-async def read(store: BlobStore, name: str, stop: int | None, into: bytearray) -> None:
-    async for piece in store.open(name, stop=stop):
-        into.extend(piece)
-
-
 class TestS3BlobStore(BlobStoreContract):
     async def test_what_is_larger_than_a_part_goes_up_in_parts(
         self, store: BlobStore, s3: S3Server, bucket: Bucket, tmp_path: Path
@@ -99,18 +102,6 @@ class TestS3BlobStore(BlobStoreContract):
             tracemalloc.stop()
         assert up < 3 * PART
         assert down < 8 * MEGABYTE
-
-    async def test_other_bytes_under_a_blobs_name_are_never_sent_whole(
-        self, store: BlobStore, s3: S3Server, bucket: Bucket
-    ) -> None:
-        name, size = await store.put(megabytes(3), limit=3 * MEGABYTE)
-        s3.client.put_object(bucket.name, key_of(name), io.BytesIO(bytes(size)), size)
-        for stop in (None, size):
-            sent = bytearray()
-            with structlog.testing.capture_logs() as lines, pytest.raises(BlobDamaged, match="has to restore"):
-                await read(store, name, stop, sent)
-            assert len(sent) < size
-            assert [line["sha256"] for line in lines if line["event"] == "blob_damaged"] == [name]
 
     @pytest.mark.parametrize("size", [1000, PART + 1])
     async def test_bytes_that_change_while_they_wait_never_go_up(

@@ -154,6 +154,7 @@ class Work:
             "x = [await self._sealed.read(value) for value in values]",
             "async with self._store.receive(data) as received: pass",
             "async with self._database.platform('reason') as other: pass",
+            "async with changing(self._database, self._changes, scope) as other: pass",
         ],
     )
     def test_what_waits_for_others_is_found(self, tmp_path: Path, call: str) -> None:
@@ -171,6 +172,10 @@ class Work:
     )
     def test_queries_are_what_it_is_for(self, tmp_path: Path, call: str) -> None:
         assert self.found(tmp_path, call) == []
+
+    def test_what_opens_one_by_another_name_is_looked_into(self, tmp_path: Path) -> None:
+        call = "async with changing(self._database, self._changes, scope) as session: await self._store.keep(x)"
+        assert self.found(tmp_path, f"pass\n        {call}") == ["services/work.py"]
 
     def test_before_and_after_is_the_place(self, tmp_path: Path) -> None:
         assert self.found(tmp_path, "pass\n        await self._store.keep(received)") == []
