@@ -16,7 +16,7 @@ import cli
 from cli.client.api import Api
 from cli.client.profile import Profile
 from cli.demo import registry_story, run_story
-from cli.demo.installation import Installation, processes_in, running_installation
+from cli.demo.installation import Installation, end_processes_in, processes_in, running_installation
 from cli.demo.member import Member
 from cli.demo.telling import Teller, check
 from cli.errors import NoCheckout
@@ -45,6 +45,7 @@ def demo(
                 left = processes_in(directory)
                 check(holds=not left, otherwise=f"processes were left behind: {left}")
     finally:
+        end_processes_in(directory)
         if keep:
             print(f"\nkept {directory}", flush=True)
         else:

@@ -111,6 +111,19 @@ class _Log(threading.Thread):
 
 def processes_in(directory: Path) -> list[str]:
     """Give the command lines of all processes that work in a folder or name it."""
+    return [f"{process.pid} {words}" for process, words in _working_in(directory)]
+
+
+def end_processes_in(directory: Path) -> None:
+    """End what still works in a folder: who is interrupted while starting one never hears of it."""
+    ended = [process for process, _ in _working_in(directory)]
+    for process in ended:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            process.kill()
+    psutil.wait_procs(ended, timeout=STOP_SECONDS)
+
+
+def _working_in(directory: Path) -> list[tuple[psutil.Process, str]]:
     found, marker = [], str(directory)
     for process in psutil.process_iter():
         with contextlib.suppress(psutil.Error):
@@ -118,7 +131,7 @@ def processes_in(directory: Path) -> list[str]:
                 continue
             words = " ".join(process.cmdline())
             if marker in words or process.cwd().startswith(marker):
-                found.append(f"{process.pid} {words}")
+                found.append((process, words))
     return found
 
 

@@ -137,7 +137,10 @@ class UploadInvalid(PlatformError):
 
 
 class UploadStalled(PlatformError):
-    """Nothing of the upload came for a minute, so it was given up and nothing of it kept: send it again."""
+    """Nothing of the upload came for a minute, so it was given up, and nothing of it is kept.
+
+    Send it again; if that happens each time, look at what stands between: a proxy that waits, a slow disk.
+    """
 
     kind = ErrorKind.INVALID
     code = "registry.upload_stalled"
