@@ -82,7 +82,7 @@ class TestPage:
         [
             (ModuleSearch(system="gcp"), "ix_module_system"),
             (ModuleSearch(deprecated=True), "ix_module_deprecated"),
-            (ModuleSearch(namespace="nobody"), "uq_module_organization_id_namespace_name_system"),
+            (ModuleSearch(namespace="nobody"), "ix_module_namespace"),
         ],
     )
     async def test_of_a_filter_that_few_pass_is_found_by_its_index(
