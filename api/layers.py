@@ -85,9 +85,11 @@ class RequestLayer:
 
     def _of_no_route(self, scope: Scope) -> ASGIApp:
         """Give what answers where no route does: the framework has pages of its own, and says what is nowhere."""
-        allowed = ", ".join(self._routes.methods_at(scope["path"]))
-        if not allowed:
+        routes = self._routes.all_at(scope["path"])
+        if not routes:
             return self._app
+        allowed = ", ".join(routes)
+        scope["route"] = next(iter(routes.values()))  # one of them: its pattern is counted
         # Said here, as the framework knows of one route's methods, and each method of a path is a route.
         error = HTTPException(405, f"this path does not take the method, only {allowed}", {"Allow": allowed})
         return http_error_response(Request(scope), error)

@@ -118,9 +118,10 @@ class Routes:
         """Give the route that will answer, and its facts; what no route answers has no facts."""
         return _find(self._root, path.split("/"), 0, method) or (None, NO_ROUTE)
 
-    def methods_at(self, path: str) -> list[str]:
-        """List the methods for which a route answers at a path, in order; none where nothing is."""
-        return sorted(method for method in self._methods if self.find(method, path)[0] is not None)
+    def all_at(self, path: str) -> dict[str, APIRoute]:
+        """Give all routes that answer at a path, by method and in order of that; none where nothing is."""
+        found = ((method, self.find(method, path)[0]) for method in sorted(self._methods))
+        return {method: route for method, route in found if route is not None}
 
     def _add(self, route: APIRoute, known: RouteFacts) -> None:
         node = self._root

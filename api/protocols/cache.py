@@ -20,7 +20,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.operations.metrics import count_of
-from api.requests import bearer_of, header, pattern_of, short_word
+from api.requests import bearer_of, header, is_known, pattern_of, short_word
 from api.routing import facts_in
 from domain.identity.errors import Unauthenticated
 from domain.identity.permissions import Permission
@@ -139,7 +139,7 @@ class KeptAnswerLayer:
             if name == b"authorization":
                 authorization = authorization or value
             elif name == b"if-none-match":
-                known = known or value
+                known = value if known is None else known + b"," + value
             elif name == b"user-agent":
                 agent = value
             elif name == b"x-request-id":
@@ -231,7 +231,7 @@ class KeepingLayer:
 
 def _asked(kept: Answer, known: bytes | None) -> tuple[int, RawHeaders, bytes]:
     """Give status, headers and body for a caller who knows, by If-None-Match, what has this tag."""
-    if known is not None and (b"etag", known) in kept.headers:
+    if known is not None and any(name == b"etag" and is_known(known, value) for name, value in kept.headers):
         return 304, tuple(each for each in kept.headers if each[0] != b"content-length"), b""
     return 200, kept.headers, kept.body
 

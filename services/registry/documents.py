@@ -21,9 +21,7 @@ from domain.registry.documents import (
     VersionDocuments,
     VersionReference,
 )
-from domain.registry.errors import ModuleNotFound
 from domain.registry.names import ModuleAddress
-from domain.registry.versions import canonical
 from domain.scope import PLATFORM, Scope
 from integrations.archives.members import ArchiveLimits
 from integrations.documents.reading import Reader, read_documents
@@ -111,14 +109,8 @@ class ModuleDocuments:
         scope.require(Permission.MODULE_PUBLISH, Target(namespace=address.namespace))
         async with changing(self._database, self._changes, scope) as session:
             module = await modules.get(session, scope.organization_id, address)
-            found = await modules.find_version(
-                session, scope.organization_id, module.id, canonical(version) or version
-            )
-            row = None if found is None else await documents.lock(session, scope.organization_id, found.id)
-            if found is None or row is None:
-                raise ModuleNotFound(
-                    "there is no such version of this module", module=str(address), version=version
-                )
+            found = await modules.get_version(session, scope.organization_id, address, version)
+            row = await documents.get_locked(session, found)
             documents.read_again(row)
             audit.record(session, scope, "registry.documents_requested", ("module_version", found.id))
             await outbox.enqueue(session, scope, wake_of(module, found))

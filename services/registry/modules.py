@@ -9,11 +9,11 @@ from domain.errors import BlobTooLarge
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.registry.errors import ModuleNotFound, UploadInvalid, UploadTooLarge, VersionExists
+from domain.registry.errors import UploadInvalid, UploadTooLarge, VersionExists
 from domain.registry.modules import Module, ModuleVersion
 from domain.registry.names import ModuleAddress
 from domain.registry.search import ALL, ModuleSearch
-from domain.registry.versions import Version, canonical, precedence
+from domain.registry.versions import Version, precedence
 from domain.scope import Scope
 from integrations.archives.module import check_module
 from services.changes import Changes
@@ -118,13 +118,7 @@ class Modules:
             ModuleNotFound.
         """
         async with self._database.transaction(scope) as session:
-            row = await modules.find_version_at(
-                session, scope.organization_id, address, canonical(version) or version
-            )
-            if row is None:
-                raise ModuleNotFound(
-                    "there is no such version of this module", module=str(address), version=version
-                )
+            row = await modules.get_version(session, scope.organization_id, address, version)
             return module_version(address, row)
 
     async def page(

@@ -49,14 +49,10 @@ class Offers:
         async with self._database.transaction(scope) as session:
             organization_id = scope.organization_id
             module = await modules.get(session, organization_id, address)
-            wanted = module.latest_version if version is None else canonical(version) or version
+            wanted = module.latest_version if version is None else version
             if wanted is None:
                 raise ModuleNotFound("every version of this module is yanked", module=str(address))
-            row = await modules.find_version(session, organization_id, module.id, wanted)
-            if row is None:
-                raise ModuleNotFound(
-                    "there is no such version of this module", module=str(address), version=version
-                )
+            row = await modules.get_version(session, organization_id, address, wanted)
             offered = await modules.versions(session, organization_id, module.id)
             known = await documents.find(session, organization_id, row.id)
             downloads = await usage.totals(session, organization_id, [module.id])

@@ -20,7 +20,7 @@ from domain.registry.providers import (
     VersionList,
 )
 from domain.registry.search import words_in
-from domain.registry.versions import Version, canonical, precedence
+from domain.registry.versions import Version, precedence
 from domain.registry.withdrawals import Deprecation, Yank, warnings_of
 from domain.scope import Scope
 from services.changes import Changes
@@ -101,14 +101,7 @@ class Providers:
             ProviderNotFound.
         """
         async with self._database.transaction(scope) as session:
-            provider = await providers.get(session, scope.organization_id, address)
-            row = await providers.find_version(
-                session, scope.organization_id, provider.id, canonical(version) or version
-            )
-            if row is None:
-                raise ProviderNotFound(
-                    "there is no such version of this provider", provider=str(address), version=version
-                )
+            row = await providers.get_version(session, scope.organization_id, address, version)
             if row.refused_at is not None:
                 raise ProviderNotFound(
                     f"this version did not verify when it was last checked: {row.refusal}",

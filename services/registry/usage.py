@@ -156,11 +156,8 @@ class Usage:
         """
         scope.require(Permission.USAGE_READ, ORGANIZATION)
         async with self._database.transaction(scope) as session:
-            module = await modules.get(session, scope.organization_id, address)
-            row = await modules.find_version(session, scope.organization_id, module.id, version)
-            return await usage.consumers(
-                session, scope.organization_id, row.id if row else None, after=after, limit=limit
-            )
+            row = await modules.get_version(session, scope.organization_id, address, version)
+            return await usage.consumers(session, scope.organization_id, row.id, after=after, limit=limit)
 
     async def consumers_of_provider(
         self, scope: Scope, address: ProviderAddress, version: str, *, after: UUID | None, limit: int
@@ -172,11 +169,8 @@ class Usage:
         """
         scope.require(Permission.USAGE_READ, ORGANIZATION)
         async with self._database.transaction(scope) as session:
-            provider = await providers.get(session, scope.organization_id, address)
-            row = await providers.find_version(session, scope.organization_id, provider.id, version)
-            return await usage.consumers(
-                session, scope.organization_id, row.id if row else None, after=after, limit=limit
-            )
+            row = await providers.get_version(session, scope.organization_id, address, version)
+            return await usage.consumers(session, scope.organization_id, row.id, after=after, limit=limit)
 
     def _forget(self, written: Counter[_Note]) -> None:
         for note, count in written.items():

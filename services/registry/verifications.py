@@ -11,7 +11,6 @@ from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
 from domain.long_work import TRANSFER_QUEUE, TickReport, Wake
-from domain.registry.errors import ProviderNotFound
 from domain.registry.gpg_keys import PublicKey, SignatureEvidence
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import ProviderPackage, ReleaseNames
@@ -230,12 +229,7 @@ async def _release(
     session: Session, scope: Scope, address: ProviderAddress, version: str
 ) -> tuple[ProviderRow, ProviderVersionRow]:
     provider = await providers.get(session, scope.organization_id, address)
-    release = await providers.find_version(session, scope.organization_id, provider.id, version)
-    if release is None:
-        raise ProviderNotFound(
-            "there is no such version of this provider", provider=str(address), version=version[:255]
-        )
-    return provider, release
+    return provider, await providers.get_version(session, scope.organization_id, address, version)
 
 
 async def _files(session: Session, release: ProviderVersionRow, names: ReleaseNames) -> dict[str, str]:

@@ -6,9 +6,7 @@ from typing import Final
 
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
-from domain.registry.errors import ModuleNotFound, ProviderNotFound
 from domain.registry.names import ModuleAddress, ProviderAddress
-from domain.registry.versions import canonical
 from domain.registry.withdrawals import Deprecation, Yank
 from domain.scope import Scope
 from services.changes import Changes
@@ -83,7 +81,7 @@ class Withdrawals:
         scope.require(PERMISSIONS[noun], Target(namespace=address.namespace))
         async with changing(self._database, self._changes, scope) as session:
             of = await _locked(session, scope, address)
-            row = await _version(session, of, address, version)
+            row = await _version(session, scope, address, version)
             before = deprecation_of(row), yank_of(row)
             yield session, row
             deprecation, yank = deprecation_of(row), yank_of(row)
@@ -112,19 +110,10 @@ async def _locked(session: Session, scope: Scope, address: Address) -> ModuleRow
     return await providers.get_locked(session, scope.organization_id, address)
 
 
-async def _version(
-    session: Session, of: ModuleRow | ProviderRow, address: Address, version: str
-) -> ModuleVersionRow | ProviderVersionRow:
-    wanted = canonical(version) or version
-    if isinstance(of, ModuleRow):
-        of_module = await modules.find_version(session, of.organization_id, of.id, wanted)
-        if of_module is None:
-            raise ModuleNotFound("there is no such version of this module", module=str(address), version=version)
-        return of_module
-    release = await providers.find_version(session, of.organization_id, of.id, wanted)
-    if release is None:
-        raise ProviderNotFound("there is no such version of this provider", provider=str(address), version=version)
-    return release
+async def _version(session: Session, scope: Scope, address: Address, version: str) -> VersionRow:
+    if isinstance(address, ModuleAddress):
+        return await modules.get_version(session, scope.organization_id, address, version)
+    return await providers.get_version(session, scope.organization_id, address, version)
 
 
 async def _note_latest(session: Session, of: ModuleRow | ProviderRow) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from uuid import UUID
 
-from sqlalchemy import func, select, update
+from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.documents import DocumentsState
@@ -19,10 +19,12 @@ async def find(session: AsyncSession, organization_id: UUID, version_id: UUID) -
 
 async def lock(session: AsyncSession, organization_id: UUID, version_id: UUID) -> ModuleDocumentsRow | None:
     """Read it, and let nobody change it until the transaction ends."""
-    query = select(ModuleDocumentsRow).where(
-        ModuleDocumentsRow.organization_id == organization_id, ModuleDocumentsRow.module_version_id == version_id
-    )
-    return await session.scalar(locked(query))
+    return await session.scalar(locked(_of_version(organization_id, version_id)))
+
+
+async def get_locked(session: AsyncSession, version: ModuleVersionRow) -> ModuleDocumentsRow:
+    """Do the same for a version that is there: each has had such a row since it was published."""
+    return (await session.scalars(locked(_of_version(version.organization_id, version.id)))).one()
 
 
 async def version_of(
@@ -89,4 +91,10 @@ def pending(organization_id: UUID, version_id: UUID) -> ModuleDocumentsRow:
         module_version_id=version_id,
         state=DocumentsState.PENDING,
         due_at=func.now(),
+    )
+
+
+def _of_version(organization_id: UUID, version_id: UUID) -> Select[ModuleDocumentsRow]:
+    return select(ModuleDocumentsRow).where(
+        ModuleDocumentsRow.organization_id == organization_id, ModuleDocumentsRow.module_version_id == version_id
     )

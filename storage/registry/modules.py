@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.errors import ModuleNotFound
 from domain.registry.names import ModuleAddress
-from domain.registry.versions import latest
+from domain.registry.versions import LONGEST, canonical, latest
 from storage.database import insert_unless_there, locked
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
@@ -69,6 +69,24 @@ async def find_version_at(
         )
     )
     return await session.scalar(query)
+
+
+async def get_version(
+    session: AsyncSession, organization_id: UUID, address: ModuleAddress, version: str
+) -> ModuleVersionRow:
+    """Read the version that somebody asks for; `v1.0` means 1.0.0, as to the tools.
+
+    Raises:
+        ModuleNotFound: no such module, or no such version of it.
+    """
+    wanted = canonical(version)
+    found = None if wanted is None else await find_version_at(session, organization_id, address, wanted)
+    if found is None:
+        await get(session, organization_id, address)
+        raise ModuleNotFound(
+            "there is no such version of this module", module=str(address), version=version[:LONGEST]
+        )
+    return found
 
 
 async def versions(session: AsyncSession, organization_id: UUID, module_id: UUID) -> dict[str, bool]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import aliased
 
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ProviderAddress
-from domain.registry.versions import latest
+from domain.registry.versions import LONGEST, canonical, latest
 from storage.database import insert_unless_there, locked
 from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
@@ -59,6 +59,38 @@ async def find_version(
         ProviderVersionRow.version == version,
     )
     return await session.scalar(query)
+
+
+async def get_version(
+    session: AsyncSession, organization_id: UUID, address: ProviderAddress, version: str
+) -> ProviderVersionRow:
+    """Read the release that somebody asks for, whatever became of it; `v1.0` means 1.0.0, as to the tools.
+
+    Raises:
+        ProviderNotFound: no such provider, or no such version of it.
+    """
+    wanted = canonical(version)
+    query = (
+        select(ProviderVersionRow)
+        .join(
+            ProviderRow,
+            (ProviderRow.organization_id == ProviderVersionRow.organization_id)
+            & (ProviderRow.id == ProviderVersionRow.provider_id),
+        )
+        .where(
+            ProviderVersionRow.organization_id == organization_id,
+            ProviderRow.namespace == address.namespace,
+            ProviderRow.type == address.type,
+            ProviderVersionRow.version == wanted,
+        )
+    )
+    found = None if wanted is None else await session.scalar(query)
+    if found is None:
+        await get(session, organization_id, address)
+        raise ProviderNotFound(
+            "there is no such version of this provider", provider=str(address), version=version[:LONGEST]
+        )
+    return found
 
 
 async def versions(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[ProviderVersionRow]:

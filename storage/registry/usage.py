@@ -210,9 +210,9 @@ async def most_installed(
 
 
 async def consumers(
-    session: AsyncSession, organization_id: UUID, version_id: UUID | None, *, after: UUID | None, limit: int
+    session: AsyncSession, organization_id: UUID, version_id: UUID, *, after: UUID | None, limit: int
 ) -> list[Consumer]:
-    """List the keys that have installed a version, in order of id; of no version there are none."""
+    """List the keys that have installed a version, in order of id."""
     key_id = DownloadCountRow.api_key_id
     query = (
         select(

@@ -63,6 +63,20 @@ class TestDownloads:
         [most] = await asked(client, caller, "modules")
         assert (most["address"], most["downloads"], most["api_keys"]) == (f"{namespace}/network/aws", 4, 2)
 
+    async def test_of_a_version_are_shown_however_it_is_written_and_of_none_not(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+    ) -> None:
+        path = f"/v1/modules/{namespace}/network/aws/v0.1/download"
+        assert (await client.get(path, headers=caller.headers | TOFU)).status_code == 200
+        await usage.write()
+        for version in ("0.1.0", "v0.1"):
+            [consumer] = await asked(client, caller, f"modules/{namespace}/network/aws/{version}/consumers")
+            assert consumer["downloads"] == 1
+        answer = await client.get(
+            f"{ANALYTICS}/modules/{namespace}/network/aws/9.9.9/consumers", headers=caller.headers
+        )
+        assert (answer.status_code, answer.json()["code"]) == (404, "registry.module_not_found")
+
     async def test_of_providers_are_counted_whatever_the_platform(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
     ) -> None:
