@@ -116,6 +116,16 @@ class VersionExists(PlatformError):
     code = "registry.version_exists"
 
 
+class VersionRefused(PlatformError):
+    """The version was published before and can't be installed: its key was revoked, or its last check refused it.
+
+    Publish the next version, signed with a key that is in use; the sentence says if this one can be mended.
+    """
+
+    kind = ErrorKind.CONFLICT
+    code = "registry.version_refused"
+
+
 class UploadInvalid(PlatformError):
     """The request's body is not the parts that publishing needs, in their order.
 

@@ -103,7 +103,8 @@ class TestRead:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         version = await Version.publish(client, caller)
-        changes, told = Changes(), []
+        changes = Changes()
+        told: list[UUID | None] = []
         changes.subscribe(told.append)
         monkeypatch.setattr(documents, "_changes", changes)
         first, second = await asyncio.gather(*(documents.read(version.reference) for _ in range(2)))
