@@ -372,7 +372,8 @@ class SignatureKeyRevoked(SignatureRefused):
 class StoredFileChanged(PlatformError):
     """A stored file of a published release is gone, or its bytes are not the ones that were published.
 
-    Restore the file from a backup, or publish the next version; then have the release verified again.
+    Publish the same files again, or restore the file from a backup and have the release verified again; where
+    neither can be done, publish the next version.
     """
 
     kind = ErrorKind.CONFLICT
