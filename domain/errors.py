@@ -94,9 +94,9 @@ class BlobDamaged(Unavailable):
 
     code = "blobs.damaged"
 
-    def __init__(self, detail: str, *, found_sha256: str, reason: str = "", **facts: object) -> None:
-        """Keep what the bytes are instead."""
-        super().__init__(detail, reason=reason, **facts)
+    def __init__(self, detail: str, *, found_sha256: str, sha256: str) -> None:
+        """Keep what the blob is called, and what its bytes are instead."""
+        super().__init__(detail, sha256=sha256)
         self.found_sha256 = found_sha256
 
 

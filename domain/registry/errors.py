@@ -126,6 +126,16 @@ class VersionExists(PlatformError):
     code = "registry.version_exists"
 
 
+class VersionRefused(PlatformError):
+    """The version was published before and can't be installed: its key was revoked, or its last check refused it.
+
+    Publish the next version, signed with a key that is in use; the sentence says if this one can be mended.
+    """
+
+    kind = ErrorKind.CONFLICT
+    code = "registry.version_refused"
+
+
 class UploadInvalid(PlatformError):
     """The request's body is not the parts that publishing needs, in their order.
 
@@ -392,7 +402,8 @@ class PeriodInvalid(PlatformError):
 class StoredFileChanged(PlatformError):
     """A stored file of a published release is gone, or its bytes are not the ones that were published.
 
-    Restore the file from a backup, or publish the next version; then have the release verified again.
+    Publish the same files again, or restore the file from a backup and have the release verified again; where
+    neither can be done, publish the next version.
     """
 
     kind = ErrorKind.CONFLICT

@@ -78,9 +78,10 @@ class Modules:
             async with self._store.receive(archive, limit=self._limits.module_bytes) as received:
                 # Before it is compared: what is no module differs from any, and that would not be what is wrong.
                 form = await asyncio.to_thread(check_module, received.path, self._limits.module_archive)
-                if published is not None:
-                    return _same(published, received.sha256), False
-                await self._store.keep(received)
+                same = None if published is None else _same(published, received.sha256)
+                await self._store.keep(received)  # also of a version that is there: the store may have lost it
+                if same is not None:
+                    return same, False
         except BlobTooLarge as error:
             limit = self._limits.module_bytes
             raise UploadTooLarge(

@@ -7,7 +7,7 @@ from uuid import UUID
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.registry.errors import ProviderNotFound, SignatureKeyRevoked, VersionExists
+from domain.registry.errors import ProviderNotFound, SignatureKeyRevoked, VersionExists, VersionRefused
 from domain.registry.gpg_keys import GpgKey, PublicKey
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import (
@@ -54,10 +54,13 @@ class Providers:
         is, and nothing is stored before the last file is.
 
         Returns:
-            The release, and whether it is new: publishing the same files again is harmless.
+            The release, and whether it is new: publishing the same files again is harmless. It stores again what
+            the store may have lost; and as every byte is checked then, a release that its last check refused is
+            served again.
 
         Raises:
             PermissionDenied, NameInvalid, VersionInvalid, NamespaceNotFound: before the first file.
+            VersionRefused: the version is there and can't be installed; before the first file, if its key is why.
             VersionExists, and what Releases.receive refuses of the files.
         """
         scope.require(Permission.PROVIDER_PUBLISH, Target(namespace=address.namespace))
@@ -66,11 +69,10 @@ class Providers:
             await namespaces.get(session, scope.organization_id, address.namespace)
             rows = await gpg_keys.of_namespace(session, scope.organization_id, address.namespace)
             keys = [PublicKey.model_validate(row) for row in rows]
-            published = await self._find(session, scope, address, version)
+            row = await self._find(session, scope, address, version)
+            published = None if row is None else await self._vouched(session, scope, address, row)
         async with self._releases.receive(address, version, files, keys=keys, published=published) as release:
-            if published is not None:
-                return published, False
-            await self._releases.keep(release)
+            await self._releases.keep(release, published)
             return await self._add(scope, address, version, release)
 
     async def versions(self, scope: Scope, address: ProviderAddress) -> VersionList:
@@ -155,7 +157,6 @@ class Providers:
                 raise SignatureKeyRevoked(
                     "the key was taken out of use while the release was sent; sign with another"
                 )
-            await index.add(session, release.sizes)
             provider = await providers.add_or_lock(
                 session,
                 ProviderRow(
@@ -167,17 +168,13 @@ class Providers:
             )
             known = await self._find(session, scope, address, version)
             if known is not None:
-                if known.checksums_sha256 != release.checksums.sha256:
-                    raise VersionExists(
-                        "this version was published with other files; publish the next version", version=version
-                    )
-                note_unseen(session)
-                return known, False
+                return await self._again(session, scope, provider, known, release), False
+            await index.add(session, release.sizes)
             row = _version_row(scope, provider.id, version, key.id, release)
             session.add(row)
             await session.flush()  # packages refer to it
             session.add_all(_platform_row(scope, row.id, package) for package in release.packages)
-            session.add(of_publication(ReleaseNames(address, version), row, release.packages, release.evidence))
+            session.add(of_publication(ReleaseNames(address, version), row, release, row.published_at))
             await providers.note_latest(session, provider)
             audit.record(
                 session,
@@ -191,17 +188,67 @@ class Providers:
             )
             return provider_version(address, row, release.packages), True
 
+    async def _again(
+        self,
+        session: Session,
+        scope: Scope,
+        provider: ProviderRow,
+        row: ProviderVersionRow,
+        release: CheckedRelease,
+    ) -> ProviderVersion:
+        """Take a release that is there, of a locked provider; one that was refused is verified by its files."""
+        address = ProviderAddress(provider.namespace, provider.type)
+        published = await self._vouched(session, scope, address, row)
+        if published.checksums_sha256 != release.checksums.sha256:
+            raise VersionExists(
+                "this version was published with other files; publish the next version", version=row.version
+            )
+        if row.refused_at is None:
+            note_unseen(session)
+            return published
+        sent = {package.filename: package.sha256 for package in release.packages}
+        if published.signature_sha256 != release.signature.sha256 or sent != {
+            package.filename: package.sha256 for package in published.platforms
+        }:
+            raise VersionRefused(
+                f"this version did not verify when it was last checked ({row.refusal}); send every file "
+                "that it was published with, its signature too, or publish the next version",
+                version=row.version,
+            )
+        verification = of_publication(ReleaseNames(address, row.version), row, release, await now(session))
+        session.add(verification)
+        row.refused_at, row.refusal, row.evidence = None, None, release.evidence.model_dump(mode="json")
+        await session.flush()  # what can be installed is asked of the rows
+        await providers.note_latest(session, provider)
+        audit.record(
+            session,
+            scope,
+            "registry.provider_verified",
+            ("provider_version", row.id),
+            verification=verification.id,
+            code=None,
+        )
+        return published.model_copy(update={"evidence": release.evidence})
+
+    async def _vouched(
+        self, session: Session, scope: Scope, address: ProviderAddress, row: ProviderVersionRow
+    ) -> ProviderVersion:
+        if await providers.good_key(session, scope.organization_id, row.gpg_key_id) is None:
+            raise VersionRefused(
+                "this version was published, and the key that signed it was revoked since: nobody can install it; "
+                "publish the next version",
+                version=row.version,
+            )
+        [published] = await self._nouns(session, scope, address, [row])
+        return published
+
     async def _find(
         self, session: Session, scope: Scope, address: ProviderAddress, version: str
-    ) -> ProviderVersion | None:
+    ) -> ProviderVersionRow | None:
         provider = await providers.find(session, scope.organization_id, address)
         if provider is None:
             return None
-        row = await providers.find_version(session, scope.organization_id, provider.id, version)
-        if row is None:
-            return None
-        [found] = await self._nouns(session, scope, address, [row])
-        return found
+        return await providers.find_version(session, scope.organization_id, provider.id, version)
 
     async def _nouns(
         self, session: Session, scope: Scope, address: ProviderAddress, rows: Sequence[ProviderVersionRow]

@@ -99,7 +99,8 @@ def _check_unchanged(files: Sequence[VerifiedFile]) -> None:
         if not file.is_unchanged:
             what = "gone from the store" if file.found_sha256 is None else "not what was published"
             raise StoredFileChanged(
-                f"{file.name} is {what}; restore the blob store from a backup, and verify the release again",
+                f"{file.name} is {what}; publish the same files again, or restore the blob store from a backup "
+                "and verify the release again",
                 file=file.name,
             )
 

@@ -106,9 +106,14 @@ class Releases:
             packages, received = await self._packages(stack, files, names, hashes, type=address.type)
             yield CheckedRelease(checksums, signature, evidence, protocols, packages, received)
 
-    async def keep(self, release: CheckedRelease) -> None:
-        """Store the release's files; no row names them yet."""
+    async def keep(self, release: CheckedRelease, published: ProviderVersion | None) -> None:
+        """Store the release's files: no row names them yet, or the store may have lost them since.
+
+        Another signature than the published one is nobody's, and is not stored.
+        """
         for file in (release.checksums, release.signature, *release.files):
+            if file is release.signature and published and published.signature_sha256 != file.sha256:
+                continue
             await self._store.keep(file)
 
     async def _packages(

@@ -1,7 +1,7 @@
 """Use cases on verifications: every check of a provider release, the first of which was its publication."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -11,7 +11,7 @@ from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
 from domain.long_work import TRANSFER_QUEUE, TickReport, Wake
-from domain.registry.gpg_keys import PublicKey, SignatureEvidence
+from domain.registry.gpg_keys import PublicKey
 from domain.registry.names import ProviderAddress
 from domain.registry.providers import ProviderPackage, ReleaseNames
 from domain.registry.verifications import (
@@ -29,6 +29,7 @@ from services.areas import each_organization
 from services.changes import Changes
 from services.registry.changing import changing
 from services.registry.rechecks import Judgement, Rechecks
+from services.registry.releases import CheckedRelease
 from storage import audit, outbox
 from storage.database import Database, Session, now
 from storage.idempotency import claim as claim_key
@@ -142,6 +143,7 @@ class Verifications:
                 note_unseen(session)
             asked.release.refused_at = checked_at if judgement.refusal is not None else None
             asked.release.refusal = row.reason
+            asked.release.evidence = row.evidence or asked.release.evidence
             await session.flush()  # what can be installed is asked of the rows
             await providers.note_latest(session, asked.provider)
             audit.record(
@@ -178,16 +180,14 @@ class Verifications:
 
 
 def of_publication(
-    names: ReleaseNames,
-    release: ProviderVersionRow,
-    packages: Iterable[ProviderPackage],
-    evidence: SignatureEvidence,
+    names: ReleaseNames, release: ProviderVersionRow, checked: CheckedRelease, checked_at: datetime
 ) -> VerificationRow:
-    """Make the first verification of a release, whose every byte was checked before this."""
-    files = kept_files(names, release.checksums_sha256, release.signature_sha256, packages)
+    """Make the verification of a release that was just sent: its every byte was checked before this."""
+    evidence = checked.evidence
+    files = kept_files(names, release.checksums_sha256, release.signature_sha256, checked.packages)
     found = [VerifiedFile(name=name, sha256=sha256, found_sha256=sha256) for name, sha256 in files.items()]
     judgement = Judgement(evidence.verified_by, evidence, found, refusal=None)
-    return _row(release, new_id(), judgement, release.published_at)
+    return _row(release, new_id(), judgement, checked_at)
 
 
 def wake_of(asked: Asked) -> Wake:

@@ -3,12 +3,13 @@
 import asyncio
 import io
 import os
+import time
 from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import structlog
 
@@ -20,11 +21,22 @@ from storage.blobs.store import Received, key_of
 from storage.blobs.verified import VerifiedBody
 
 T = TypeVar("T")
+State = tuple[int, int, int, int, int]
+"""Of a file: which it is, its size, and when it was written to."""
+SETTLES_NS: Final = 1_000_000_000
+"""How old a file's last change must be: times are coarse, and one just now may hide another."""
+MOST_NOTED: Final = 10_000
+"""Files of which is known that they are what their names say; those noted first are forgotten."""
 log = structlog.get_logger(__name__)
 
 
 class LocalBlobStore:
-    """A folder of files named by their hash, each written aside and renamed when it is whole and on disk."""
+    """A folder of files named by their hash, each written aside and renamed when it is whole and on disk.
+
+    A file is held to its name the first time that all of it is read, and again once the system says that somebody
+    wrote to it or put another in its place: hashing each time would cost a fifth of a download's speed. What a
+    disk changes by itself, a check of the release finds.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Take the folder, which is made with mode 0700 if it is missing; clear what killed writers left."""
@@ -34,6 +46,7 @@ class LocalBlobStore:
         self._unreadable = Outage(log, f"blob store, reading {folder}")
         self._unwritable = Outage(log, f"blob store, writing {folder}")
         self._incoming = Incoming(folder / "incoming", self._unwritable)
+        self._unchanged: dict[str, State] = {}
 
     def receive(self, data: AsyncIterable[bytes], *, limit: int) -> AbstractAsyncContextManager[Received]:
         """See BlobStore."""
@@ -56,9 +69,12 @@ class LocalBlobStore:
         if part is None:
             raise BlobNotFound("the store has no such blob", sha256=sha256)
         with part:
-            body = VerifiedBody(part.read, sha256, is_whole=part.is_whole)
+            known = self._unchanged.get(sha256) == part.state
+            body = VerifiedBody(part.read, sha256, is_whole=part.is_whole and not known)
             async for piece in body.pieces(lambda: self._next(body)):
                 yield piece
+            if part.is_whole and not known and part.is_settled:
+                self._note_unchanged(sha256, part.state)
 
     async def size(self, sha256: str) -> int | None:
         """See BlobStore."""
@@ -79,6 +95,12 @@ class LocalBlobStore:
         self._unreadable.ended()
         return piece
 
+    def _note_unchanged(self, sha256: str, state: State) -> None:
+        self._unchanged.pop(sha256, None)
+        self._unchanged[sha256] = state
+        if len(self._unchanged) > MOST_NOTED:
+            del self._unchanged[next(iter(self._unchanged))]
+
     def _path(self, sha256: str) -> Path:
         return self._kept.parent / key_of(sha256)
 
@@ -97,8 +119,11 @@ class _Part(io.BufferedReader):
 
     def __init__(self, path: Path, *, start: int, stop: int | None) -> None:
         super().__init__(io.FileIO(path))
-        size = self.seek(0, io.SEEK_END)
+        there = os.fstat(self.fileno())
+        size = there.st_size
         self.is_whole = start == 0 and (stop is None or stop >= size)
+        self.state: State = (there.st_dev, there.st_ino, size, there.st_mtime_ns, there.st_ctime_ns)
+        self.is_settled = time.time_ns() - there.st_ctime_ns > SETTLES_NS
         self._left = max(0, (size if stop is None else min(stop, size)) - self.seek(start))
 
     def read(self, size: int | None = -1, /) -> bytes:

@@ -57,7 +57,7 @@ class BlobStore(Protocol):
 
         Raises:
             BlobNotFound: at the first piece.
-            BlobDamaged: the store has other bytes, not what was put in; of a whole blob, before its last piece.
+            BlobDamaged: these are not the bytes that were put in; of a whole blob, before its last piece.
             Unavailable: the store gives none now; also in the middle.
         """
         ...

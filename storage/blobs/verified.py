@@ -41,6 +41,7 @@ class VerifiedFile(io.BufferedReader):
             raise BlobDamaged(
                 "the bytes changed on this server's disk while they waited; send them again",
                 found_sha256=self._digest.hexdigest(),
+                sha256=self._sha256,
             )
         return piece
 

@@ -183,7 +183,9 @@ class ProviderRow(Base):
 
 
 class ProviderVersionRow(MayBeWithdrawn, Base):
-    """See domain.registry.providers.ProviderVersion. `evidence` says who signed, and which tools checked.
+    """See domain.registry.providers.ProviderVersion.
+
+    `evidence` says who signed, and which tools checked: of the last verification that showed who did.
 
     A release that its last verification refused has `refused_at` and why, until another one verifies it.
     `platforms` are those of its packages, as in `linux_amd64` and in the packages' order: a list of versions tells

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import text
 from api.registry import multipart
 from domain.ids import new_id
 from storage.blobs.local import LocalBlobStore
+from storage.blobs.store import key_of
 from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.registry import MODULES, Form, a_module, claim_namespace, publish
@@ -53,6 +55,17 @@ class TestPublishModule:
         first, second = [await publish(client, caller, MODULES, a_module(namespace)) for _ in range(2)]
         assert (first.status_code, second.status_code) == (201, 200)
         assert first.json() == second.json()
+
+    @pytest.mark.parametrize("other", [None, b"other bytes"])
+    async def test_the_same_bytes_again_store_what_was_lost_or_changed(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, blob_folder: Path, other: bytes | None
+    ) -> None:
+        archive = a_tar_gz({"main.tf": f"# {new_id()}"})
+        form = a_module(namespace, archive=archive)
+        file = blob_folder / key_of((await publish(client, caller, MODULES, form)).json()["sha256"])
+        file.unlink() if other is None else file.write_bytes(other)
+        assert (await publish(client, caller, MODULES, form)).status_code == 200
+        assert file.read_bytes() == archive
 
     async def test_other_bytes_for_a_published_version_are_a_conflict(
         self,

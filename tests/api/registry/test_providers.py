@@ -3,13 +3,16 @@
 import asyncio
 import hashlib
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx2
 import pytest
 from sqlalchemy import text
 
+from domain.ids import new_id
 from domain.registry.names import Platform
 from storage.blobs.local import LocalBlobStore
+from storage.blobs.store import key_of
 from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
@@ -67,6 +70,47 @@ class TestPublishProvider:
         first, second = [await publish(client, caller, PROVIDERS, form) for _ in range(2)]
         assert (first.status_code, second.status_code) == (201, 200)
         assert first.json() == second.json()
+
+    async def test_the_same_files_again_store_what_was_lost(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, signer: Signer, blob_folder: Path
+    ) -> None:
+        form = a_provider(namespace, Release(signer, packages={LINUX: a_provider_zip(content=new_id().bytes)}))
+        shown = (await publish(client, caller, PROVIDERS, form)).json()
+        lost = [shown["platforms"][0]["sha256"], shown["checksums_sha256"], shown["signature_sha256"]]
+        for sha256 in lost:
+            (blob_folder / key_of(sha256)).unlink()
+        assert (await publish(client, caller, PROVIDERS, form)).status_code == 200
+        assert [(blob_folder / key_of(sha256)).exists() for sha256 in lost] == [True] * 3
+
+    async def test_another_signature_of_a_published_version_is_not_stored(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        namespace: str,
+        signer: Signer,
+        database: Database,
+        blobs: LocalBlobStore,
+    ) -> None:
+        release, other = Release(signer), Signer()
+        await add_key(client, caller, namespace, other)
+        first = await publish(client, caller, PROVIDERS, a_provider(namespace, release))
+        before = await stored(database, caller, blobs)
+        files = release.files(signature=other.sign(release.checksums))
+        again = await publish(client, caller, PROVIDERS, a_provider(namespace, release, files))
+        assert (again.status_code, again.json()) == (200, first.json())
+        assert await stored(database, caller, blobs) == before
+
+    async def test_a_version_whose_key_was_revoked_is_not_published_again(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        first, second = Signer(), Signer()
+        key = await add_key(client, caller, namespace, first)
+        await publish(client, caller, PROVIDERS, a_provider(namespace, Release(first)))
+        await client.delete(f"{NAMESPACES}/{namespace}/gpg-keys/{key['id']}", headers=caller.headers)
+        await add_key(client, caller, namespace, second)
+        answer = await publish(client, caller, PROVIDERS, a_provider(namespace, Release(second)))
+        assert (answer.status_code, answer.json()["code"]) == (409, "registry.version_refused")
+        assert "publish the next version" in answer.json()["detail"]
 
     async def test_other_files_for_a_published_version_are_a_conflict(
         self,

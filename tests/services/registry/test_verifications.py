@@ -33,6 +33,7 @@ from tests.factories.registry import (
     LINUX,
     NAMESPACES,
     PROVIDERS,
+    Form,
     Release,
     a_provider,
     add_key,
@@ -66,6 +67,7 @@ class Published:
     address: ProviderAddress
     key_id: str
     blob_folder: Path
+    form: Form
 
     async def ask(self) -> VerificationReference:
         wanted = await self.services.registry.verifications.request(self.caller.scope, self.address, VERSION)
@@ -149,10 +151,11 @@ async def published(registry: Registry, caller: Caller) -> Published:
     namespace = await claim_namespace(client, caller)
     key = await add_key(client, caller, namespace, SIGNER)
     release = Release(SIGNER, packages={LINUX: a_provider_zip(content=new_id().bytes)})
-    answer = await publish(client, caller, PROVIDERS, a_provider(namespace, release))
+    form = a_provider(namespace, release)
+    answer = await publish(client, caller, PROVIDERS, form)
     assert answer.status_code == 201, answer.text
     address = ProviderAddress(namespace, "time")
-    return Published(client, registry.services, caller, address, str(key["id"]), registry.blob_folder)
+    return Published(client, registry.services, caller, address, str(key["id"]), registry.blob_folder, form)
 
 
 class TestPerform:
@@ -214,6 +217,50 @@ class TestPerform:
         file.write_bytes(content)
         assert (await published.check()).result is VerificationResult.VERIFIED
         assert (await published.listed(), await published.latest()) == ([VERSION], VERSION)
+
+    async def test_the_same_files_again_verify_what_was_refused(
+        self, published: Published, database: Database
+    ) -> None:
+        package = (await published.found())[0].files[-1]
+        published.file(package.sha256).write_bytes(b"x")
+        await published.check()
+        assert await published.listed() == []
+        again = await publish(published.client, published.caller, PROVIDERS, published.form)
+        assert again.status_code == 200
+        assert [each.result.value for each in await published.found()] == ["verified", "refused", "verified"]
+        assert (await published.listed(), await published.latest()) == ([VERSION], VERSION)
+        async with database.transaction(published.caller.scope) as session:
+            outcomes = text(
+                "SELECT outcome FROM audit_event WHERE action = 'registry.provider_verified' ORDER BY id"
+            )
+            assert list(await session.scalars(outcomes)) == ["failure", "success"]
+
+    async def test_with_another_signature_what_was_refused_stays_so(self, published: Published) -> None:
+        package = (await published.found())[0].files[-1]
+        published.file(package.sha256).write_bytes(b"x")
+        await published.check()
+        files, other = list(published.form.files), Signer()
+        await add_key(published.client, published.caller, published.address.namespace, other)
+        files[1] = (files[1][0], other.sign(files[0][1]))
+        form = Form(published.form.fields, files)
+        answer = await publish(published.client, published.caller, PROVIDERS, form)
+        assert (answer.status_code, answer.json()["code"]) == (409, "registry.version_refused")
+        assert await published.listed() == []
+
+    async def test_the_release_shows_the_tools_of_its_last_check(
+        self, published: Published, owner: AsyncEngine
+    ) -> None:
+        async with owner.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE provider_version SET evidence = "
+                    """jsonb_set(evidence, '{verified_by}', '{"gpg": "1.4"}') WHERE organization_id = :id"""
+                ),
+                {"id": published.caller.organization.id},
+            )
+        await published.check()
+        found = await published.services.registry.providers.get(published.caller.scope, published.address, VERSION)
+        assert found.release.evidence.verified_by == (await published.found())[-1].checked_by
 
     @over_both
     @pytest.mark.parametrize("lost", [0, 1])

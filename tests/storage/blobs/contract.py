@@ -59,6 +59,7 @@ class BlobStoreContract:
         self, store: BlobStore, replace: Replace, other: bytes
     ) -> None:
         name, _ = await store.put(pieces(b"1" * SIZE), limit=SIZE)
+        assert await all_of(store, name) == b"1" * SIZE
         await asyncio.to_thread(replace, name, other)
         for stop in (None, len(other)):
             given = bytearray()

@@ -8,17 +8,19 @@ import signal
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 import structlog
 
+import storage.blobs.local
 from domain.errors import Unavailable
 from storage.blobs.local import LocalBlobStore
 from storage.blobs.store import BlobStore, key_of
-from tests.storage.blobs.contract import BlobStoreContract, Replace, pieces
+from storage.blobs.verified import VerifiedBody
+from tests.storage.blobs.contract import BlobStoreContract, Replace, all_of, pieces
 
 
 @pytest.fixture
@@ -59,6 +61,28 @@ class TestLocalBlobStore(BlobStoreContract):
         name, _ = await store.put(pieces(b"x"), limit=1)
         await store.put(pieces(b"x"), limit=1)
         assert [path.name for path in files_in(tmp_path)] == [name]
+
+    async def test_hashes_a_file_again_only_after_somebody_wrote_to_it(
+        self, store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        hashed = []
+
+        def body(give: Callable[[int], bytes], sha256: str, *, is_whole: bool) -> VerifiedBody:
+            hashed.append(is_whole)
+            return VerifiedBody(give, sha256, is_whole=is_whole)
+
+        monkeypatch.setattr(storage.blobs.local, "VerifiedBody", body)
+        name, _ = await store.put(pieces(b"x"), limit=1)
+        for _ in range(2):
+            await all_of(store, name)
+        assert hashed == [True, True], "it was written to a moment ago, and may be again in the same moment"
+        monkeypatch.setattr(storage.blobs.local, "SETTLES_NS", -1)
+        for _ in range(3):
+            await all_of(store, name)
+        (tmp_path / "another").write_bytes(b"x")
+        (tmp_path / "another").replace(tmp_path / "blobs" / key_of(name))
+        await all_of(store, name)
+        assert hashed[2:] == [True, False, False, True]
 
     @pytest.mark.parametrize("call", ["fsync", "replace"])
     async def test_a_full_disk_is_unavailable_and_leaves_nothing(
