@@ -63,7 +63,7 @@ histories: $(READY) ## Record how this version's workflows go, for the replay te
 migration: $(READY) ## Write a new migration from the tables' changes (M="add a column")
 	@$(PYTHON) -m tools.migration "$(M)"
 
-bench: $(READY) ## Run the benchmarks (some of them: ONLY="start redaction registry documents search runs")
+bench: $(READY) ## Run the benchmarks (some of them: ONLY="start redaction registry documents search catalogue runs")
 	@$(PYTHON) -m tools.ensure $(TEST_TOOLS)
 	@$(PYTHON) -m bench $(ONLY)
 

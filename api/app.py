@@ -14,6 +14,7 @@ from api.compat.r1 import router as r1_router
 from api.deployments.routes import router as deployments_router
 from api.identity.routes import router as identity_router
 from api.layers import AuthenticationLayer, InputLayer, RequestLayer
+from api.operations.metrics import write_counts
 from api.operations.routes import router as operations_router
 from api.problems import Problem, add_problem_handlers
 from api.protocols.cache import ByteCache, KeepingLayer, KeptAnswerLayer
@@ -84,6 +85,7 @@ def create_app(
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with _running(background):
             yield {"services": services, "workflow_pages": workflow_pages}
+        write_counts()
 
     routes = Routes(route for router in ROUTERS for route in router.routes)
     bounded = InputLayer(create_routes(lifespan))
@@ -99,6 +101,7 @@ def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Stat
         version=version("groundwork"),
         summary="Registry, provisioning and tenants of a platform team.",
         lifespan=lifespan,
+        redirect_slashes=False,  # it would name the host that the caller named, before any key is asked for
         responses={"4XX": {"model": Problem, "description": "A problem document, with what to do next."}},
     )
     add_problem_handlers(app)

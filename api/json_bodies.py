@@ -14,6 +14,8 @@ from starlette.exceptions import HTTPException
 
 LONGEST_KEY: Final = 64
 """Characters of a key that an answer repeats."""
+MARK: Final = "\ufeff"
+"""What some editors write before a text; not every reader takes it as nothing."""
 
 
 class StrictRoute(APIRoute):
@@ -39,7 +41,10 @@ class _StrictRequest(Request):
         """
         body = await self.body()
         try:
-            return json.loads(body, object_pairs_hook=_each_key_once, parse_constant=_no_constant)
+            text = body.decode()  # not left to the reader: that guesses at UTF-16 and UTF-32 too
+            if text.startswith(MARK):
+                raise HTTPException(422, "the body begins with a byte order mark; send JSON in UTF-8 without one")
+            return json.loads(text, object_pairs_hook=_each_key_once, parse_constant=_no_constant)
         except json.JSONDecodeError:
             raise
         except UnicodeDecodeError:

@@ -4,6 +4,7 @@ What differs from route to route stands at the route (api.routing); no layer kno
 """
 
 import time
+from datetime import UTC, datetime
 from typing import Final
 
 import structlog
@@ -12,17 +13,19 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.operations.metrics import count_of
-from api.problems import http_error_response, unexpected_response
+from api.problems import error_response, http_error_response, unexpected_response
 from api.requests import bearer_of, header, pattern_of, short_word
 from api.routing import IN_STATE, Routes, facts_in
 from domain.errors import PlatformError
 from domain.identity.errors import Unauthenticated
+from domain.identity.principal import Principal
 from domain.ids import new_id_text
 from services.identity.authentication import Authentication
 
 log = structlog.get_logger(__name__)
 
 LONGEST_BODY: Final = 1 << 20
+SEND_A_KEY: Final = "send an API key: Authorization: Bearer gwk_..."
 
 
 class RequestLayer:
@@ -48,6 +51,7 @@ class RequestLayer:
         scope.setdefault("state", {}).update({"request_id": request_id, IN_STATE: facts})
         if route is not None:
             scope["route"] = route  # for who counts and logs by route, also where the router is never reached
+        app = self._app if route is not None else self._of_no_route(scope)
         status, is_begun, is_whole = 500, False, False
 
         async def send_with_id(message: Message) -> None:
@@ -64,7 +68,7 @@ class RequestLayer:
 
         bound = structlog.contextvars.bind_contextvars(request_id=request_id)
         try:
-            await self._app(scope, receive, send_with_id)
+            await app(scope, receive, send_with_id)
         except Exception:
             log.exception("request_failed")
             if not is_begun:  # a layer's error, which the framework never saw
@@ -79,13 +83,22 @@ class RequestLayer:
                 )
             structlog.contextvars.reset_contextvars(**bound)
 
+    def _of_no_route(self, scope: Scope) -> ASGIApp:
+        """Give what answers where no route does: the framework has pages of its own, and says what is nowhere."""
+        allowed = ", ".join(self._routes.methods_at(scope["path"]))
+        if not allowed:
+            return self._app
+        # Said here, as the framework knows of one route's methods, and each method of a path is a route.
+        error = HTTPException(405, f"this path does not take the method, only {allowed}", {"Allow": allowed})
+        return http_error_response(Request(scope), error)
+
 
 class AuthenticationLayer:
-    """Finds out who calls, before anything of the body is read.
+    """Finds out who calls, and refuses who may not, before anything of the body is read.
 
-    It refuses nobody: a route that needs a principal says so (api.dependencies.Requires) and refuses then, with
-    what went wrong here. For a public route nobody looks whose key is sent, since the CLIs send theirs to all of
-    them, and probes are answered while no database is there.
+    A route says what its caller must be allowed (api.dependencies.Requires), and asks for it too; but the
+    framework reads the whole body before it asks a route anything. For a public route nobody looks whose key is
+    sent, since the CLIs send theirs to all of them, and probes are answered while no database is there.
     """
 
     def __init__(self, app: ASGIApp, authentication: Authentication) -> None:
@@ -96,20 +109,26 @@ class AuthenticationLayer:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         if scope["type"] == "http":
-            token = bearer_of(header(scope, b"authorization"))
             state = scope.setdefault("state", {})
-            state["principal"], state["refusal"] = None, None
-            if token is not None and facts_in(scope).permission is not None:
+            state["principal"], state["refusal"] = None, Unauthenticated(SEND_A_KEY)
+            permission = facts_in(scope).permission
+            if permission is not None:
                 try:
-                    principal = await self._authentication.authenticate(token)
+                    principal = await self._caller(scope)
+                    principal.require(permission, now=datetime.now(UTC))
                 except PlatformError as error:
-                    state["refusal"] = error
-                else:
-                    state["principal"] = principal
-                    structlog.contextvars.bind_contextvars(organization_id=str(principal.organization_id))
-            else:
-                state["refusal"] = Unauthenticated("send an API key: Authorization: Bearer gwk_...")
+                    await error_response(Request(scope), error)(scope, receive, send)
+                    return
+                state["principal"], state["refusal"] = principal, None
         await self._app(scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> Principal:
+        token = bearer_of(header(scope, b"authorization"))
+        if token is None:
+            raise Unauthenticated(SEND_A_KEY)
+        principal = await self._authentication.authenticate(token)
+        structlog.contextvars.bind_contextvars(organization_id=str(principal.organization_id))
+        return principal
 
 
 class InputLayer:

@@ -1,5 +1,6 @@
 """The one mapping of errors to HTTP: problem documents (RFC 9457), and what Terraform's protocols read instead."""
 
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -73,12 +74,13 @@ def problem_response(
     facts: dict[str, object] | None = None,
     errors: list[FieldError] | None = None,
     reason: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Answer with a problem; the CLIs' routes get `{"errors": [...]}`, which is what the CLIs print.
 
     The reason is for the log alone.
     """
-    headers = {}
+    headers = dict(headers or {})
     request_id = getattr(request.state, "request_id", None)
     if status >= SERVER_ERROR:
         log.warning("request_not_served", status=status, code=code, request_id=request_id, reason=reason or detail)
@@ -87,7 +89,8 @@ def problem_response(
     if status in {STATUS[ErrorKind.UNAVAILABLE], STATUS[ErrorKind.TOO_MANY]}:
         headers["Retry-After"] = "1"
     if request.url.path.startswith(PROTOCOL_PREFIX):
-        return JSONResponse({"errors": [detail]}, status, headers=headers)
+        said = [f"{error.at}: {error.detail}" for error in errors or ()] or [detail]
+        return JSONResponse({"errors": said}, status, headers=headers)
     document = Problem(
         type=f"/problems/{code}",
         title=code.rsplit(".", maxsplit=1)[-1].replace("_", " ").capitalize(),
@@ -117,7 +120,7 @@ def error_response(request: Request, error: PlatformError) -> JSONResponse:
 def http_error_response(request: Request, error: HTTPException) -> JSONResponse:
     """Answer with an error of the framework, or of a layer in front of it."""
     code = CODES.get(error.status_code, REFUSED)
-    return problem_response(request, error.status_code, code, str(error.detail))
+    return problem_response(request, error.status_code, code, str(error.detail), headers=error.headers)
 
 
 def unexpected_response(request: Request) -> JSONResponse:

@@ -109,6 +109,7 @@ class Routes:
             ValueError: see `facts_of`; or a path has a parameter that is not a whole segment of any text.
         """
         self._root = _Node()
+        self._methods: set[str] = set()
         for route in routes:
             if isinstance(route, APIRoute):
                 self._add(route, facts_of(route))
@@ -116,6 +117,10 @@ class Routes:
     def find(self, method: str, path: str) -> tuple[APIRoute | None, RouteFacts]:
         """Give the route that will answer, and its facts; what no route answers has no facts."""
         return _find(self._root, path.split("/"), 0, method) or (None, NO_ROUTE)
+
+    def methods_at(self, path: str) -> list[str]:
+        """List the methods for which a route answers at a path, in order; none where nothing is."""
+        return sorted(method for method in self._methods if self.find(method, path)[0] is not None)
 
     def _add(self, route: APIRoute, known: RouteFacts) -> None:
         node = self._root
@@ -128,6 +133,7 @@ class Routes:
                 node = node.named.setdefault(segment, _Node())
         for method in route.methods or ():
             node.routes.setdefault(method, (route, known))
+            self._methods.add(method)
 
 
 def _find(node: _Node, segments: list[str], at: int, method: str) -> tuple[APIRoute, RouteFacts] | None:

@@ -5,6 +5,7 @@ import sys
 from collections.abc import AsyncIterator, Callable
 from typing import Final
 
+from bench.catalogue import catalogue
 from bench.documents import documents
 from bench.measurements import Measurement
 from bench.redaction import redaction
@@ -19,6 +20,7 @@ GROUPS: Final[dict[str, Callable[[], AsyncIterator[Measurement]]]] = {
     "registry": registry,
     "documents": documents,
     "search": search,
+    "catalogue": catalogue,
     "runs": runs,
 }
 

@@ -1,5 +1,6 @@
 """Modules for benchmarks, published as anybody publishes them."""
 
+import asyncio
 import io
 import tarfile
 
@@ -26,3 +27,10 @@ async def publish_module(product: Product, name: str, version: str, files: dict[
     )
     answer.raise_for_status()
     return archive
+
+
+async def documents_of(product: Product, name: str, version: str) -> None:
+    """Wait until the product has read what a module declares: it does so beside whatever comes next."""
+    path = f"/api/v1/modules/bench/{name}/generic/{version}/documents"
+    while (await product.client.get(path)).raise_for_status().json()["state"] == "pending":  # noqa: ASYNC110  nothing tells it
+        await asyncio.sleep(0.1)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import uvicorn
-from fastapi import FastAPI
+from fastapi import FastAPI, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bench.children import serving
@@ -66,12 +66,23 @@ def sending() -> ASGIApp:
 
 
 def framework() -> ASGIApp:
-    """Make what answers by a plain route of FastAPI."""
+    """Make what gives the version list by a plain route of FastAPI, with the same headers."""
+    written = json.loads(Path(os.environ[ANSWERS]).read_text())
+    [answer] = [each for path, each in written.items() if path.endswith("/versions")]
+    document = json.loads(answer["body"])
+    headers = {name: value for name, value in answer["headers"] if name not in {"content-type", "content-length"}}
     app = FastAPI()
 
     @app.get("/v1/modules/{namespace}/{name}/{system}/versions")
-    async def versions(namespace: str, name: str, system: str) -> dict[str, Any]:  # noqa: ARG001  read all the same
-        return {"modules": [{"versions": [{"version": "1.0.0"}]}]}
+    async def versions(
+        namespace: str,  # noqa: ARG001  read all the same
+        name: str,  # noqa: ARG001  as above
+        system: str,  # noqa: ARG001  as above
+        response: Response,
+    ) -> dict[str, Any]:
+        response.headers.update(headers)
+        given: dict[str, Any] = document
+        return given
 
     return app
 

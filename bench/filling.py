@@ -33,6 +33,7 @@ _MODULES: Final = (
     INSERT INTO module_word (organization_id, module_id, word)
     SELECT DISTINCT organization_id, id, word FROM module,
            regexp_split_to_table(lower(concat_ws(' ', namespace, name, system, description)), '[^a-z0-9]+') word
+    WHERE namespace LIKE 'team-%'
     """,
     """
     INSERT INTO blob (sha256, size)
@@ -44,7 +45,8 @@ _MODULES: Final = (
     SELECT organization_id, uuidv7(), id, v || '.0.0', description,
            encode(sha256(cast('module ' || abs(hashtext(name)) % 1000 AS bytea)), 'hex'),
            4096, 'tar.gz', cast(:by AS jsonb)
-    FROM module, generate_series(0, split_part(latest_version, '.', 1)::int) v ORDER BY v, id
+    FROM module, generate_series(0, split_part(latest_version, '.', 1)::int) v WHERE namespace LIKE 'team-%'
+    ORDER BY v, id
     """,
     "VACUUM (ANALYZE) module, module_word, module_version",
 )

@@ -3,7 +3,6 @@
 The content can't be packed, so that an archive is as large as what is in it, and each side moves the same bytes.
 """
 
-import asyncio
 import random
 import tarfile
 import tempfile
@@ -13,6 +12,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Final
 
+from bench.archives import documents_of
 from bench.bare import FOLDER, bare_server
 from bench.load import download_seconds, upload_seconds
 from bench.measurements import Measurement, median
@@ -39,7 +39,7 @@ async def transfers(product: Product) -> AsyncIterator[Measurement]:
                 upload_seconds(url, form, key=product.key, authority=product.certificate_authority)
                 for url in (f"{product.url}/api/v1/modules", taking)
             ]
-            await _documents(product, version)
+            await documents_of(product, NAME, version)
             if number:  # the first pair warms everybody up
                 ours.append(pair[0])
                 theirs.append(pair[1])
@@ -66,13 +66,6 @@ async def transfers(product: Product) -> AsyncIterator[Measurement]:
                 at_most=False,
                 note=f"{rates[0]:.0f} MB/s, nginx {rates[1]:.0f} MB/s",
             )
-
-
-async def _documents(product: Product, version: str) -> None:
-    """Wait until the product has read what the module declares: it does so beside whatever comes next."""
-    path = f"/api/v1/modules/bench/{NAME}/generic/{version}/documents"
-    while (await product.client.get(path)).raise_for_status().json()["state"] == "pending":  # noqa: ASYNC110  nothing tells it
-        await asyncio.sleep(0.1)
 
 
 def _rates(product: Product, urls: tuple[str, ...], connections: int) -> list[float]:

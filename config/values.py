@@ -11,8 +11,12 @@ from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 UNITS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(ms|s|m|h)")
-HOSTNAME: Final = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)(\.(?!-)[a-z0-9-]{1,63}(?<!-))+(:\d{1,5})?")
+# The tools refuse a label with dashes in third and fourth place (so all of punycode), and write a port without
+# zeros in front, and 443 not at all: lock files would not have the name as it is configured.
+_LABEL: Final = r"(?!-)(?!..--)[a-z0-9-]{1,63}(?<!-)"
+HOSTNAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})+(?::(?!443$)([1-9]\d{{0,4}}))?", re.ASCII)
 LONGEST_HOSTNAME: Final = 253
+LARGEST_PORT: Final = 65_535
 DRIVER: Final = "postgresql+psycopg"
 
 
@@ -27,8 +31,12 @@ def _duration(value: object) -> object:
 
 
 def _hostname(value: str) -> str:
-    if len(value) > LONGEST_HOSTNAME or HOSTNAME.fullmatch(value) is None:
-        raise ValueError("is a host name in lower case with a dot in it; a port may follow")
+    match = HOSTNAME.fullmatch(value)
+    if match is None or len(value) > LONGEST_HOSTNAME or int(match[1] or 0) > LARGEST_PORT:
+        raise ValueError(
+            "is a host name in lower case with a dot in it, and no part of it with `--` behind two characters,"
+            " which no tool takes; a port other than 443 may follow"
+        )
     return value
 
 

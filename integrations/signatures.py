@@ -16,7 +16,7 @@ from typing import Final
 
 import gnupg
 import pysequoia
-from pysequoia.packet import HashAlgorithm, PacketPile, SignatureType, Tag
+from pysequoia.packet import HashAlgorithm, SignatureType, Tag
 
 from domain.registry.errors import (
     SignatureExpired,
@@ -30,11 +30,12 @@ from domain.registry.errors import (
     SignatureWeak,
 )
 from domain.registry.gpg_keys import PublicKey, SignatureEvidence
+from integrations.packets import PACKET_BIT, read_headers
+from integrations.public_keys import read_certificate
 
 LARGEST_SIGNATURE: Final = 16 * 1024
 _ANEW: Final = "make it with `gpg --detach-sign`"
 CLOCK_SKEW: Final = timedelta(minutes=5)
-PACKET_BIT: Final = 0x80  # every OpenPGP packet begins with it, and no ASCII does
 
 _DIGESTS: Final = {
     int(algorithm): name
@@ -74,10 +75,11 @@ class SignatureVerifier:
 
         Raises:
             SignatureRefused: as the class of it that names the reason, with what to do about it.
+            GpgKeyInvalid: the key was stored when keys might be larger.
         """
         now = now or datetime.now(UTC)
-        parsed = _read_signature(signature)
-        digest = _DIGESTS.get(int(parsed.hash_algorithm))
+        parsed, algorithm = _read_signature(signature)
+        digest = _DIGESTS.get(algorithm)
         if digest is None:
             raise SignatureWeak("the signature uses SHA-1 or weaker; sign with `--digest-algo SHA512`")
         key = _find_key(parsed, keys)
@@ -108,7 +110,8 @@ class SignatureVerifier:
         )
 
 
-def _read_signature(signature: bytes) -> pysequoia.Sig:
+def _read_signature(signature: bytes) -> tuple[pysequoia.Sig, int]:
+    """Read a signature; give it with the number of its hash algorithm."""
     if not signature or not signature[0] & PACKET_BIT:
         raise SignatureMalformed(
             "the signature is not binary; make it with `gpg --detach-sign`, without --armor or --clearsign"
@@ -116,15 +119,20 @@ def _read_signature(signature: bytes) -> pysequoia.Sig:
     if len(signature) > LARGEST_SIGNATURE:
         raise SignatureMalformed(f"a signature has at most {LARGEST_SIGNATURE} bytes; {_ANEW}")
     try:
-        packets = list(PacketPile.from_bytes(signature))
+        tags = [header.tag for header in read_headers(signature)]
+    except ValueError:
+        raise SignatureMalformed(f"the signature can't be read; {_ANEW}") from None
+    if tags != [int(Tag.Signature)]:
+        raise SignatureMalformed(f"the file is not exactly one detached signature; {_ANEW}")
+    try:
         parsed = pysequoia.Sig.from_bytes(signature)
+        # The library raises where one of these is unknown to it.
+        kind, algorithm = parsed.signature_type, int(parsed.hash_algorithm)
     except Exception:
         raise SignatureMalformed(f"the signature can't be read; {_ANEW}") from None
-    if [int(packet.tag) for packet in packets] != [int(Tag.Signature)]:
-        raise SignatureMalformed(f"the file is not exactly one detached signature; {_ANEW}")
-    if parsed.signature_type != SignatureType.Binary:
+    if kind != SignatureType.Binary:
         raise SignatureMalformed(f"the signature is not over a binary document; {_ANEW}")
-    return parsed
+    return parsed, algorithm
 
 
 def _find_key(signature: pysequoia.Sig, keys: Sequence[PublicKey]) -> PublicKey:
@@ -149,7 +157,7 @@ def _find_key(signature: pysequoia.Sig, keys: Sequence[PublicKey]) -> PublicKey:
 
 
 def _ask_sequoia(content: bytes, signature: pysequoia.Sig, key: PublicKey) -> str:
-    certificate = pysequoia.Cert.from_bytes(key.ascii_armor.encode())
+    certificate = read_certificate(key.ascii_armor)
     try:
         valid = pysequoia.verify(content, lambda _: [certificate], signature=signature).valid_sigs
     except RuntimeError:
@@ -168,7 +176,9 @@ def _ask_gpg(path: str, content: bytes, signature: bytes, key: PublicKey, signin
     with tempfile.TemporaryDirectory(prefix="groundwork-gpg-") as home:
         gpg = gnupg.GPG(gpgbinary=path, gnupghome=home, options=["--no-autostart", "--weak-digest", "SHA1"])
         gpg.encoding = "latin-1"  # notations come as raw bytes, and status lines are ASCII
-        gpg.import_keys(key.ascii_armor)
+        gpg.import_keys(
+            key.ascii_armor.encode().decode(gpg.encoding)
+        )  # names in its comments may be in any script
         file = Path(home, "signature")
         file.write_bytes(signature)
         result = gpg.verify_data(str(file), content)

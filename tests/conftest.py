@@ -28,6 +28,7 @@ hypothesis.settings.register_profile("shared machine", deadline=None)
 hypothesis.settings.load_profile("shared machine")
 
 pytest_plugins = [
+    "tests.fixtures.attacker",
     "tests.fixtures.logs",
     "tests.fixtures.proofs",
     "tests.fixtures.walls",

@@ -6,12 +6,13 @@ from typing import Annotated, Any, Final
 from uuid import UUID
 
 from fastapi import APIRouter, Depends
-from pydantic import AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from api.dependencies import IdempotencyClaim, OutputService, Requires, RunService, TierService
 from api.json_bodies import StrictRoute
 from domain.deployments.names import DeploymentName
 from domain.identity.permissions import Permission
+from domain.moments import Moment
 from domain.provisioning.inputs import Inputs, JsonInput, TierName, VariableName
 from domain.provisioning.run_states import RunPriority, RunState
 from domain.provisioning.runs import Output, Run
@@ -57,7 +58,7 @@ class PocConfig(BaseModel, extra="allow"):
     __pydantic_extra__: dict[str, JsonInput]
 
     poc_tier: TierName
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 class ProvisionRequest(BaseModel, extra="forbid"):

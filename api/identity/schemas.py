@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
 from domain.identity.keys import ApiKey, KeyKind
 from domain.identity.permissions import EVERYTHING, Permission
+from domain.moments import Moment
 from domain.text import Text
 
 
@@ -30,7 +31,7 @@ class ApiKeyCreate(BaseModel, extra="forbid"):
         description='Permissions the key may use, at most the caller\'s own; "*" for all of them.',
         examples=[["registry:read"]],
     )
-    expires_at: AwareDatetime | None = Field(
+    expires_at: Moment | None = Field(
         default=None,
         description="When the key ends; at the latest, and where this is null, when the caller's own key does.",
     )

@@ -20,7 +20,17 @@ Reader = Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))]
 
 def json_answer(answer: dict[str, Any], headers: dict[str, str] | None = None) -> Response:
     """Answer with a document that a proxy may keep, if it asks each time whether it still holds."""
-    body = json.dumps(answer, separators=(",", ":")).encode()
+    return text_answer(written(answer), headers)
+
+
+def written(answer: object) -> str:
+    """Write a document, or a part of one."""
+    return json.dumps(answer, separators=(",", ":"))
+
+
+def text_answer(answer: str, headers: dict[str, str] | None = None) -> Response:
+    """Answer as json_answer does, with a document that is written already."""
+    body = answer.encode()
     # Whoever asks has to show a key.
     kept = {"ETag": f'"{hashlib.sha256(body).hexdigest()}"', "Cache-Control": "private, no-cache"}
     return Response(body, media_type="application/json", headers={**kept, **(headers or {})})

@@ -6,6 +6,7 @@ and belongs to that (to everybody where the route is public) and to a path, for 
 capabilities goes on that it was built in.
 """
 
+import logging
 import time
 from collections import OrderedDict
 from collections.abc import Callable
@@ -37,7 +38,8 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 OVERHEAD: Final = 2_048
 """Bytes of an answer beside its body, about; it bounds how many empty ones (to HEAD) are kept."""
 
-Key = tuple[UUID | None, str, str]
+Key = tuple[int | None, str, str]
+"""Organization, method and path. An organization's id is a number here, since a UUID counts its hash each time."""
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 _NOTHING: Final = (None, 0.0)
 log = structlog.get_logger(__name__)
@@ -99,7 +101,7 @@ class ByteCache:
     def _forget(self, organization_id: UUID | None) -> None:
         self._forgotten += 1
         # What belongs to everybody are files and addresses, which never change.
-        gone = [key for key in self._kept if organization_id is None or key[0] == organization_id]
+        gone = [key for key in self._kept if organization_id is None or key[0] == organization_id.int]
         for key in gone:
             self._drop(key)
 
@@ -122,8 +124,11 @@ class KeptAnswerLayer:
         self._cache = cache
         self._authentication = authentication
         self._usage = usage
+        self._is_logged = log.is_enabled_for(logging.DEBUG)  # asked once: a line that isn't written takes time too
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(  # noqa: C901  in one pass: a call more for each part would be paid by each request
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Handle one connection."""
         if scope["type"] != "http" or scope["query_string"]:
             await self._app(scope, receive, send)
@@ -142,35 +147,33 @@ class KeptAnswerLayer:
             elif name == b"range":  # about parts the route decides
                 await self._app(scope, receive, send)
                 return
-        kept, principal = self._find(scope["method"], scope["path"], authorization)
+        method, path = scope["method"], scope["path"]
+        kept, principal = self._find(method, path, authorization)
         if kept is None:
             await self._app(scope, receive, send)
             return
         if kept.counted and principal is not None:
-            self._usage.note(principal.organization_id, principal.key_id, scope["path"], agent or b"")
+            self._usage.note(principal.organization_id, principal.key_id, path, agent or b"")
         request_id = short_word(given) or new_id_text()
-        status = await send_kept(kept, known, send, also=(b"x-request-id", request_id.encode()))
-        seconds = time.perf_counter() - began
-        count_of(scope["method"], kept.pattern, status).add(seconds)
-        log.debug("request", method=scope["method"], route=kept.pattern, status=status, request_id=request_id)
+        status, headers, body = _asked(kept, known)
+        headers = (*headers, (b"x-request-id", request_id.encode()))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+        count_of(method, kept.pattern, status).add(time.perf_counter() - began)
+        if self._is_logged:
+            log.debug("request", method=method, route=kept.pattern, status=status, request_id=request_id)
 
-    def _find(
-        self, method: str, path: str, authorization: bytes | None
-    ) -> tuple[Answer, Principal | None] | tuple[None, None]:
-        kept = self._cache.find((None, method, path))
-        if kept is not None:
-            return kept, None
+    def _find(self, method: str, path: str, authorization: bytes | None) -> tuple[Answer | None, Principal | None]:
         token = bearer_of(authorization)
-        if token is None:
-            return None, None
         try:
-            principal = self._authentication.known(token)
+            principal = None if token is None else self._authentication.known(token)
         except Unauthenticated:
-            return None, None  # the layers behind say so
-        if principal is None:
-            return None, None
-        kept = self._cache.find((principal.organization_id, method, path))
-        return (kept, principal) if kept is not None and _may(principal, kept.permission) else (None, None)
+            principal = None  # the layers behind say so
+        if principal is not None:
+            kept = self._cache.find((principal.organization_id.int, method, path))
+            if kept is not None:
+                return (kept, principal) if _may(principal, kept.permission) else (None, None)
+        return self._cache.find((None, method, path)), None
 
 
 class KeepingLayer:
@@ -192,7 +195,9 @@ class KeepingLayer:
         if kept is None:
             await self._build(key, scope, receive, send)
         else:
-            await send_kept(kept, header(scope, b"if-none-match"), send)
+            status, headers, body = _asked(kept, header(scope, b"if-none-match"))
+            await send({"type": "http.response.start", "status": status, "headers": headers})
+            await send({"type": "http.response.body", "body": body})
             self._count(scope, kept)
 
     def _count(self, scope: Scope, answer: Answer) -> None:
@@ -224,23 +229,11 @@ class KeepingLayer:
             self._count(scope, answer)
 
 
-async def send_kept(kept: Answer, known: bytes | None, send: Send, also: tuple[bytes, bytes] | None = None) -> int:
-    """Send a kept answer, or that the caller knows it already; give the status.
-
-    Args:
-        kept: the answer.
-        known: If-None-Match, as it came.
-        send: to the caller.
-        also: one header more.
-    """
-    headers, status, body = kept.headers, 200, kept.body
-    if known is not None and (b"etag", known) in headers:
-        headers, status, body = tuple(each for each in headers if each[0] != b"content-length"), 304, b""
-    if also is not None:
-        headers = (*headers, also)
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
-    return status
+def _asked(kept: Answer, known: bytes | None) -> tuple[int, RawHeaders, bytes]:
+    """Give status, headers and body for a caller who knows, by If-None-Match, what has this tag."""
+    if known is not None and (b"etag", known) in kept.headers:
+        return 304, tuple(each for each in kept.headers if each[0] != b"content-length"), b""
+    return 200, kept.headers, kept.body
 
 
 def _may(principal: Principal, permission: Permission | None) -> bool:
@@ -264,4 +257,4 @@ def _key(scope: Scope) -> Key | None:
     principal: Principal | None = scope["state"]["principal"]
     if principal is None or not _may(principal, facts.permission):
         return None
-    return principal.organization_id, scope["method"], scope["path"]
+    return principal.organization_id.int, scope["method"], scope["path"]

@@ -8,6 +8,7 @@ tools follow it. HEAD is answered here, as an address opens for GET alone.
 """
 
 import re
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse, StreamingResponse
 
 from api.dependencies import DownloadService
+from api.requests import is_known
 from api.routing import facts
 from services.registry.downloads import Download
 
@@ -40,7 +42,7 @@ async def download_file(
     address = await file.address()
     if address is not None:
         return RedirectResponse(address, headers={"Cache-Control": "no-store"})
-    return _answer(file, filename, request)
+    return await _answer(file, filename, request)
 
 
 @router.head(PATH, operation_id="head_file", include_in_schema=False)
@@ -50,10 +52,10 @@ async def head_file(
 ) -> Response:
     """Tell what `download_file` would send, wherever it comes from; terraform asks before it fetches."""
     file = await downloads.open(capability, sha256, now=datetime.now(UTC))
-    return _answer(file, filename, request)
+    return await _answer(file, filename, request)
 
 
-def _answer(file: Download, filename: str, request: Request) -> Response:
+async def _answer(file: Download, filename: str, request: Request) -> Response:
     etag = f'"{file.sha256}"'
     ending = next((ending for ending in MEDIA_TYPES if filename.endswith(ending)), None)
     headers = {
@@ -64,7 +66,7 @@ def _answer(file: Download, filename: str, request: Request) -> Response:
         "Content-Disposition": "attachment",
         "X-Content-Type-Options": "nosniff",
     }
-    if etag in request.headers.get("if-none-match", ""):
+    if is_known(", ".join(request.headers.getlist("if-none-match")).encode("latin-1"), etag.encode()):
         return Response(status_code=304, headers=headers)
     asked = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
     span = _span(asked, file.size)
@@ -76,7 +78,16 @@ def _answer(file: Download, filename: str, request: Request) -> Response:
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{file.size}"
     if request.method == "HEAD":
         return Response(status_code=status, headers=headers)
-    return StreamingResponse(file.read(start=start, stop=stop), status, headers=headers)
+    pieces = file.read(start=start, stop=stop)
+    # Read before the answer begins: what the store can't give, or gives damaged, has a status and a sentence.
+    first = await anext(pieces, b"")
+    return StreamingResponse(_following(first, pieces), status, headers=headers)
+
+
+async def _following(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield first
+    async for piece in pieces:
+        yield piece
 
 
 def _span(asked: str | None, size: int) -> tuple[int, int, int] | None:

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Response
 
 from api.dependencies import DownloadService, ModuleService, ProviderService
-from api.protocols.answers import Reader, json_answer
+from api.protocols.answers import Reader, json_answer, text_answer, written
 from api.registry.addresses import module_address, provider_address
 from api.routing import facts
 from domain.registry.errors import ProviderNotFound
@@ -63,17 +63,12 @@ async def provider_versions(
     which signed the highest one expires soon, or has expired.
     """
     found = await providers.versions(scope, address)
-    answer: dict[str, Any] = {
-        "versions": [
-            {
-                "version": release.version,
-                "protocols": release.protocols,
-                "platforms": [_shown(platform) for platform in release.platforms],
-            }
-            for release in found.offered
-        ]
-    }
-    return json_answer(answer | {"warnings": found.warnings} if found.warnings else answer)
+    listed = ",".join(
+        f'{{"version":"{release.version}",{_in_versions(release.protocols, release.platforms)}}}'
+        for release in found.offered
+    )
+    warnings = f',"warnings":{written(found.warnings)}' if found.warnings else ""
+    return text_answer(f'{{"versions":[{listed}]{warnings}}}')
 
 
 @router.get(
@@ -115,11 +110,12 @@ async def provider_download(
     return json_answer(answer)
 
 
-@functools.cache
-def _shown(platform: str) -> dict[str, str]:
-    # Only what can be published is asked for, and those platforms are a few dozen.
-    os, _, arch = platform.partition("_")
-    return {"os": os, "arch": arch}
+@functools.lru_cache(maxsize=128)
+def _in_versions(protocols: tuple[str, ...], platforms: tuple[str, ...]) -> str:
+    """Write what the list of versions says of a release: hundreds say the same, and writing takes longest."""
+    divided = (platform.partition("_") for platform in platforms)
+    shown = [{"os": os, "arch": arch} for os, _, arch in divided]
+    return written({"protocols": protocols, "platforms": shown})[1:-1]
 
 
 def _hashes(other: ProviderPackage, asked: ProviderPackage) -> list[str]:

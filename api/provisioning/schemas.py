@@ -3,10 +3,11 @@
 from datetime import timedelta
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, Field, JsonValue
+from pydantic import BaseModel, Field, JsonValue
 
 from domain.deployments.names import DEVELOPMENT, DeploymentName, EnvironmentName, Tags
 from domain.deployments.sources import EngineName
+from domain.moments import Moment
 from domain.provisioning.inputs import Inputs, ModuleSource, ModuleVersion, TierName
 from domain.provisioning.run_states import RunPriority
 from domain.provisioning.steps import StepOperation
@@ -43,7 +44,7 @@ class RunCreate(BaseModel, extra="forbid"):
     auto_apply: bool = Field(
         default=False, description="Apply the plan without asking; needs the permission to approve."
     )
-    expires_at: AwareDatetime | None = None
+    expires_at: Moment | None = None
 
 
 PlanDigest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), Spelled("is written with 64 of 0-9 and a-f")]

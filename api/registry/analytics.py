@@ -4,11 +4,11 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
-from pydantic import AwareDatetime
 
 from api.dependencies import Requires, UsageService
 from api.pagination import CallerPaging, Page
 from domain.identity.permissions import Permission
+from domain.moments import Moment
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.usage import Consumer, DownloadsInTime, MostInstalled, UsageInterval, UsageKind
 from domain.scope import Scope
@@ -22,9 +22,9 @@ Reader = Annotated[Scope, Depends(Requires(Permission.USAGE_READ))]
 
 async def _period(
     begin: Annotated[
-        AwareDatetime | None, Query(alias="from", description="The first moment; 30 days before the end.")
+        Moment | None, Query(alias="from", description="The first moment; 30 days before the end.")
     ] = None,
-    end: Annotated[AwareDatetime | None, Query(alias="to", description="The first moment after it; now.")] = None,
+    end: Annotated[Moment | None, Query(alias="to", description="The first moment after it; now.")] = None,
 ) -> Period:
     last = end or datetime.now(UTC)
     return Period(begin or last - USUAL, last)

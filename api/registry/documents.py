@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from api.dependencies import ModuleDocumentService, ModuleService, Requires
+from api.registry.addresses import module_address
 from domain.identity.permissions import Permission
 from domain.registry.documents import VersionDocuments
 from domain.registry.names import ModuleAddress
@@ -16,9 +17,7 @@ router = APIRouter(prefix="/api/v1", tags=["registry"])
 @router.get("/modules/{namespace}/{name}/{system}/{version}/documents", operation_id="get_module_documents")
 async def get_module_documents(
     *,
-    namespace: str,
-    name: str,
-    system: str,
+    address: Annotated[ModuleAddress, Depends(module_address)],
     version: str,
     scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
     modules: ModuleService,
@@ -28,5 +27,21 @@ async def get_module_documents(
 
     They are read within seconds of publishing; until then, and where they can't be read, `state` says so.
     """
-    found = await modules.get(scope, ModuleAddress(namespace, name, system), version)
+    found = await modules.get(scope, address, version)
     return await documents.of(scope, found.id)
+
+
+@router.post(
+    "/modules/{namespace}/{name}/{system}/{version}/documents",
+    status_code=202,
+    operation_id="read_module_documents",
+)
+async def read_module_documents(
+    *,
+    address: Annotated[ModuleAddress, Depends(module_address)],
+    version: str,
+    scope: Annotated[Scope, Depends(Requires(Permission.MODULE_PUBLISH))],
+    documents: ModuleDocumentService,
+) -> VersionDocuments:
+    """Have the documents of a version read once more, such as after a worker got a newer OpenTofu."""
+    return await documents.read_again(scope, address, version)

@@ -4,6 +4,7 @@ The framework's own forms read the whole body to disk before any dependency runs
 first file ends the request before the next byte is asked for.
 """
 
+import asyncio
 from collections import deque
 from collections.abc import AsyncIterator
 from typing import Final
@@ -13,11 +14,33 @@ from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
 from starlette.requests import ClientDisconnect, Request
 
-from domain.registry.errors import UploadInvalid, UploadTooLarge
+from domain.registry.errors import UploadInvalid, UploadStalled, UploadTooLarge
 
 MOST_PARTS: Final = 500
 LONGEST_FIELD: Final = 16 * 1024
 MULTIPART: Final = b"multipart/form-data"
+STALLED_SECONDS: Final = 60.0
+
+
+async def body_of(request: Request) -> AsyncIterator[bytes]:
+    """Give the body of a request as it comes, for as long as it comes: a network may die and tell nobody.
+
+    Raises:
+        UploadInvalid: it ends in the middle.
+        UploadStalled: nothing of it came for STALLED_SECONDS.
+    """
+    stream = request.stream()
+    while True:
+        try:
+            async with asyncio.timeout(STALLED_SECONDS):
+                piece = await anext(stream, b"")
+        except ClientDisconnect:
+            raise UploadInvalid("the upload ends in the middle; was it sent whole?") from None
+        except TimeoutError:
+            raise UploadStalled("nothing came for too long; look at the network, and send it again") from None
+        if not piece:
+            return  # the stream ends with an empty one
+        yield piece
 
 
 class Part:
@@ -71,7 +94,7 @@ class MultipartBody:
         boundary = options.get(b"boundary")
         if kind != MULTIPART or not boundary:
             raise UploadInvalid("send multipart/form-data with a boundary")
-        self._stream = request.stream()
+        self._stream = body_of(request)
         self._events: deque[tuple[str, bytes]] = deque()
         self._header = [b"", b""]
         self._disposition = b""
@@ -125,12 +148,8 @@ class MultipartBody:
         return self._events.popleft()
 
     async def _feed(self) -> None:
-        try:
-            content = await anext(self._stream, b"")
-        except ClientDisconnect:
-            content = b""
-        if not content:
-            # The stream ends with an empty piece, or for good; either way nothing more comes.
+        content = await anext(self._stream, None)
+        if content is None:
             raise UploadInvalid("the form ends in the middle; was it sent whole?")
         try:
             self._parser.write(content)

@@ -4,9 +4,9 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
-from api.registry.multipart import MultipartBody, Part
+from api.registry.multipart import MultipartBody, Part, body_of
 from domain.registry.errors import UploadInvalid
 from services.registry.releases import ReleaseFile
 
@@ -57,11 +57,8 @@ class Upload:
             UploadInvalid: there is none, or something follows it.
         """
         if self._kind() in RAW:
-            try:
-                async for piece in self._request.stream():
-                    yield piece
-            except ClientDisconnect:
-                raise UploadInvalid("the archive ends in the middle; was it sent whole?") from None
+            async for piece in body_of(self._request):
+                yield piece
             return
         file = await self._first_file()
         if file is None or self._parts is None:
@@ -96,8 +93,11 @@ class Upload:
             raise UploadInvalid(
                 f"the field {name[:64]!a} is unknown or there twice; send each once", known=sorted(self._known)
             )
-        if "\0" in value or len(value) > LONGEST_VALUE:
-            raise UploadInvalid(f"the field {name} has at most {LONGEST_VALUE} characters, and no NUL")
+        if not value.isprintable() or len(value) > LONGEST_VALUE:
+            raise UploadInvalid(
+                f"the field {name} is one line of at most {LONGEST_VALUE} characters, without control characters: "
+                "terminals of others print it"
+            )
         given[name] = value
 
     def _kind(self) -> str:

@@ -6,9 +6,31 @@ from pathlib import Path
 from typing import Final
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 STOP_SECONDS: Final = 15
 """How long requests that run may go on after a stop; streams of logs end at once."""
+FAREWELL_SECONDS: Final = 1.0
+"""How long a client may take to answer the end of TLS, when the server stops."""
+
+
+class Connection(HttpToolsProtocol):
+    """A connection that ends soon after a stop once all was sent, also where its client answers nothing.
+
+    A client that keeps a connection for later does not look at it meanwhile, and so does not hear that TLS ends:
+    the server would wait for each of them as long as for requests that run.
+    """
+
+    def shutdown(self) -> None:
+        """End it when its request is answered, or at once."""
+        super().shutdown()
+        self.loop.call_later(FAREWELL_SECONDS, self._end)
+
+    def _end(self) -> None:
+        if self.transport.is_closing() and not self.transport.get_write_buffer_size():
+            self.transport.abort()
+        else:
+            self.loop.call_later(FAREWELL_SECONDS, self._end)
 
 
 def http_server(
@@ -34,7 +56,7 @@ def http_server(
         ssl_context_factory=_tls if certificate else None,
         workers=processes,
         loop="uvloop",
-        http="httptools",
+        http=Connection,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -96,6 +96,16 @@ class FileNotFound(PlatformError):
     code = "registry.file_not_found"
 
 
+class FileLost(PlatformError):
+    """The file was published, and its bytes are not in the blob store any more; the server's log names it.
+
+    Have an operator restore it from a backup, or publish the same bytes again.
+    """
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "registry.file_lost"
+
+
 class VersionInvalid(PlatformError):
     """The version is not one of Semantic Versioning 2.0 without build metadata.
 
@@ -134,6 +144,13 @@ class UploadInvalid(PlatformError):
 
     kind = ErrorKind.INVALID
     code = "registry.upload_invalid"
+
+
+class UploadStalled(PlatformError):
+    """Nothing of the upload came for a minute, so it was given up and nothing of it kept: send it again."""
+
+    kind = ErrorKind.INVALID
+    code = "registry.upload_stalled"
 
 
 class UploadTooLarge(PlatformError):
@@ -199,8 +216,8 @@ class NotAModule(PlatformError):
 class DocumentsUnreadable(PlatformError):
     """A module's code can't be described; the version can be installed all the same.
 
-    The reason says where the code is wrong, or which bound it passes; publish the next version to have it
-    read.
+    The reason says where the code is wrong, or which bound it passes; publish the next version, or have
+    this one read again by POST to its documents, such as after a worker got a newer OpenTofu.
     """
 
     code = "registry.documents_unreadable"
@@ -367,6 +384,16 @@ class SignatureKeyRevoked(SignatureRefused):
     """
 
     code = "registry.signature_key_revoked"
+
+
+class PeriodInvalid(PlatformError):
+    """The period of time that is asked about has no moment in it.
+
+    Let `from` be before `to`; where one is left out, the sentence says what it is then.
+    """
+
+    kind = ErrorKind.INVALID
+    code = "registry.period_invalid"
 
 
 class StoredFileChanged(PlatformError):

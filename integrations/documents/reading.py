@@ -1,35 +1,75 @@
 """Reads a module's documents: its code laid out, and OpenTofu asked about each folder.
 
-OpenTofu is the one tool that describes a module without installing anything (about 25 ms a folder). It only
-parses, but it is a large program fed with what somebody sent: it gets an empty home, little time, little memory.
+OpenTofu is the one tool that describes a module without installing anything (about 25 ms a folder). Since 1.8 it
+evaluates where modules come from, functions such as `file` included, so what somebody sent would read whatever
+this process may: it is confined to the code itself (confined.py), with an empty home, little time and memory.
 """
 
 import asyncio
-import math
+import functools
+import json
 import os
 import re
-import resource
+import sys
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 from pydantic import ValidationError
 
+from domain.errors import ToolMissing
 from domain.registry.documents import Documents, ModulePart
 from domain.registry.errors import DocumentsUnreadable
 from integrations.archives.members import MEGABYTE, ArchiveLimits
+from integrations.documents import confined
 from integrations.documents.description import read_description
 from integrations.documents.layout import Layout, lay_out
+from integrations.tools import TOOLS, find_tool, version_of
 
-SECONDS: Final = 10.0
-"""For one folder, on the clock and on the processor."""
+PROCESSOR_SECONDS: Final = 10
+"""For one folder."""
+SECONDS: Final = 120.0
+"""On the clock, for all folders of a module together."""
 MEMORY: Final = 512 * MEGABYTE
 LARGEST_ANSWER: Final = 4 * MEGABYTE
 """For all folders of a module together: who asks for its documents gets them in one answer."""
 LONGEST_REASON: Final = 500
 _NO_CONFIGURATION: Final = {"TF_CLI_CONFIG_FILE": os.devnull, "GOMEMLIMIT": str(MEMORY // 2)}
+_LIMITS: Final = {
+    "RLIMIT_CPU": PROCESSOR_SECONDS,
+    "RLIMIT_DATA": MEMORY,
+    "RLIMIT_FSIZE": LARGEST_ANSWER,
+    "RLIMIT_CORE": 0,
+}
+_CONFINED: Final = (sys.executable, "-I", "-S", confined.__file__, json.dumps(_LIMITS))
+_READABLE: Final = tuple(filter(os.path.exists, (os.devnull, "/lib", "/lib64", "/usr/lib")))
+"""Beside the code: libraries, for a tofu that is not linked statically."""
+_LAST_WORDS: Final = (b"fatal error: ", b"runtime: ", b"panic: ")
+"""How Go ends a program that it can't give memory."""
 _COLOURS: Final = re.compile(rb"\x1b\[[0-9;]*m")
 _FRAME: Final = re.compile(r"^[╷│╵ ]+", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """What documents are read with."""
+
+    path: Path
+    name: str
+    """With its version, as it is noted beside the documents."""
+
+
+@functools.cache
+def find_reader() -> Reader:
+    """Find OpenTofu. A process looks once.
+
+    Raises:
+        ToolMissing.
+    """
+    path = find_tool("tofu")
+    version = version_of(path, TOOLS["tofu"])
+    return Reader(path, f"OpenTofu {'.'.join(map(str, version or ()))}".rstrip())
 
 
 async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Documents:
@@ -42,6 +82,7 @@ async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Do
 
     Raises:
         DocumentsUnreadable: the root module can't be read; of another part its own `unreadable` says so.
+        ToolMissing: OpenTofu can't be started, or can't be confined.
         ArchiveUnreadable, ArchivePathRefused, ArchiveMemberRefused, ArchiveTooLarge: see lay_out.
     """
     with tempfile.TemporaryDirectory(prefix="groundwork-documents-") as room:
@@ -59,13 +100,14 @@ async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Do
 
 
 class _Reader:
-    """Asks about one folder after the other, as long as there is room for the answers."""
+    """Asks about one folder after the other, as long as there is time, and room for the answers."""
 
     def __init__(self, tofu: Path, laid_out: Layout, room: Path) -> None:
         self._tofu = tofu
         self._laid_out = laid_out
         self._room = room
         self._left = LARGEST_ANSWER
+        self._until = asyncio.get_running_loop().time() + SECONDS
 
     async def read(self, part: str) -> ModulePart:
         """Give what a folder declares, or why that can't be told."""
@@ -81,41 +123,45 @@ class _Reader:
 
     async def _describe(self, folder: Path) -> bytes:
         said, complained = self._room / "said", self._room / "complained"
+        with said.open("wb") as output, complained.open("wb") as errors:
+            status = await self._run(folder, output, errors)
+        size, words = said.stat().st_size, complained.read_bytes()
+        if status in {confined.CANNOT_CONFINE, confined.CANNOT_START}:
+            raise ToolMissing(f"OpenTofu can't be asked on this worker: {_reason(words)}", tool="tofu")
+        if size >= self._left:
+            raise DocumentsUnreadable("the module declares more than can be shown")
+        if status < 0 or any(words.startswith(last) for last in _LAST_WORDS):
+            raise DocumentsUnreadable(
+                f"OpenTofu was ended: the code took more than {PROCESSOR_SECONDS} seconds or {MEMORY} bytes"
+            )
+        if status != 0:
+            raise DocumentsUnreadable(_reason(words))
+        self._left -= size
+        return said.read_bytes()
+
+    async def _run(self, folder: Path, output: BinaryIO, errors: BinaryIO) -> int:
         home = self._room / "home"
         # In a folder of its own: code that lies in the working folder is read too, and its mistakes count.
-        with said.open("wb") as output, complained.open("wb") as errors:
-            process = await asyncio.create_subprocess_exec(
-                *(str(self._tofu), "show", "-json", f"-module={folder}"),
-                cwd=home,
-                env={"HOME": str(home), "GOMAXPROCS": "1"} | _NO_CONFIGURATION,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                start_new_session=True,
-            )
+        process = await asyncio.create_subprocess_exec(
+            *_CONFINED,
+            *map(str, (*_READABLE, self._tofu, home, self._laid_out.folder)),
+            *("--", str(self._tofu), "show", "-json", f"-module={folder}"),
+            cwd=home,
+            env={"HOME": str(home), "GOMAXPROCS": "1"} | _NO_CONFIGURATION,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=errors,
+            start_new_session=True,
+        )
         try:
-            for limited, most in (
-                (resource.RLIMIT_CPU, math.ceil(SECONDS)),
-                (resource.RLIMIT_DATA, MEMORY),
-                (resource.RLIMIT_FSIZE, LARGEST_ANSWER),
-                (resource.RLIMIT_CORE, 0),
-            ):
-                resource.prlimit(process.pid, limited, (most, most))
-            async with asyncio.timeout(SECONDS):
-                status = await process.wait()
+            async with asyncio.timeout_at(self._until):
+                return await process.wait()
         except TimeoutError:
             raise DocumentsUnreadable(f"OpenTofu did not read the code within {SECONDS:.0f} seconds") from None
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-        size = said.stat().st_size
-        if size >= self._left:
-            raise DocumentsUnreadable("the module declares more than can be shown")
-        if status != 0:
-            raise DocumentsUnreadable(_reason(complained.read_bytes()))
-        self._left -= size
-        return said.read_bytes()
 
 
 def _reason(complained: bytes) -> str:

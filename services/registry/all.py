@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from domain.registry.capability import Capabilities
+from integrations.documents.reading import find_reader
 from integrations.signatures import SignatureVerifier
-from integrations.tools import find_tool
 from services.changes import Changes
 from services.registry.documents import ModuleDocuments
 from services.registry.downloads import Downloads
@@ -51,9 +51,7 @@ def make_registry(
         namespaces=Namespaces(database),
         gpg_keys=GpgKeys(database, changes),
         modules=Modules(database, blobs, changes, limits),
-        documents=ModuleDocuments(
-            database, blobs, changes, limits=limits.module_archive, find_tofu=lambda: find_tool("tofu")
-        ),
+        documents=ModuleDocuments(database, blobs, changes, limits=limits.module_archive, find_reader=find_reader),
         providers=Providers(database, Releases(blobs, verifier, limits), changes),
         offers=Offers(database),
         verifications=Verifications(database, Rechecks(blobs, verifier), changes),

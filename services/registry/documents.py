@@ -10,6 +10,8 @@ from typing import Final
 from uuid import UUID
 
 from domain.errors import BlobNotFound, ErrorKind, PlatformError, Unavailable
+from domain.identity.permissions import Permission
+from domain.identity.rights import Target
 from domain.long_work import TRANSFER_QUEUE, TickReport, Wake
 from domain.registry.documents import (
     INGEST_WORKFLOW,
@@ -19,17 +21,20 @@ from domain.registry.documents import (
     VersionDocuments,
     VersionReference,
 )
+from domain.registry.errors import ModuleNotFound
+from domain.registry.names import ModuleAddress
+from domain.registry.versions import canonical
 from domain.scope import PLATFORM, Scope
 from integrations.archives.members import ArchiveLimits
-from integrations.documents.reading import read_documents
+from integrations.documents.reading import Reader, read_documents
 from services.areas import each_organization
 from services.changes import Changes
 from services.registry.changing import changing
 from services.registry.nouns import documents_of
-from storage import outbox
+from storage import audit, outbox
 from storage.blobs.store import BlobStore
 from storage.database import Database, Session, now
-from storage.registry import documents
+from storage.registry import documents, modules
 from storage.registry.changes import note_unseen
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
@@ -53,7 +58,7 @@ class ModuleDocuments:
         changes: Changes,
         *,
         limits: ArchiveLimits,
-        find_tofu: Callable[[], Path],
+        find_reader: Callable[[], Reader],
     ) -> None:
         """Take what the use cases need, made once at start-up.
 
@@ -62,13 +67,13 @@ class ModuleDocuments:
             store: where the archives are.
             changes: told of what was read, since answers show it.
             limits: of what an archive unpacks to.
-            find_tofu: gives OpenTofu's path where documents are read; it raises ToolMissing.
+            find_reader: gives OpenTofu where documents are read; it raises ToolMissing.
         """
         self._database = database
         self._store = store
         self._changes = changes
         self._limits = limits
-        self._find_tofu = find_tofu
+        self._find_reader = find_reader
 
     async def of(self, scope: Scope, version_id: UUID) -> VersionDocuments:
         """Give what is known of a version's documents."""
@@ -88,14 +93,36 @@ class ModuleDocuments:
                 return DocumentsRead(state=DocumentsState(row.state) if row else DocumentsState.UNREADABLE)
             _, version = await documents.version_of(session, scope.organization_id, reference.module_version_id)
             sha256 = version.sha256
-        tofu = self._find_tofu()
+        reader = self._find_reader()
         try:
-            found = await self._read(sha256, tofu)
+            found = await self._read(sha256, reader)
         except PlatformError as error:
             if error.kind is ErrorKind.UNAVAILABLE:
                 raise
-            return await self._keep(scope, reference, tofu, reason=error.detail)
-        return await self._keep(scope, reference, tofu, found=found)
+            return await self._keep(scope, reference, reader, reason=error.detail)
+        return await self._keep(scope, reference, reader, found=found)
+
+    async def read_again(self, scope: Scope, address: ModuleAddress, version: str) -> VersionDocuments:
+        """Have a version's documents read once more; harmless while they are being read.
+
+        Raises:
+            PermissionDenied, ModuleNotFound.
+        """
+        scope.require(Permission.MODULE_PUBLISH, Target(namespace=address.namespace))
+        async with changing(self._database, self._changes, scope) as session:
+            module = await modules.get(session, scope.organization_id, address)
+            found = await modules.find_version(
+                session, scope.organization_id, module.id, canonical(version) or version
+            )
+            row = None if found is None else await documents.lock(session, scope.organization_id, found.id)
+            if found is None or row is None:
+                raise ModuleNotFound(
+                    "there is no such version of this module", module=str(address), version=version
+                )
+            documents.read_again(row)
+            audit.record(session, scope, "registry.documents_requested", ("module_version", found.id))
+            await outbox.enqueue(session, scope, wake_of(module, found))
+            return documents_of(row)
 
     async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
         """Tell whether a version's documents are still to be read."""
@@ -118,7 +145,7 @@ class ModuleDocuments:
                 await outbox.enqueue(session, scope, wake_of(module, version))
         return +Counter(documents_woken=len(overdue))
 
-    async def _read(self, sha256: str, tofu: Path) -> Documents:
+    async def _read(self, sha256: str, reader: Reader) -> Documents:
         with tempfile.TemporaryDirectory(prefix="groundwork-archive-") as folder:
             archive = Path(folder, "archive")
             with await asyncio.to_thread(archive.open, "wb") as file:
@@ -130,13 +157,13 @@ class ModuleDocuments:
                         "the archive is gone from the blob store; restore it, or publish the same archive again",
                         sha256=sha256,
                     ) from error
-            return await read_documents(archive, tofu, self._limits)
+            return await read_documents(archive, reader.path, self._limits)
 
     async def _keep(
         self,
         scope: Scope,
         reference: VersionReference,
-        tofu: Path,
+        reader: Reader,
         *,
         found: Documents | None = None,
         reason: str | None = None,
@@ -149,7 +176,7 @@ class ModuleDocuments:
             row.state = DocumentsState.READY if found is not None else DocumentsState.UNREADABLE
             row.documents = found.model_dump(mode="json") if found is not None else None
             row.reason, row.due_at = reason, None
-            row.reader, row.read_at = tofu.name, await now(session)
+            row.reader, row.read_at = reader.name, await now(session)
             return DocumentsRead(state=DocumentsState(row.state))
 
 

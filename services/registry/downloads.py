@@ -4,9 +4,13 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
 
+import structlog
+
 from domain.registry.capability import WINDOW, Capabilities, window_of
-from domain.registry.errors import FileNotFound
+from domain.registry.errors import FileLost, FileNotFound
 from storage.blobs.store import BlobStore
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,12 +47,19 @@ class Downloads:
 
         Raises:
             FileNotFound: the capability was not given out for it, or its time is over.
+            FileLost: the blob store is there, and has not what was published.
             Unavailable: the blob store is away.
         """
-        allowed = self._capabilities.allows(capability, sha256, now=now)
-        size = await self._store.size(sha256) if allowed else None
-        if size is None:
+        if not self._capabilities.allows(capability, sha256, now=now):
             raise FileNotFound(
                 "this download address is not valid (any more); run the command again for a new one"
+            )
+        size = await self._store.size(sha256)
+        if size is None:
+            log.error("blob_lost", sha256=sha256)
+            raise FileLost(
+                "the bytes of this file are gone from the blob store; have an operator restore them, "
+                "or publish the same bytes again",
+                sha256=sha256,
             )
         return Download(sha256, size, self._store)

@@ -1,5 +1,6 @@
 """Use cases on the keys that provider releases are signed with."""
 
+import asyncio
 from uuid import UUID
 
 from domain.idempotency import Claim
@@ -9,7 +10,7 @@ from domain.ids import new_id
 from domain.registry.errors import GpgKeyNotFound, GpgKeyRevoked
 from domain.registry.gpg_keys import GpgKey
 from domain.scope import Scope
-from integrations.public_keys import read_public_key
+from integrations.public_keys import merge_public_keys, read_public_key
 from services.changes import Changes
 from services.registry.changing import changing
 from storage import audit, idempotency
@@ -32,20 +33,23 @@ class GpgKeys:
     ) -> tuple[GpgKey, bool]:
         """Add a key to a namespace, or bring a known one up to date (prolonged, with another subkey).
 
+        What was known of a key is kept, so that releases it signed stay good: see merge_public_keys.
         The same claim again changes nothing: what was removed or brought up to date since stays so.
 
         Returns:
             The key, and whether it is new.
 
         Raises:
-            GpgKeyInvalid: see integrations.public_keys.read_public_key.
-            PermissionDenied, NamespaceNotFound, GpgKeyRevoked, IdempotencyKeyReused.
+            PermissionDenied, NamespaceNotFound: before the key is read.
+            GpgKeyInvalid: see integrations.public_keys.
+            GpgKeyRevoked, IdempotencyKeyReused.
             GpgKeyNotFound: an earlier request with this claim added it, and it was removed since.
         """
         scope.require(Permission.GPG_KEY_MANAGE, Target(namespace=namespace))
-        key = read_public_key(ascii_armor)
-        async with changing(self._database, self._changes, scope) as session:
+        async with self._database.transaction(scope) as session:
             await namespaces.get(session, scope.organization_id, namespace)
+        key = await asyncio.to_thread(read_public_key, ascii_armor)
+        async with changing(self._database, self._changes, scope) as session:
             new = GpgKeyRow(
                 organization_id=scope.organization_id,
                 id=new_id(),
@@ -68,6 +72,8 @@ class GpgKeys:
             row, is_new = await gpg_keys.add_or_lock(session, new)
             if row.revoked_at is not None:
                 raise GpgKeyRevoked("this key was revoked here; sign with another", fingerprint=key.fingerprint)
+            if not is_new:  # under the row's lock, so that of two exports at once neither is lost
+                key = merge_public_keys(row.ascii_armor, key)
             row.subkeys = sorted(key.subkeys)
             row.user_ids = key.user_ids
             row.ascii_armor = key.ascii_armor

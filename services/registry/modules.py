@@ -13,7 +13,7 @@ from domain.registry.errors import ModuleNotFound, UploadTooLarge, VersionExists
 from domain.registry.modules import Module, ModuleVersion
 from domain.registry.names import ModuleAddress
 from domain.registry.search import ALL, ModuleSearch
-from domain.registry.versions import Version, canonical
+from domain.registry.versions import Version, canonical, precedence
 from domain.scope import Scope
 from integrations.archives.module import check_module
 from services.changes import Changes
@@ -106,8 +106,7 @@ class Modules:
         async with self._database.transaction(scope) as session:
             module = await modules.get(session, scope.organization_id, address)
             found = await modules.versions(session, scope.organization_id, module.id)
-        parsed = sorted(map(Version.parse, found), key=lambda version: version.precedence, reverse=True)
-        return [str(version) for version in parsed]
+        return sorted(found, key=precedence, reverse=True)
 
     async def get(self, scope: Scope, address: ModuleAddress, version: str) -> ModuleVersion:
         """Read one version; `v1.0` means 1.0.0, as to the tools.

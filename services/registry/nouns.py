@@ -8,7 +8,6 @@ from domain.registry.modules import ModuleVersion
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.providers import ProviderPackage, ProviderVersion
 from domain.registry.withdrawals import Deprecation, Yank
-from storage.registry import providers
 from storage.registry.tables import MayBeWithdrawn, ModuleDocumentsRow, ModuleVersionRow, ProviderVersionRow
 
 
@@ -55,14 +54,14 @@ def by_platform(package: ProviderPackage) -> tuple[str, str]:
     return package.os, package.arch
 
 
-def deprecation_of(row: MayBeWithdrawn | providers.Alike) -> Deprecation | None:
+def deprecation_of(row: MayBeWithdrawn) -> Deprecation | None:
     """Give what the users of a version are told, if it is deprecated."""
     if row.deprecated_at is None or row.deprecation is None:
         return None
     return Deprecation(message=row.deprecation, replacement=row.replacement, deprecated_at=row.deprecated_at)
 
 
-def yank_of(row: MayBeWithdrawn | providers.Alike) -> Yank | None:
+def yank_of(row: MayBeWithdrawn) -> Yank | None:
     """Give why a version is not offered, if it is yanked."""
     if row.yanked_at is None or row.yank_reason is None:
         return None

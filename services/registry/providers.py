@@ -1,7 +1,7 @@
 """Use cases on providers."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from uuid import UUID
 
 from domain.identity.permissions import Permission
@@ -20,8 +20,8 @@ from domain.registry.providers import (
     VersionList,
 )
 from domain.registry.search import words_in
-from domain.registry.versions import Version, canonical
-from domain.registry.withdrawals import warnings_of
+from domain.registry.versions import Version, canonical, precedence
+from domain.registry.withdrawals import Deprecation, Yank, warnings_of
 from domain.scope import Scope
 from services.changes import Changes
 from services.registry.changing import changing
@@ -87,9 +87,11 @@ class Providers:
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
             groups = await providers.alike(session, scope.organization_id, provider.id)
+            withdrawn = [version for group in groups if group.withdrawn for version in group.versions]
+            why = await _why(session, provider, withdrawn) if withdrawn else {}
             signed_by = {version: group.gpg_key_id for group in groups for version in group.versions}
-            found = [release for group in groups for release in _listed(group)]
-            found.sort(key=lambda release: Version.parse(release.version).precedence, reverse=True)
+            found = [release for group in groups for release in _listed(group, why)]
+            found.sort(key=lambda release: precedence(release.version), reverse=True)
             offered = tuple(release for release in found if release.yank is None)
             of_key = await _warnings_of_key(session, scope, signed_by[offered[0].version]) if offered else []
         return VersionList(offered, (*warnings_of(found), *of_key))
@@ -264,16 +266,26 @@ class Providers:
         return [provider_version(address, row, packages[row.id]) for row in rows]
 
 
+async def _why(
+    session: Session, provider: ProviderRow, withdrawn: Collection[str]
+) -> dict[str, tuple[Deprecation | None, Yank | None]]:
+    rows = await providers.of_versions(session, provider.organization_id, provider.id, withdrawn)
+    return {row.version: (deprecation_of(row), yank_of(row)) for row in rows}
+
+
 async def _warnings_of_key(session: Session, scope: Scope, key_id: UUID) -> list[str]:
     row = await providers.good_key(session, scope.organization_id, key_id)
     warning = None if row is None else GpgKey.model_validate(row).seen_at(await now(session)).warning
     return [] if warning is None else [warning]
 
 
-def _listed(group: providers.Alike) -> Iterator[ListedRelease]:
+def _listed(
+    group: providers.Alike, why: Mapping[str, tuple[Deprecation | None, Yank | None]]
+) -> Iterator[ListedRelease]:
     protocols, platforms = tuple(group.protocols), tuple(group.platforms)
-    deprecation, yank = deprecation_of(group), yank_of(group)
-    return (ListedRelease(version, protocols, platforms, deprecation, yank) for version in group.versions)
+    for version in group.versions:
+        deprecation, yank = why.get(version, (None, None))
+        yield ListedRelease(version, protocols, platforms, deprecation, yank)
 
 
 def _version_row(

@@ -76,6 +76,12 @@ async def put_off_overdue(
     return found
 
 
+def read_again(row: ModuleDocumentsRow) -> None:
+    """Forget what was read: it is to be read at once."""
+    row.state, row.due_at = DocumentsState.PENDING, func.now()
+    row.documents = row.reason = row.reader = row.read_at = None
+
+
 def pending(organization_id: UUID, version_id: UUID) -> ModuleDocumentsRow:
     """Make the row of a version whose documents are to be read at once."""
     return ModuleDocumentsRow(

@@ -5,6 +5,7 @@ from uuid import UUID
 
 from sqlalchemy import Select, delete, false, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.registry.search import ModuleSearch, words_in
 from storage.registry.tables import ModuleRow, ModuleVersionRow, ModuleWordRow
@@ -54,17 +55,22 @@ async def page_with_latest(
 ) -> list[tuple[ModuleRow, ModuleVersionRow]]:
     """List modules that offer a version, with their latest, in order of first publication."""
     await _plan_for(session, search)
-    latest = (
-        (ModuleVersionRow.organization_id == ModuleRow.organization_id)
-        & (ModuleVersionRow.module_id == ModuleRow.id)
-        & (ModuleVersionRow.version == ModuleRow.latest_version)
-    )
-    query = narrowed(select(ModuleRow, ModuleVersionRow).join(ModuleVersionRow, latest), organization_id, search)
-    query = query.where(ModuleVersionRow.organization_id == organization_id)
+    query = narrowed(select(ModuleRow), organization_id, search).where(ModuleRow.latest_version.is_not(None))
     if name is not None:
         query = query.where(ModuleRow.name == name)
-    found = await session.execute(query.order_by(ModuleRow.id).offset(offset).limit(limit))
-    return [(module, version) for module, version in found]
+    # The versions are looked up for what is on the page, and not for what is left out before it.
+    of_page = query.order_by(ModuleRow.id).offset(offset).limit(limit).subquery()
+    module = aliased(ModuleRow, of_page)
+    latest = (
+        (ModuleVersionRow.organization_id == module.organization_id)
+        & (ModuleVersionRow.module_id == module.id)
+        & (ModuleVersionRow.version == module.latest_version)
+    )
+    with_latest = select(module, ModuleVersionRow).join(ModuleVersionRow, latest)
+    found = await session.execute(
+        with_latest.where(ModuleVersionRow.organization_id == organization_id).order_by(module.id)
+    )
+    return [(each, version) for each, version in found]
 
 
 def narrowed(query: Narrowed, organization_id: UUID, search: ModuleSearch) -> Narrowed:

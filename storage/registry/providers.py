@@ -1,14 +1,14 @@
 """Queries on providers and their releases."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, fields
-from datetime import datetime
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ProviderAddress
@@ -68,25 +68,43 @@ async def versions(session: AsyncSession, organization_id: UUID, provider_id: UU
 
 @dataclass(frozen=True, slots=True)
 class Alike:
-    """Releases of a provider of which the list of its versions says the same, and what it says."""
+    """Releases of a provider that differ in nothing but their versions."""
 
     versions: list[str]
     protocols: list[str]
     platforms: list[str]
     gpg_key_id: UUID
-    deprecated_at: datetime | None
-    deprecation: str | None
-    replacement: str | None
-    yanked_at: datetime | None
-    yank_reason: str | None
+    withdrawn: bool
+    """Whether each is deprecated or yanked; their rows say why."""
 
 
 async def alike(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[Alike]:
-    """List what `versions` does, in no order: hundreds of releases differ in nothing but their versions."""
-    said = [getattr(ProviderVersionRow, each.name) for each in fields(Alike) if each.name != "versions"]
-    versions = func.array_agg(ProviderVersionRow.version, type_=ARRAY(TEXT))
+    """List what `versions` does, in no order, from the index alone: there may be hundreds."""
+    row = ProviderVersionRow
+    said = (
+        row.protocols,
+        row.platforms,
+        row.gpg_key_id,
+        row.deprecated_at.is_not(None) | row.yanked_at.is_not(None),
+    )
+    versions = func.array_agg(row.version, type_=ARRAY(TEXT))
     query = _vouched(select(versions, *said), organization_id, provider_id).group_by(*said)
-    return [Alike(*row) for row in await session.execute(query)]
+    return [
+        Alike(list(of), protocols, platforms, key_id, withdrawn)
+        for of, protocols, platforms, key_id, withdrawn in await session.execute(query)
+    ]
+
+
+async def of_versions(
+    session: AsyncSession, organization_id: UUID, provider_id: UUID, versions: Collection[str]
+) -> list[ProviderVersionRow]:
+    """Read the releases of some versions, in no order."""
+    query = select(ProviderVersionRow).where(
+        ProviderVersionRow.organization_id == organization_id,
+        ProviderVersionRow.provider_id == provider_id,
+        ProviderVersionRow.version.in_(versions),
+    )
+    return list(await session.scalars(query))
 
 
 async def page_of_versions(
@@ -161,20 +179,24 @@ async def page_with_latest(
     session: AsyncSession, organization_id: UUID, *, namespace: str | None, offset: int, limit: int
 ) -> list[tuple[ProviderRow, ProviderVersionRow]]:
     """List providers that offer a version, with their latest, in order of first publication."""
-    latest_one = (
-        (ProviderVersionRow.organization_id == ProviderRow.organization_id)
-        & (ProviderVersionRow.provider_id == ProviderRow.id)
-        & (ProviderVersionRow.version == ProviderRow.latest_version)
-    )
-    query = (
-        select(ProviderRow, ProviderVersionRow)
-        .join(ProviderVersionRow, latest_one)
-        .where(ProviderRow.organization_id == organization_id)
+    query = select(ProviderRow).where(
+        ProviderRow.organization_id == organization_id, ProviderRow.latest_version.is_not(None)
     )
     if namespace is not None:
         query = query.where(ProviderRow.namespace == namespace)
-    found = await session.execute(query.order_by(ProviderRow.id).offset(offset).limit(limit))
-    return [(provider, release) for provider, release in found]
+    # As for modules: releases are looked up for what is on the page.
+    of_page = query.order_by(ProviderRow.id).offset(offset).limit(limit).subquery()
+    provider = aliased(ProviderRow, of_page)
+    latest_one = (
+        (ProviderVersionRow.organization_id == provider.organization_id)
+        & (ProviderVersionRow.provider_id == provider.id)
+        & (ProviderVersionRow.version == provider.latest_version)
+    )
+    with_latest = select(provider, ProviderVersionRow).join(ProviderVersionRow, latest_one)
+    found = await session.execute(
+        with_latest.where(ProviderVersionRow.organization_id == organization_id).order_by(provider.id)
+    )
+    return [(each, release) for each, release in found]
 
 
 def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:

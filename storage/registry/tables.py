@@ -99,6 +99,7 @@ class ModuleRow(Base):
         ),
         UniqueConstraint("organization_id", "namespace", "name", "system"),
         # What is searched for in order of id: PostgreSQL reads a page and stops.
+        Index("ix_module_namespace", "organization_id", "namespace", "id"),
         Index("ix_module_system", "organization_id", "system", "id"),
         Index("ix_module_deprecated", "organization_id", "deprecated", "id"),
     )
@@ -198,7 +199,15 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
             ["organization_id", "provider_id"], ["provider.organization_id", "provider.id"], ondelete="CASCADE"
         ),
         ForeignKeyConstraint(["organization_id", "gpg_key_id"], ["gpg_key.organization_id", "gpg_key.id"]),
-        UniqueConstraint("organization_id", "provider_id", "version"),
+        # A list of versions is read from this index alone: the rows of one provider lie far apart, a page each.
+        # Texts that people write would make an entry too long.
+        UniqueConstraint(
+            *("organization_id", "provider_id", "version"),
+            postgresql_include=[
+                *("protocols", "platforms", "gpg_key_id"),
+                *("deprecated_at", "yanked_at", "refused_at"),
+            ],
+        ),
         *with_reasons(),
         Index("ix_provider_version_gpg_key", "organization_id", "gpg_key_id"),
     )

@@ -1,12 +1,15 @@
 """What goes wrong before a route is reached."""
 
+import re
 from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 import structlog
+from fastapi.routing import APIRoute
 
-from api.operations.metrics import REQUESTS
+from api.app import ROUTERS
+from api.operations.metrics import REQUESTS, write_counts
 from services.provisioning.tiers import Tiers
 from tests.factories.organizations import Caller
 
@@ -24,6 +27,30 @@ class TestProblems:
         answer = await client.get("/api/v1/nothing", headers={"X-Request-ID": "x" * 101})
         assert answer.headers["x-request-id"] != "x" * 101
 
+    async def test_a_method_that_a_path_has_not_is_answered_with_those_it_has(
+        self, client: httpx2.AsyncClient
+    ) -> None:
+        answer = await client.put("/api/v1/api-keys")
+        assert (answer.status_code, answer.json()["code"]) == (405, "request.method_not_allowed")
+        assert answer.headers["allow"] == "GET, POST"
+        pages = await client.put("/docs")
+        assert (pages.status_code, sorted(pages.headers["allow"].split(", "))) == (405, ["GET", "HEAD"])
+
+    async def test_a_slash_too_many_is_no_way_to_another_address(self, client: httpx2.AsyncClient) -> None:
+        routes = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
+        for path in {re.sub(r"\{\w+\}", "x", route.path) for route in routes}:
+            answer = await client.get(f"{path}/", headers={"Host": "elsewhere.example"})
+            assert (answer.status_code, "location" in answer.headers) == (404, False), path
+
+    @pytest.mark.parametrize("query", ["limit=0", "offset=-1", "q=%00"])
+    async def test_the_tools_are_told_which_field_is_wrong(
+        self, client: httpx2.AsyncClient, caller: Caller, query: str
+    ) -> None:
+        answer = await client.get(f"/v1/modules/search?q=x&{query}", headers=caller.headers)
+        assert answer.status_code == 422
+        [said] = answer.json()["errors"]
+        assert said.startswith(f"query/{query.partition('=')[0]}: ")
+
     @pytest.mark.parametrize("declared", [True, False])
     async def test_a_body_over_a_megabyte_is_refused_by_length_and_by_count(
         self, client: httpx2.AsyncClient, caller: Caller, *, declared: bool
@@ -37,7 +64,17 @@ class TestProblems:
         answer = await client.post("/api/v1/api-keys", content=content, headers=headers)
         assert (answer.status_code, answer.json()["code"]) == (413, "request.body_too_large")
 
-    @pytest.mark.parametrize("content", [b"{", b"[" * 100_000, b"\xff", b'{"name": NaN}', b'{"name": "\\ud800"}'])
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"{",
+            b"[" * 100_000,
+            b"\xff",
+            b'{"name": NaN}',
+            b'{"name": "\\ud800"}',
+            *('{"name": "x"}'.encode(other) for other in ("utf-16", "utf-16-be", "utf-32", "utf-8-sig")),
+        ],
+    )
     async def test_a_body_that_is_no_json_is_invalid(
         self, client: httpx2.AsyncClient, caller: Caller, content: bytes
     ) -> None:
@@ -101,6 +138,8 @@ class TestWhatNobodyForesaw:
 
     async def test_is_counted_by_its_route(self, client: httpx2.AsyncClient, caller: Caller) -> None:
         route = {"method": "GET", "route": "/api/v1/provisioning/tiers", "status": "500"}
+        write_counts()
         before = REQUESTS.get_sample_value("groundwork_http_requests_total", route) or 0
         await client.get("/api/v1/provisioning/tiers", headers=caller.headers)
+        write_counts()
         assert REQUESTS.get_sample_value("groundwork_http_requests_total", route) == before + 1

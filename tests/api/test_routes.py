@@ -1,7 +1,9 @@
 """All routes at once: each says who may call it, and none shows one organization's things to another."""
 
 import re
-from collections.abc import Awaitable, Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
 
 import httpx2
 import pytest
@@ -10,7 +12,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 from starlette.routing import Match
 
-from api.app import ROUTERS
+from api.app import ROUTERS, create_routes
 from api.json_bodies import StrictRoute
 from api.routing import Routes, facts_of
 from domain.identity.permissions import PLATFORM_ONLY
@@ -19,8 +21,9 @@ from tests.api.identity import things as identity
 from tests.api.provisioning import things as provisioning
 from tests.api.registry import things as registry
 from tests.api.tenants import things as tenants
-from tests.api.world import World, make_world
+from tests.api.world import WITH_BODY, World, make_world
 from tests.factories.organizations import Caller
+from tests.fixtures.stored import never_asked_for
 
 pytestmark = pytest.mark.servers
 
@@ -56,6 +59,65 @@ class TestEveryRoute:
     def test_names_are_unique(self) -> None:
         names = [route.operation_id for route in ROUTES]
         assert sorted(set(names), key=str) == sorted(names, key=str)
+
+
+Place = tuple[str, tuple[str, ...]]
+"""Where a request takes a time: `query` or `body`, and the names down to it."""
+
+
+def times_in(
+    schema: dict[str, Any], schemas: dict[str, Any], path: tuple[str, ...] = ()
+) -> Iterator[tuple[str, ...]]:
+    """Find the times in a schema, by the names down to each; a list's items are named `0`."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    if name:
+        yield from times_in(schemas[name], schemas, path)
+    if schema.get("format") == "date-time":
+        yield path
+    for each in (*schema.get("anyOf", ()), *schema.get("oneOf", ()), *schema.get("allOf", ())):
+        yield from times_in(each, schemas, path)
+    for field, each in schema.get("properties", {}).items():
+        yield from times_in(each, schemas, (*path, field))
+    if "items" in schema:
+        yield from times_in(schema["items"], schemas, (*path, "0"))
+
+
+def taking_times() -> dict[str, list[Place]]:
+    """Give the operations that take times, and where each does."""
+    described = create_routes().openapi()
+    schemas = described["components"]["schemas"]
+    found: defaultdict[str, list[Place]] = defaultdict(list)
+    for operation in [each for path in described["paths"].values() for each in path.values()]:
+        for parameter in operation.get("parameters", ()):
+            for _ in times_in(parameter["schema"], schemas):
+                found[operation["operationId"]].append((parameter["in"], (parameter["name"],)))
+        for content in operation.get("requestBody", {}).get("content", {}).values():
+            for path in times_in(content["schema"], schemas):
+                found[operation["operationId"]].append(("body", path))
+    return found
+
+
+class TestTimes:
+    """What no calendar here can count with is refused where it comes in, as every other field that is wrong."""
+
+    @pytest.mark.parametrize("extreme", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"])
+    async def test_at_the_ends_of_all_time_are_refused_by_every_field(
+        self, client: httpx2.AsyncClient, caller: Caller, extreme: str
+    ) -> None:
+        places = taking_times()
+        assert sum(map(len, places.values())) >= 9  # as many as there were when this was written
+        for route in ROUTES:
+            for kind, names in places.get(str(route.operation_id), ()):
+                path = re.sub(r"\{\w+\}", "x", route.path)
+                body: object = extreme
+                for name in reversed(names):
+                    body = [body] if name == "0" else {name: body}
+                sent = {"params": {names[0]: extreme}} if kind == "query" else {"json": body}
+                method = next(iter(route.methods or ()))
+                answer = await client.request(method, path, headers=caller.headers, **sent)
+                at = "/".join((kind, *names))
+                wrong = {error["at"]: error["detail"] for error in answer.json()["errors"]}
+                assert "in the years" in wrong[at], f"{named(route)} {at}"
 
 
 async def everything_of(owner: AsyncEngine, caller: Caller) -> dict[str, tuple[int, int]]:
@@ -108,6 +170,29 @@ async def world(make_one: Callable[[], Awaitable[World]]) -> World:
 async def world_to_change(make_one: Callable[[], Awaitable[World]]) -> World:
     """Make another one, which its owner may change."""
     return await make_one()
+
+
+@pytest.fixture(scope="module")
+async def useless_key(client: httpx2.AsyncClient, make_caller: Callable[[], Awaitable[Caller]]) -> str:
+    """Make a key that may list namespaces, for which nobody sends a body."""
+    headers = (await make_caller()).headers
+    body = {"name": "lists namespaces", "scopes": ["namespace:read"]}
+    key: str = (await client.post("/api/v1/api-keys", json=body, headers=headers)).json()["key"]
+    return key
+
+
+class TestBodies:
+    @pytest.mark.parametrize("route", [each for each in GUARDED if WITH_BODY & (each.methods or set())], ids=named)
+    async def test_of_who_may_not_are_not_asked_for(
+        self, client: httpx2.AsyncClient, useless_key: str, route: APIRoute
+    ) -> None:
+        method, path = next(iter(route.methods or ())), re.sub(r"\{\w+\}", "x", route.path)
+        for authorization, status in ((None, 401), ("Bearer gwk_x", 401), (f"Bearer {useless_key}", 403)):
+            headers = {"Content-Type": "application/json"}
+            if authorization is not None:
+                headers["Authorization"] = authorization
+            answer = await client.request(method, path, content=never_asked_for(), headers=headers)
+            assert answer.status_code == status, answer.text
 
 
 class TestItsOwnKey:

@@ -71,6 +71,20 @@ class TestFind:
         assert Routes(a_router().routes).find(method, path) == (None, NO_ROUTE)
 
 
+class TestMethodsAt:
+    @pytest.mark.parametrize(
+        ("path", "methods"),
+        [("/things/any/content", ["GET", "PUT"]), ("/things/all", ["GET"]), ("/things", []), ("/things/all/", [])],
+    )
+    def test_are_those_of_all_routes_at_the_path(self, path: str, methods: list[str]) -> None:
+        router = a_router()
+
+        @router.get("/{thing}/content")
+        async def content(thing: str, scope: Reader) -> None: ...
+
+        assert Routes(router.routes).methods_at(path) == methods
+
+
 class TestARouteIsRefused:
     def routes(self, endpoint: Callable[..., object], path: str = "/x") -> Routes:
         router = APIRouter()

@@ -155,11 +155,43 @@ class TestRefusals:
         assert "canary" not in refusal()
 
     @pytest.mark.parametrize(
-        "hostname", ["localhost", "Registry.acme.example", "https://acme.example", "a..b", ""]
+        "hostname",
+        [
+            *(
+                "localhost",
+                "Registry.acme.example",
+                "https://acme.example",
+                "a..b",
+                "",
+                "acme.example.",
+                "-a.example",
+            ),
+            *(
+                "user@acme.example",
+                "b\u00fccher.example",
+                "\u0430cme.example",
+                "\uff41cme.example",
+                "acme_.example",
+            ),
+            *(
+                "xn--bcher-kva.example",
+                "xn--80ak6aa92e.example",
+                "ab--cd.example",
+                "[::1]:8443",
+                "[fe80::1%25eth0]",
+            ),
+            *("acme.example:443", "acme.example:08443", "acme.example:0", "acme.example:65536", "acme.example:"),
+            *("acme.example:\u0661", f"{'a' * 63}.{'a' * 64}", "a." * 126 + "aa"),
+        ],
     )
-    def test_a_host_name_needs_a_dot_and_lower_case(self, given: Given, hostname: str) -> None:
+    def test_attack_08_a_host_name_is_one_that_every_tool_spells_alike(self, given: Given, hostname: str) -> None:
         given(GROUNDWORK_REGISTRY__HOSTNAME=hostname)
         assert "registry.hostname: is a host name in lower case with a dot in it" in refusal()
+
+    @pytest.mark.parametrize("hostname", ["registry.acme.example:8443", "127.0.0.1:65535", "a--b.example", "a.b"])
+    def test_attack_08_a_host_name_that_tools_keep_is_taken(self, given: Given, hostname: str) -> None:
+        given(GROUNDWORK_REGISTRY__HOSTNAME=hostname)
+        assert load_settings().registry.hostname == hostname
 
     @pytest.mark.parametrize("value", ["45", "m", "45 m", "-1s", "1h30"])
     def test_a_duration_has_a_unit(self, given: Given, value: str) -> None:

@@ -13,6 +13,8 @@ from urllib.parse import urlencode
 import httpx2
 import pytest
 from fastapi.routing import APIRoute
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import ROUTERS
 from api.routing import facts_of
@@ -261,6 +263,36 @@ class TestCutOff:
         await api.start()
         assert await publisher.stored() == before
         assert (await publisher.publish(path, form)).status_code == 201
+
+
+class TestKilledBetweenBytesAndRows:
+    async def test_leaves_a_file_that_is_nobodys_and_no_row(
+        self, publisher: Publisher, owner: AsyncEngine
+    ) -> None:
+        assert (await publisher.publish(MODULES, a_module(publisher.namespace))).status_code == 201
+        form = a_module(publisher.namespace, version="0.2.0", archive=a_tar_gz({"main.tf": publisher.namespace}))
+        before, api = await publisher.stored(), publisher.apis[1]
+        async with owner.connect() as connection, api.client() as elsewhere:
+            # Whoever publishes waits for the module's row, with the bytes in the store already.
+            held = await connection.execute(text("SELECT id FROM module FOR UPDATE"))
+            assert held.rowcount >= 1
+            publishing = asyncio.create_task(publish(elsewhere, publisher.caller, MODULES, form))
+            waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted"
+            async with asyncio.timeout(20):
+                while not await connection.scalar(text(waiting)):  # noqa: ASYNC110  another process's
+                    await asyncio.sleep(0.02)
+            await api.end(SIGKILL)
+            await asyncio.gather(publishing, return_exceptions=True)
+        await api.start()
+        assert await publisher.stored() == before | {"files": before["files"] + 1}
+        async with api.client() as elsewhere:
+            assert (await publish(elsewhere, publisher.caller, MODULES, form)).status_code == 201
+        after = await publisher.stored()
+        assert {table: after[table] - before[table] for table in ("module_version", "blob", "files")} == {
+            "module_version": 1,
+            "blob": 1,
+            "files": 1,
+        }
 
 
 class TestTwentyAtOnce:

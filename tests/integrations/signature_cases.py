@@ -65,6 +65,11 @@ def _good(shop: Workshop) -> Signed:
     return Signed(shop.signer.sign(CONTENT), (shop.other.public, shop.signer.public))
 
 
+def _by_a_name_in_another_script(_: Workshop) -> Signed:
+    signer = Signer("\u6642\u8a08\u5c4b <clocks@example.com>")
+    return Signed(signer.sign(CONTENT), (signer.public,))
+
+
 def _forged(shop: Workshop) -> Signed:
     return Signed(shop.signer.sign(CONTENT + b"x"), (shop.signer.public,))
 
@@ -199,6 +204,13 @@ def _by_short_name_beside_a_twin(shop: Workshop) -> Signed:
 CASES: Final = (
     Case("good, one of the namespace's keys", _good, "good", "GOODSIG", ACCEPTED),
     Case("good, by a signing subkey", _by_a_subkey, "good", "GOODSIG", ACCEPTED),
+    Case(
+        "good, the key's owner has a name in another script",
+        _by_a_name_in_another_script,
+        "good",
+        "GOODSIG",
+        ACCEPTED,
+    ),
     Case("good, before its key expired", _signed_in("03"), "good", "EXPKEYSIG", ACCEPTED),
     Case("after its key expired", _signed_in("09"), "bad", "EXPKEYSIG", "registry.signature_key_expired"),
     Case("the signature itself has expired", _that_expired, "bad", "EXPSIG", "registry.signature_expired"),

@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pysequoia
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.registry.errors import GpgKeyInvalid, SignatureRefused
 from integrations import signatures
-from integrations.public_keys import read_public_key
+from integrations.public_keys import MOST_PACKETS, read_public_key
 from integrations.signatures import SignatureVerifier
+from tests.fixtures.packets import a_bomb, flooded
 from tests.fixtures.signing import Signer, a_gpg
 from tests.integrations.signature_cases import ACCEPTED, CASES, CONTENT, Case, Signed, Workshop
 
@@ -32,11 +35,11 @@ def workshop(signer: Signer) -> Iterator[Workshop]:
         yield Workshop(signer, Signer(), gpg)
 
 
-@pytest.fixture
-def alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> SignatureVerifier:
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> SignatureVerifier:
     """Give one that finds no gpg."""
-    with monkeypatch.context() as patch:
-        patch.setenv("PATH", str(tmp_path))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PATH", str(tmp_path_factory.mktemp("nothing")))
         return SignatureVerifier()
 
 
@@ -72,8 +75,36 @@ class TestVerify:
         if junk:
             refusal(signer.sign(CONTENT) + junk, signer.public)
 
+    @given(at=st.integers(0, 300), value=st.integers(0, 255))
+    def test_a_changed_byte_makes_another_that_is_refused_or_the_same(
+        self, signer: Signer, alone: SignatureVerifier, at: int, value: int
+    ) -> None:
+        key, signature = read_public_key(signer.public), bytearray(signer.sign(CONTENT))
+        signature[at % len(signature)] = value
+        try:
+            evidence = alone.verify(CONTENT, bytes(signature), [key])
+        except SignatureRefused:
+            return
+        assert evidence.key_fingerprint == key.fingerprint
+
+    @pytest.mark.parametrize("at", [3, 5], ids=["kind", "hash algorithm"])
+    def test_one_of_a_kind_that_nobody_knows_is_refused(self, signer: Signer, at: int) -> None:
+        signature = bytearray(signer.sign(CONTENT))
+        assert signature[1] < 192, "its length has one byte, so the version is behind it"
+        signature[at] = 0xAA
+        assert "can't be read" in refusal(bytes(signature), signer.public)
+
     def test_a_huge_one_is_refused(self, signer: Signer) -> None:
         assert "at most" in refusal(signer.sign(CONTENT) + b"\x89" * 20_000, signer.public)
+
+    def test_what_would_have_to_be_unpacked_is_refused_by_its_header(self, signer: Signer) -> None:
+        assert "not exactly one" in refusal(a_bomb(), signer.public)
+
+    def test_a_stored_key_that_would_no_longer_be_taken_is_not_parsed(self, signer: Signer) -> None:
+        key = read_public_key(signer.public)
+        stored = key.model_copy(update={"ascii_armor": flooded(signer.public, MOST_PACKETS)})
+        with pytest.raises(GpgKeyInvalid, match="at most 100"):
+            VERIFIER.verify(CONTENT, signer.sign(CONTENT), [stored])
 
     def test_a_key_that_expired_since_is_shown_as_such(self, workshop: Workshop) -> None:
         [case] = [case for case in CASES if case.name == "good, before its key expired"]

@@ -107,6 +107,23 @@ class TestVerifications:
         ]
 
 
+class TestPlatforms:
+    def test_stand_in_the_rows_of_releases_that_were_there(self, empty_url: str) -> None:
+        configured = configuration(empty_url)
+        command.upgrade(configured, "0008")
+        engine = create_engine(empty_url)
+        given = {"id": RELEASE_ID, "sums": "a" * 64, "zip": "b" * 64}
+        with engine.begin() as connection:
+            for statement in (*A_RELEASE, A_RELEASE[-1].replace("amd64", "386")):
+                connection.execute(text(statement), given)
+        command.upgrade(configured, "0009")
+        with engine.connect() as connection:
+            assert connection.scalars(text("SELECT platforms FROM provider_version")).all() == [
+                ["linux_386", "linux_amd64"]
+            ]
+        engine.dispose()
+
+
 class TestReplaceCheck:
     @pytest.fixture
     def table(self, empty_url: str) -> Iterator[Connection]:

@@ -1,9 +1,13 @@
 """The count of proofs at the end of a test run."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from tests.fixtures.proofs import count, proofs_of
 
+DEFINED = re.compile(r"^ *(?:class|(?:async )?def) (\w+)", re.MULTILINE)
 TABLE = "tests/integrations/test_signatures.py::TestTheTable::test_attack_13_is_decided_as_it_says[SHA-1]"
 
 
@@ -26,6 +30,14 @@ class TestProofsOf:
         self, nodeid: str, refuses: bool, proofs: list[list[str]]
     ) -> None:
         assert list(proofs_of(nodeid, refuses=refuses)) == proofs
+
+
+class TestAttacks:
+    def test_each_that_concerns_the_registry_has_a_test_with_its_number(self, repository: Path) -> None:
+        files = (repository / "tests").rglob("test_*.py")
+        names = [name for file in files for name in DEFINED.findall(file.read_text())]
+        found = {number for name in names for _, number in proofs_of(name, refuses=False)}
+        assert found >= {f"{number:02}" for number in (*range(1, 10), *range(12, 16))}
 
 
 class TestCount:

@@ -15,7 +15,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from api.app import create_app
-from api.operations.metrics import exposition
+from api.operations import metrics
+from api.operations.metrics import REQUESTS, count_of, exposition
 from config.secrets import Secrets
 from domain.ids import new_id
 from domain.long_work import TickReport
@@ -434,6 +435,16 @@ class TestMetrics:
         assert [each.unfinished for each in measured] == [[("", RunState.ACCEPTED, 1)], [], []]
         finished = [counted_by(each.finished) - before for each in measured]
         assert finished == [{}, {("", RunState.CANCELED): 1}, {}]
+
+    async def test_tell_other_processes_of_a_request_a_moment_later(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(metrics, "WRITE_SECONDS", 0.001)
+        metrics.write_counts()  # else an earlier one's moment is waited for
+        for _ in range(2):
+            count_of("GET", "/a-moment-later", 200).add(0.01)
+        route = {"method": "GET", "route": "/a-moment-later", "status": "200"}
+        assert REQUESTS.get_sample_value("groundwork_http_requests_total", route) == 0
+        await asyncio.sleep(metrics.WRITE_SECONDS)  # it ends after the count's own, which began before
+        assert REQUESTS.get_sample_value("groundwork_http_requests_total", route) == 2
 
     async def test_say_that_the_database_is_away(self) -> None:
         assert b"\ngroundwork_database_up 0.0" in exposition(None)

@@ -254,18 +254,19 @@ class TestKeptAnswers:
 
 
 class SlowBlobStore(LocalBlobStore):
-    """A store that reads nothing until it may, and says when a reader has come and has left."""
+    """A store that gives one byte until it may give more, and says when a reader waits for them and has left."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
         self.asked, self.left, self.may_read = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def open(self, sha256: str, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
-        self.asked.set()
         try:
-            await self.may_read.wait()
             async for piece in super().open(sha256, start=start, stop=stop):
-                yield piece
+                yield piece[:1]
+                self.asked.set()
+                await self.may_read.wait()
+                yield piece[1:]
         finally:
             self.left.set()
 
@@ -311,14 +312,14 @@ class TestByteCache:
         monkeypatch.setattr(api.protocols.cache, "seconds_left", lambda _: 900.0)
 
     def key(self, organization_id: UUID | None = None) -> Key:
-        return organization_id or new_id(), "GET", "/v1/modules/a/b/c/versions"
+        return (organization_id or new_id()).int, "GET", "/v1/modules/a/b/c/versions"
 
     def test_drops_what_changed_and_nothing_else(self) -> None:
         changes = Changes()
         cache, mine, theirs = ByteCache(changes), self.key(), self.key()
         for key in (mine, theirs, (None, "GET", "/v1/files/x")):
             cache.keep(key, an_answer(), since=cache.begin())
-        changes.tell(mine[0])
+        changes.tell(UUID(int=mine[0]))
         assert cache.find(mine) is None
         assert cache.find(theirs) is not None
         assert cache.find((None, "GET", "/v1/files/x")) is not None
@@ -327,7 +328,7 @@ class TestByteCache:
         changes = Changes()
         cache, key = ByteCache(changes), self.key()
         since = cache.begin()
-        changes.tell(key[0])
+        changes.tell(UUID(int=key[0]))
         cache.keep(key, an_answer(b"old"), since=since)
         assert cache.find(key) is None
 

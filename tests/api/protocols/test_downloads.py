@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import structlog
 from asgi_lifespan import LifespanManager
 from starlette.types import ASGIApp
 
@@ -20,13 +22,23 @@ from config.secrets import Secrets
 from domain.registry.capability import WINDOW, Capabilities, window_of
 from storage.blobs.local import LocalBlobStore
 from storage.blobs.s3 import S3BlobStore
-from storage.blobs.store import BlobStore
+from storage.blobs.store import BlobStore, key_of
 from storage.database import Database
 from tests.factories.organizations import Caller
-from tests.factories.registry import MODULES, a_module, claim_namespace, publish
+from tests.factories.registry import (
+    MODULES,
+    PROVIDERS,
+    Release,
+    a_module,
+    a_provider,
+    add_key,
+    claim_namespace,
+    publish,
+)
 from tests.factories.services import make_services
 from tests.fixtures.archives import a_zip
 from tests.fixtures.s3 import S3Server
+from tests.fixtures.signing import Signer
 
 pytestmark = pytest.mark.servers
 
@@ -74,6 +86,10 @@ class TestDownloadFile:
         etag = (await client.head(location)).headers["etag"]
         answer = await client.get(location, headers={"If-None-Match": etag})
         assert (answer.status_code, answer.content) == (304, b"")
+        # Under another name nobody has it yet, so that the route answers and no layer before it.
+        location = location.replace("network-", "other-")
+        several = httpx2.Headers([("If-None-Match", '"another"'), ("If-None-Match", f"W/{etag}")])
+        assert (await client.get(location, headers=several)).status_code == 304
 
     @pytest.mark.parametrize(
         ("asked", "part"),
@@ -109,7 +125,9 @@ class TestDownloadFile:
         answer = await client.get(location, headers={"Range": asked})
         assert (answer.status_code, answer.content) == (200, ARCHIVE)
 
-    async def test_a_hundred_thousand_parts_take_no_time(self, client: httpx2.AsyncClient, location: str) -> None:
+    async def test_attack_06_a_hundred_thousand_parts_take_no_time(
+        self, client: httpx2.AsyncClient, location: str
+    ) -> None:
         started = time.process_time()
         answer = await client.get(location, headers={"Range": "bytes=" + "0-0," * 100_000})
         assert answer.status_code == 200
@@ -175,14 +193,20 @@ class TestBlobStoreThatIsAway:
     async def test_stops_files_and_publishing_but_no_answer_about_them_and_loses_nothing(
         self, client: httpx2.AsyncClient, caller: Caller, store: StoreWithSwitch
     ) -> None:
-        namespace = await claim_namespace(client, caller)
+        namespace, signer = await claim_namespace(client, caller), Signer()
+        await add_key(client, caller, namespace, signer)
+        provider = a_provider(namespace, Release(signer))
         first, second = (a_module(namespace, version=version, archive=ARCHIVE) for version in ("0.1.0", "0.2.0"))
         assert (await publish(client, caller, MODULES, first)).status_code == 201
         versions = f"/v1/modules/{namespace}/network/aws/versions"
         await store.away()
 
-        refused = await publish(client, caller, MODULES, second)
-        assert (refused.status_code, refused.json()["code"]) == (503, "platform.unavailable")
+        for refused in (
+            await publish(client, caller, MODULES, second),
+            await publish(client, caller, PROVIDERS, provider),
+        ):
+            assert (refused.status_code, refused.json()["code"]) == (503, "platform.unavailable")
+            assert refused.headers["retry-after"] == "1"
         listed = await client.get(versions, headers=caller.headers)
         assert listed.json()["modules"][0]["versions"] == [{"version": "0.1.0"}]
         about = await client.get(versions.replace("versions", "0.1.0/download"), headers=caller.headers)
@@ -192,7 +216,44 @@ class TestBlobStoreThatIsAway:
 
         await store.back()
         assert (await publish(client, caller, MODULES, second)).status_code == 201
+        assert (await publish(client, caller, PROVIDERS, provider)).status_code == 201
         assert (await client.get(location)).content == ARCHIVE
+
+
+class TestBlobThatIsNotWhatItWas:
+    async def test_is_told_apart_from_an_old_address(
+        self, client: httpx2.AsyncClient, caller: Caller, blobs: LocalBlobStore
+    ) -> None:
+        namespace = await claim_namespace(client, caller)
+        archive = a_zip({"main.tf": f"# {namespace}"})
+        await publish(client, caller, MODULES, a_module(namespace, archive=archive))
+        path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
+        location = (await client.get(path, headers=caller.headers)).json()["location"]
+        sha256 = hashlib.sha256(archive).hexdigest()
+        await blobs.delete(sha256)
+        for method in ("GET", "HEAD"):
+            with structlog.testing.capture_logs() as lines:
+                answer = await client.request(method, location)
+            assert answer.status_code == 503
+            [line] = [line for line in lines if line["log_level"] == "error"]
+            assert (line["event"], line["sha256"]) == ("blob_lost", sha256)
+        [said] = (await client.get(location)).json()["errors"]
+        assert "restore" in said
+
+    async def test_has_a_status_if_it_is_damaged(
+        self, database: Database, secrets: Secrets, s3: S3Server, tmp_path: Path, caller: Caller
+    ) -> None:
+        bucket = await s3.make_bucket()
+        store = S3BlobStore(tmp_path, bucket, gives_addresses=False)
+        async with a_client_of(create_app(make_services(database, secrets, store))) as client:
+            namespace = await claim_namespace(client, caller)
+            await publish(client, caller, MODULES, a_module(namespace, archive=ARCHIVE))
+            path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
+            location = (await client.get(path, headers=caller.headers)).json()["location"]
+            s3.client.put_object(bucket.name, key_of(SHA256), io.BytesIO(bytes(len(ARCHIVE))), len(ARCHIVE))
+            answer = await client.get(location)
+            assert answer.status_code == 503
+            assert "restore" in answer.json()["errors"][0]
 
 
 class TestCapability:
@@ -200,18 +261,19 @@ class TestCapability:
         window = window_of(datetime.now(UTC) - ago)
         return f"/v1/files/{Capabilities(secrets.signing_key).issue(sha256, window=window)}/{sha256}/x.zip"
 
-    async def test_is_good_in_the_next_window_and_no_longer(
+    async def test_is_good_in_its_window_and_those_beside_it_and_no_longer(
         self, client: httpx2.AsyncClient, location: str, secrets: Secrets
     ) -> None:
         assert (await client.head(location)).status_code == 200
         assert (await client.get(self.address(secrets, SHA256))).status_code == 200
         assert (await client.get(self.address(secrets, SHA256, ago=WINDOW))).status_code == 200
-        for ago in (2 * WINDOW, -WINDOW):
+        assert (await client.get(self.address(secrets, SHA256, ago=-WINDOW))).status_code == 200
+        for ago in (2 * WINDOW, -2 * WINDOW):
             answer = await client.get(self.address(secrets, SHA256, ago=ago))
             assert answer.status_code == 404
             assert "run the command again" in answer.json()["errors"][0]
 
-    async def test_opens_nothing_else(self, client: httpx2.AsyncClient, location: str, secrets: Secrets) -> None:
+    async def test_opens_nothing_else(self, client: httpx2.AsyncClient, location: str) -> None:
         capability = location.split("/")[3]
         for path in (
             f"/v1/files/{capability}/{'0' * 64}/x.zip",
@@ -219,7 +281,6 @@ class TestCapability:
             f"/v1/files/{capability[:-1]}/{SHA256}/x.zip",
             f"/v1/files/1.{'0' * 64}/{SHA256}/x.zip",
             f"/v1/files/%00/{SHA256}/x.zip",
-            self.address(secrets, "f" * 64),
         ):
             assert (await client.get(path)).status_code == 404
             assert (await client.head(path)).status_code == 404

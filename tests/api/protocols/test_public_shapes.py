@@ -357,6 +357,24 @@ class TestProviders:
             assert (found["version"], found["versions"]) == (version, ["0.2.0", "0.10.0"])
             assert set(found) == ENTRY | {"versions", "docs", "deprecation", "yank"}
 
+    async def test_that_are_all_yanked_are_shown_one_by_one_and_have_no_latest(
+        self, client: httpx2.AsyncClient, caller: Caller, provider: str
+    ) -> None:
+        for version in ("0.2.0", "0.10.0"):
+            yank = f"{PROVIDERS}/{provider}/{version}/yank"
+            assert (await client.put(yank, json={"reason": "Bad."}, headers=caller.headers)).status_code == 200
+        found = await get(client, caller, f"/v1/providers/{provider}/0.2.0")
+        assert (found["yank"]["reason"], found["versions"]) == ("Bad.", [])
+        answer = await client.get(f"/v1/providers/{provider}", headers=caller.headers)
+        assert (answer.status_code, answer.json()) == (
+            404,
+            {
+                "errors": [
+                    "no version of this provider can be installed: each is yanked, or nothing vouches for it"
+                ]
+            },
+        )
+
     @pytest.mark.parametrize("path", ["nobody", "{}x", "{}/9.9.9", "{}/nonsense"])
     async def test_that_are_not_there_are_not_found(
         self, client: httpx2.AsyncClient, caller: Caller, provider: str, path: str

@@ -6,7 +6,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from api.protocols.answers import written
 from domain.registry.names import Platform
+from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     LINUX,
@@ -21,6 +23,7 @@ from tests.factories.registry import (
     publish,
 )
 from tests.fixtures.archives import a_provider_zip, a_tar_gz, a_zip
+from tests.fixtures.queries import counted_queries
 from tests.fixtures.signing import Signer, a_gpg
 
 pytestmark = pytest.mark.servers
@@ -132,6 +135,32 @@ class TestProviderVersions:
         found = await get(client, caller, f"/v1/providers/{namespace}/time/versions")
         platforms = [{"os": "linux", "arch": "amd64"}, {"os": "windows", "arch": "amd64"}]
         assert found == {"versions": [{"version": "0.1.0", "protocols": ["5.0"], "platforms": platforms}]}
+
+    async def test_is_written_as_other_answers_are(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        packages = {LINUX: a_provider_zip(version="0.2.0")}
+        release = Release(SIGNER, version="0.2.0", packages=packages, protocols=("5.0", "6.1"))
+        form = a_provider(namespace, release)
+        assert (await publish(client, caller, PROVIDERS, form)).status_code == 201
+        reason = {"message": 'says "move on" \\ \u00fc'}
+        path = f"{PROVIDERS}/{namespace}/time/0.1.0/deprecation"
+        assert (await client.put(path, json=reason, headers=caller.headers)).status_code == 200
+        answer = await client.get(f"/v1/providers/{namespace}/time/versions", headers=caller.headers)
+        assert answer.content == written(answer.json()).encode()
+        assert [each["protocols"] for each in answer.json()["versions"]] == [["5.0", "6.1"], ["5.0"]]
+
+    async def test_asks_as_much_for_many_versions_as_for_one(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, database: Database
+    ) -> None:
+        asked = []
+        for version in ("0.2.0", "0.3.0"):
+            release = Release(SIGNER, version=version, packages={LINUX: a_provider_zip(version=version)})
+            await publish(client, caller, PROVIDERS, a_provider(namespace, release))
+            with counted_queries(database) as statements:
+                await get(client, caller, f"/v1/providers/{namespace}/time/versions")
+            asked.append(len(statements))
+        assert asked == [4, 4]  # for whom it is, the provider, its versions, the key of the highest
 
     async def test_warns_while_the_key_of_the_highest_version_is_near_its_end(
         self, client: httpx2.AsyncClient, caller: Caller

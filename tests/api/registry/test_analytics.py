@@ -94,6 +94,21 @@ class TestDownloads:
         yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
         assert await asked(client, caller, "downloads", to=yesterday) == []
 
+    @pytest.mark.parametrize(
+        "query",
+        [
+            {"from": "2026-11-24T01:00:00+01:00", "to": "2026-11-24T00:00:00Z"},
+            {"from": "2026-11-24T00:00:00Z", "to": "2026-11-23T00:00:00Z"},
+            {"from": "8999-12-31T00:00:00Z"},
+        ],
+    )
+    async def test_of_a_period_without_a_moment_can_not_be_asked_for(
+        self, client: httpx2.AsyncClient, caller: Caller, query: dict[str, str]
+    ) -> None:
+        for path in ("downloads", "modules", "providers"):
+            answer = await client.get(f"{ANALYTICS}/{path}", params=query, headers=caller.headers)
+            assert (answer.status_code, answer.json()["code"]) == (422, "registry.period_invalid")
+
     async def test_that_nobody_was_told_where_it_is_counts_nothing(
         self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller, namespace: str, usage: Usage
     ) -> None:

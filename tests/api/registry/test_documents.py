@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from uuid import UUID
@@ -69,7 +70,7 @@ class TestRead:
         assert isinstance(found, dict)
         assert [each["name"] for each in found["root"]["outputs"]] == ["greeting"]
         assert [each["path"] for each in found["submodules"]] == ["modules/inner"]
-        assert str(shown["reader"]).startswith("tofu")
+        assert re.fullmatch(r"OpenTofu \d+\.\d+\.\d+", str(shown["reader"]))
         assert shown["read_at"]
 
     async def test_of_what_can_not_be_read_says_why_and_leaves_it_installable(
@@ -92,7 +93,7 @@ class TestRead:
     ) -> None:
         version = await Version.publish(client, caller)
         first = await documents.read(version.reference)
-        monkeypatch.setattr(documents, "_find_tofu", lambda: pytest.fail("it was read again"))
+        monkeypatch.setattr(documents, "_find_reader", lambda: pytest.fail("it was read again"))
         assert await documents.read(version.reference) == first
 
     async def test_of_two_at_once_one_counts_and_is_told_of(
@@ -134,13 +135,34 @@ class TestRead:
             raise ToolMissing("tofu is not here")
 
         version = await Version.publish(client, caller)
-        monkeypatch.setattr(documents, "_find_tofu", nowhere)
+        monkeypatch.setattr(documents, "_find_reader", nowhere)
         with pytest.raises(ToolMissing):
             await documents.read(version.reference)
         assert (await version.documents())["state"] == "pending"
         assert await documents.is_unfinished(
             version.reference.organization_id, "registry.ingest_module", str(version.reference.module_version_id)
         )
+
+    async def test_is_done_once_more_for_who_may_publish_and_asks(
+        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
+    ) -> None:
+        version = await Version.publish(client, caller, a_tar_gz(UNREADABLE))
+        await documents.read(version.reference)
+        async with database.platform("deliver the first") as session:
+            await session.execute(text("DELETE FROM outbox"))
+        answer = await client.post(f"{MODULES}/{version.address}/documents", headers=caller.headers)
+        assert (answer.status_code, answer.json()["state"]) == (202, "pending")
+        async with database.transaction(caller.scope) as session:
+            assert await session.scalar(text("SELECT workflow FROM outbox")) == "registry.ingest_module"
+        assert (await documents.read(version.reference)).state is DocumentsState.UNREADABLE
+
+    async def test_of_a_version_that_is_not_there_is_not_asked_for(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        version = await Version.publish(client, caller)
+        path = f"{MODULES}/{version.address.rpartition('/')[0]}/9.9.9/documents"
+        answer = await client.post(path, headers=caller.headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "registry.module_not_found")
 
     async def test_is_shown_to_nobody_else(
         self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller, documents: ModuleDocuments

@@ -8,6 +8,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
+from api.registry import multipart
 from domain.ids import new_id
 from storage.blobs.local import LocalBlobStore
 from storage.blobs.store import key_of
@@ -126,6 +127,8 @@ class TestRefusedModules:
             ({"namespace": "nobody-has-claimed-this"}, 404, "registry.namespace_not_found"),
             ({"colour": "blue"}, 422, "registry.upload_invalid"),
             ({"description": "a\0b"}, 422, "registry.upload_invalid"),
+            ({"description": "\x1b[31mred"}, 422, "registry.upload_invalid"),
+            ({"description": "for \u202edlrow"}, 422, "registry.upload_invalid"),
             ({"description": "a" * 2_001}, 422, "registry.upload_invalid"),
         ],
     )
@@ -203,20 +206,30 @@ class TestRefusedModules:
         assert (answer.status_code, answer.json()["code"]) == (413, "registry.upload_too_large")
         assert sent < 120_000_000
 
-    @pytest.mark.parametrize(("headers", "status"), [({}, 401), ({"Authorization": "Bearer gwk_x"}, 401)])
-    async def test_without_a_good_key_no_byte_is_read(
-        self, client: httpx2.AsyncClient, headers: dict[str, str], status: int
-    ) -> None:
-        answer = await client.post(MODULES, content=never_asked_for(), headers=headers)
-        assert answer.status_code == status
 
-    async def test_without_the_permission_no_byte_is_read(
-        self, client: httpx2.AsyncClient, caller: Caller
+class TestUploadsThatStall:
+    @pytest.mark.parametrize("content_type", ["application/gzip", "multipart/form-data; boundary=x"])
+    async def test_are_given_up_and_leave_nothing(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        namespace: str,
+        database: Database,
+        blobs: LocalBlobStore,
+        monkeypatch: pytest.MonkeyPatch,
+        content_type: str,
     ) -> None:
-        body = {"name": "reader", "scopes": ["registry:read"]}
-        key = (await client.post("/api/v1/api-keys", json=body, headers=caller.headers)).json()["key"]
-        answer = await client.post(MODULES, content=never_asked_for(), headers={"Authorization": f"Bearer {key}"})
-        assert (answer.status_code, answer.json()["code"]) == (403, "identity.permission_denied")
+        async def half() -> AsyncIterator[bytes]:
+            yield b'--x\r\nContent-Disposition: form-data; name="file"; filename="a"\r\n\r\nhalf'
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(multipart, "STALLED_SECONDS", 0.05)
+        before = await stored(database, caller, blobs)
+        headers = caller.headers | {"Content-Type": content_type}
+        query = dict(a_module(namespace).fields)
+        answer = await client.post(MODULES, params=query, content=half(), headers=headers)
+        assert (answer.status_code, answer.json()["code"]) == (422, "registry.upload_stalled")
+        assert await stored(database, caller, blobs) == before
 
 
 class TestBrokenForms:

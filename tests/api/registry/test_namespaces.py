@@ -116,6 +116,9 @@ class TestAddGpgKey:
         assert (short.status_code, long.status_code) == (201, 200)
         assert short.json()["id"] == long.json()["id"]
         assert short.json()["expires_at"] < long.json()["expires_at"]
+        older = {"ascii_armor": short.json()["ascii_armor"]}
+        again = await client.post(path, json=older, headers=caller.headers)
+        assert (again.status_code, again.json()) == (200, long.json())
 
     async def test_the_same_request_again_changes_nothing_and_adds_no_removed_key(
         self, client: httpx2.AsyncClient, caller: Caller
@@ -142,9 +145,11 @@ class TestAddGpgKey:
         assert secret[50:100] not in answer.text
         assert (await client.get(path, headers=caller.headers)).json()["items"] == []
 
-    async def test_needs_a_claimed_namespace(self, client: httpx2.AsyncClient, caller: Caller) -> None:
+    async def test_needs_a_claimed_namespace_before_the_key_is_read(
+        self, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
         path = f"{NAMESPACES}/nobody-has-claimed-this/gpg-keys"
-        answer = await client.post(path, json={"ascii_armor": Signer().public}, headers=caller.headers)
+        answer = await client.post(path, json={"ascii_armor": "no key"}, headers=caller.headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "registry.namespace_not_found")
 
 

@@ -45,6 +45,7 @@ async def add_things(world: World) -> None:
         "publish_module": Body(module, names_a_thing=True),
         "publish_provider": Body(provider, names_a_thing=True),
         "request_verification": Body(),
+        "read_module_documents": Body(),
         "deprecate_module_version": Body({"message": "Old."}),
         "deprecate_provider_version": Body({"message": "Old."}),
         "yank_module_version": Body({"reason": "Broken."}),

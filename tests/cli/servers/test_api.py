@@ -110,9 +110,15 @@ class TestApi:
         url = f"http://{LOOPBACK}:{running.port}"
         for _ in range(40):  # each by a connection of its own, so both processes get some
             assert httpx2.get(f"{url}/version", timeout=20).is_success
+        all_of_them = 'groundwork_http_requests_total{method="GET",route="/version",status="200"} 40.0\n'
+
+        def told() -> str:
+            return httpx2.get(f"{url}/metrics", headers=operator, timeout=20).text
+
+        while all_of_them not in told():  # the last ones are told a moment later
+            pass
         for _ in range(10):
-            told = httpx2.get(f"{url}/metrics", headers=operator, timeout=20).text
-            assert 'groundwork_http_requests_total{method="GET",route="/version",status="200"} 40.0\n' in told
+            assert all_of_them in told()
         running.process.send_signal(signal.SIGTERM)
         assert running.ended() == 0
 

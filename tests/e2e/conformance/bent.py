@@ -296,7 +296,7 @@ ANSWERS_THAT_ARE_LATE: Final = (
         [*A_MODULE, *A_CLOCK],
         *(
             bends.once_unavailable(path)
-            for path in (bends.MODULE_VERSIONS, bends.MODULE_DOWNLOAD, bends.PROVIDER_VERSIONS, bends.CHECKSUMS)
+            for path in (bends.MODULE_VERSIONS, bends.PROVIDER_DOWNLOAD, bends.CHECKSUMS)
         ),
     ),
     Case(

@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from tests.e2e.conformance.watching import Asked, Bend
+from tests.fixtures.https import HOSTNAME
 from tests.fixtures.workspaces import TOOLS, Door, Workspace
 
 DOORS: Final = tuple(Door)
 Whose = Literal["the publisher's", "a stranger's", "a wrong", "no"]
+BY_ENVIRONMENT: Final = f"TF_TOKEN_{HOSTNAME.replace('.', '_')}"
+"""The variable in which the tools look for a key; it can't name a port."""
 Words = str | tuple[str, str]
 """What is said, as a pattern: by both tools, or by terraform and by tofu."""
 
@@ -103,9 +106,13 @@ class Case:
     uses: Sequence[Module | Provider]
     runs: Sequence[Command]
     key: Whose = "the publisher's"
+    key_by_environment: bool = False
+    """Whether the key is in a variable, and not in the tool's configuration."""
     doors: Sequence[Door] = DOORS
     bends: Sequence[Bend] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    spelled: Callable[[str], str] = str
+    """How sources write the host."""
     more: str = ""
     """HCL beside what is used."""
     check: Callable[[Outcome], object] | None = None
@@ -113,7 +120,7 @@ class Case:
 
     def configuration(self, host: str, namespace: str) -> str:
         """Write the configuration."""
-        return "".join(each.render(host, namespace) for each in self.uses) + self.more
+        return "".join(each.render(self.spelled(host), namespace) for each in self.uses) + self.more
 
 
 INIT: Final = Command("init -input=false")

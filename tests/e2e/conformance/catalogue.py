@@ -116,7 +116,7 @@ async def _with_keys_of_their_own(
     client: httpx2.AsyncClient, caller: Caller, namespace: str
 ) -> AsyncIterator[Form]:
     """Give releases by other keys: a second one, one that ends soon, and one that has ended since it signed."""
-    second = Signer("Second <second@example.com>")
+    second = Signer("\u6642\u8a08\u5c4b <clocks@example.com>")
     await add_key(client, caller, namespace, second)
     yield a_provider(namespace, _a_release(second, "by-another-key"))
     with a_gpg() as gpg:

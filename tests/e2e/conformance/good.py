@@ -4,6 +4,7 @@ from typing import Final
 
 from tests.e2e.conformance.cases import INIT, Case, Command, Module, Outcome, Provider, fails
 from tests.e2e.conformance.catalogue import ELSEWHERE, REAL
+from tests.fixtures.https import HOSTNAME
 from tests.fixtures.workspaces import HERE, Door
 
 VALIDATE: Final = Command("validate", says="configuration is valid")
@@ -34,6 +35,10 @@ def _locked(outcome: Outcome, count: int) -> None:
     kept = outcome.packages
     assert set(kept[str(HERE)]) <= outcome.space.locked_hashes
     assert set(kept[str(ELSEWHERE)][:count]) <= outcome.space.locked_hashes
+
+
+def _locked_under(outcome: Outcome, host: str) -> None:
+    assert f'provider "{host}/' in outcome.space.lock_file
 
 
 MODULES: Final = (
@@ -134,6 +139,21 @@ PROVIDERS: Final = (
         [Module("packed", gets="0.1.0"), Provider("clock", gets="1.10.0")],
         [INIT],
         check=_asked_once_with_the_key_where_it_belongs,
+    ),
+    Case(
+        "a host in capitals, with the port of https",
+        [Module("packed", gets="0.1.0"), Provider("clock", gets="1.10.0")],
+        [INIT],
+        doors=[Door.HOST_BLOCK],
+        spelled=lambda host: f"{host.upper()}:443",
+        check=lambda outcome: _locked_under(outcome, HOSTNAME),
+    ),
+    Case(
+        "a key in the environment",
+        [Module("packed", gets="0.1.0"), Provider("clock", gets="1.10.0")],
+        [INIT],
+        key_by_environment=True,
+        doors=[Door.HOST_BLOCK],
     ),
     Case("the highest version of a provider, by numbers", [Provider("clock", gets="1.10.0")], [INIT]),
     Case("the highest version of a provider in a range", [Provider("clock", "~> 1.9.0", gets="1.9.0")], [INIT]),

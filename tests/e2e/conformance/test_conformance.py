@@ -10,7 +10,7 @@ import pytest
 from api.app import create_app
 from services.all import Services
 from tests.e2e.conformance.bent import BENT
-from tests.e2e.conformance.cases import Case, Outcome, Whose
+from tests.e2e.conformance.cases import BY_ENVIRONMENT, Case, Outcome, Whose
 from tests.e2e.conformance.catalogue import REAL, Catalogue, publish_catalogue
 from tests.e2e.conformance.good import GOOD
 from tests.e2e.conformance.watching import Watched
@@ -87,15 +87,18 @@ class TestConformance:
     ) -> None:
         watched.begin(catalogue, case.bends)
         configuration = case.configuration(door.host(https), catalogue.namespace)
-        space = make_workspace(
-            tmp_path, tool, https, configuration, key=keys[case.key], door=door, environment=case.environment
-        )
+        key, environment = keys[case.key], dict(case.environment)
+        if case.key_by_environment and key is not None:
+            environment[BY_ENVIRONMENT] = key
+            key = None
+        space = make_workspace(tmp_path, tool, https, configuration, key=key, door=door, environment=environment)
         for command in case.runs:
             if command.anew:
                 space.forget()
             status, said = await space.run(*command.line.split())
             assert status == command.status_of(tool), said
             assert re.search(command.words_of(tool), said), said
+            assert command.says or "Warning:" not in said, said
             if status == 0:
                 assert [used.found_in(space) for used in case.uses] == [used.gets for used in case.uses]
             elif command is case.runs[0]:

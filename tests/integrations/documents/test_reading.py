@@ -1,9 +1,11 @@
 """Documents as the real OpenTofu reads them from archives as people publish them."""
 
+import json
 from pathlib import Path
 
 import pytest
 
+from domain.errors import ToolMissing
 from domain.registry.documents import Documents
 from domain.registry.errors import DocumentsUnreadable
 from integrations.archives.members import ArchiveLimits
@@ -54,6 +56,11 @@ MODULE = {
 EMPTY = "# nothing yet\n"
 
 
+def calls(source: str) -> str:
+    """Write code that calls a module whose source is what an expression gives."""
+    return f'module "x" {{\n  source = "./${{{source}}}"\n}}\n'
+
+
 async def read(tmp_path: Path, archive: bytes) -> Documents:
     file = tmp_path / "archive"
     file.write_bytes(archive)
@@ -100,17 +107,44 @@ class TestReadDocuments:
         assert (found.root.empty, found.submodules[0].unreadable) == (True, None)
         assert "examples/bad/main.tf line 1" in (found.examples[0].unreadable or "")
 
-    async def test_of_a_tool_that_never_ends_is_given_up(
+    @pytest.mark.parametrize("path", ["{}/key", "/proc/self/environ", "/etc/passwd"])
+    async def test_code_that_reads_files_of_this_machine_is_refused_them(self, tmp_path: Path, path: str) -> None:
+        (tmp_path / "key").write_text("of the installation")
+        with pytest.raises(DocumentsUnreadable, match="permission denied") as caught:
+            await read(tmp_path, a_tar_gz({"main.tf": calls(f'base64encode(file("{path.format(tmp_path)}"))')}))
+        assert "of the installation" not in str(caught.value)
+
+    async def test_code_that_lists_folders_of_this_machine_finds_them_empty(self, tmp_path: Path) -> None:
+        found = await read(tmp_path, a_tar_gz({"main.tf": calls(f'join("-", fileset("{tmp_path}", "**"))')}))
+        assert [each.source for each in found.root.dependencies] == ["./"]
+
+    async def test_where_it_can_not_be_confined_nothing_is_read(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(reading, "SECONDS", 0.2)
-        slow = tmp_path / "slow"
-        slow.write_text("#!/bin/sh\nexec sleep 60\n")
-        slow.chmod(0o700)
-        file = tmp_path / "archive"
-        file.write_bytes(a_tar_gz({"main.tf": EMPTY}))
-        with pytest.raises(DocumentsUnreadable, match="did not read the code within"):
-            await read_documents(file, slow, ArchiveLimits())
+        monkeypatch.setattr(reading, "_READABLE", ("/nowhere",))
+        with pytest.raises(ToolMissing, match="can't confine"):
+            await read(tmp_path, a_tar_gz({"main.tf": EMPTY}))
+
+    async def test_of_a_tool_that_can_not_be_started_says_so(self, tmp_path: Path) -> None:
+        (tmp_path / "archive").write_bytes(a_tar_gz({"main.tf": EMPTY}))
+        (tmp_path / "tofu").write_text("no program")
+        with pytest.raises(ToolMissing, match="Permission denied"):
+            await read_documents(tmp_path / "archive", tmp_path / "tofu", ArchiveLimits())
+
+    @pytest.mark.parametrize(
+        ("limit", "reason"), [("SECONDS", "did not read the code within"), ("_LIMITS", "was ended")]
+    )
+    async def test_code_that_never_ends_is_given_up(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit: str, reason: str
+    ) -> None:
+        if limit == "SECONDS":
+            monkeypatch.setattr(reading, "SECONDS", 0.3)
+        else:
+            limits = json.dumps({"RLIMIT_CPU": 1})
+            monkeypatch.setattr(reading, "_CONFINED", (*reading._CONFINED[:-1], limits))
+        long = 'join("", [for a in range(1024): join("", [for b in range(1024): join("", range(1024))])])'
+        with pytest.raises(DocumentsUnreadable, match=reason):
+            await read(tmp_path, a_tar_gz({"main.tf": calls(long)}))
 
     async def test_of_a_tool_that_says_too_much_is_given_up(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
