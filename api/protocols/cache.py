@@ -6,9 +6,10 @@ and belongs to that (to everybody where the route is public) and to a path, for 
 capabilities goes on that it was built in.
 """
 
+import asyncio
 import logging
 import time
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -33,10 +34,10 @@ from services.identity.authentication import Authentication
 from services.registry.usage import Usage
 
 TTL_SECONDS: Final = 30.0
-LARGEST_ANSWER: Final = 256 * 1024
+LARGEST_ANSWER: Final = 2 * 1024 * 1024
 MOST_BYTES: Final = 64 * 1024 * 1024
 OVERHEAD: Final = 2_048
-"""Bytes of an answer beside its body, about; it bounds how many empty ones (to HEAD) are kept."""
+"""Bytes of an answer beside body, headers and path, about; it bounds how many empty ones (to HEAD) are kept."""
 
 Key = tuple[int | None, str, str]
 """Organization, method and path. An organization's id is a number here, since a UUID counts its hash each time."""
@@ -57,11 +58,6 @@ class Answer:
     counted: bool = False
     """Whether each time it is given is a download."""
 
-    @property
-    def size(self) -> int:
-        """About how many bytes of memory it takes."""
-        return len(self.body) + OVERHEAD
-
 
 class ByteCache:
     """Answers by organization and request, the least recently used given up first."""
@@ -72,7 +68,7 @@ class ByteCache:
         self._clock = clock
         self._kept: OrderedDict[Key, tuple[Answer, float]] = OrderedDict()
         self._size = 0
-        self._forgotten = 0
+        self._forgotten: Counter[int | None] = Counter()
         changes.subscribe(self._forget)
 
     def find(self, key: Key) -> Answer | None:
@@ -83,23 +79,23 @@ class ByteCache:
         self._kept.move_to_end(key)
         return answer
 
-    def begin(self) -> int:
+    def begin(self, key: Key) -> tuple[int, int]:
         """Note that an answer is being built; `keep` wants to know since when."""
-        return self._forgotten
+        return self._forgotten[None], self._forgotten[key[0]]
 
-    def keep(self, key: Key, answer: Answer, *, since: int) -> None:
-        """Keep an answer, unless something changed while it was being built."""
-        if since != self._forgotten or len(answer.body) > LARGEST_ANSWER:
+    def keep(self, key: Key, answer: Answer, *, since: tuple[int, int]) -> None:
+        """Keep an answer, unless something of its organization changed while it was being built."""
+        if since != self.begin(key) or len(answer.body) > LARGEST_ANSWER:
             return
         self._drop(key)
         lasts = min(TTL_SECONDS, seconds_left(datetime.now(UTC)))
         self._kept[key] = (answer, self._clock() + lasts)
-        self._size += answer.size
+        self._size += _size_of(key, answer)
         while self._size > MOST_BYTES:
             self._drop(next(iter(self._kept)))
 
     def _forget(self, organization_id: UUID | None) -> None:
-        self._forgotten += 1
+        self._forgotten[None if organization_id is None else organization_id.int] += 1
         # What belongs to everybody are files and addresses, which never change.
         gone = [key for key in self._kept if organization_id is None or key[0] == organization_id.int]
         for key in gone:
@@ -108,7 +104,7 @@ class ByteCache:
     def _drop(self, key: Key) -> None:
         answer, _ = self._kept.pop(key, _NOTHING)
         if answer is not None:
-            self._size -= answer.size
+            self._size -= _size_of(key, answer)
 
 
 class KeptAnswerLayer:
@@ -177,56 +173,85 @@ class KeptAnswerLayer:
 
 
 class KeepingLayer:
-    """Keeps what the application answers with 200, and gives it to whoever was let in since."""
+    """Keeps what the application answers with 200, and gives it to whoever was let in since.
+
+    While an answer is being built, others who ask for it wait for that one.
+    """
 
     def __init__(self, app: ASGIApp, cache: ByteCache, usage: Usage) -> None:
         """Take the application that stands behind, where answers are kept, and who counts downloads."""
         self._app = app
         self._cache = cache
         self._usage = usage
+        self._building: dict[Key, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         key = _key(scope)
-        if key is None:
+        if key is None and not _is_counted(scope):
             await self._app(scope, receive, send)
             return
-        kept = self._cache.find(key)
-        if kept is None:
-            await self._build(key, scope, receive, send)
-        else:
+        kept = None if key is None else await self._find(key)
+        if kept is not None:
             status, headers, body = _asked(kept, header(scope, b"if-none-match"))
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
-            self._count(scope, kept)
-
-    def _count(self, scope: Scope, answer: Answer) -> None:
-        principal: Principal | None = scope["state"]["principal"] if answer.counted else None
-        if principal is not None:
+        elif not await self._build(key, scope, receive, send):
+            return
+        if _is_counted(scope):
+            principal: Principal = scope["state"]["principal"]
             agent = header(scope, b"user-agent") or b""
             self._usage.note(principal.organization_id, principal.key_id, scope["path"], agent)
 
-    async def _build(self, key: Key, scope: Scope, receive: Receive, send: Send) -> None:
-        since, headers, body, whole = self._cache.begin(), None, bytearray(), False
+    async def _find(self, key: Key) -> Answer | None:
+        kept, building = self._cache.find(key), self._building.get(key)
+        if kept is None and building is not None:
+            await building.wait()
+            kept = self._cache.find(key)
+        return kept
+
+    async def _build(self, key: Key | None, scope: Scope, receive: Receive, send: Send) -> bool:
+        """Let the application answer, and keep that if there is a key; tell whether it answered whole."""
+        headers: RawHeaders | None = None
+        body, is_whole, done = bytearray(), False, asyncio.Event()
+        since = None if key is None else self._cache.begin(key)
 
         async def watched(message: Message) -> None:
-            nonlocal headers, whole
+            nonlocal headers, is_whole
             if message["type"] == "http.response.start":
                 # Taken before the layers outside add theirs, such as this request's id.
                 headers = tuple(message["headers"]) if message["status"] == 200 else None  # noqa: PLR2004  OK
             else:
-                if len(body) <= LARGEST_ANSWER:
+                # An application stops in the middle, and says nothing of it, when its client has gone.
+                is_whole = headers is not None and not message.get("more_body", False)
+                if key is not None and since is not None and len(body) <= LARGEST_ANSWER:
                     body.extend(message.get("body", b""))
-                whole = not message.get("more_body", False)
+                    if headers is not None and is_whole and _has_its_length(scope["method"], headers, body):
+                        self._cache.keep(key, _answer(scope, headers, bytes(body)), since=since)
+                done.set()  # now it is kept, or comes in pieces; its own client's pace is nothing to wait for
             await send(message)
 
-        await self._app(scope, receive, watched)
-        # An application stops in the middle, and says nothing of it, when its client has gone.
-        if headers is not None and whole and _has_its_length(scope["method"], headers, body):
-            facts = facts_in(scope)
-            answer = Answer(headers, bytes(body), facts.permission, pattern_of(scope), facts.counted)
-            self._cache.keep(key, answer, since=since)
-            self._count(scope, answer)
+        if key is not None:
+            self._building.setdefault(key, done)
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            if key is not None and self._building.get(key) is done:
+                del self._building[key]
+            done.set()
+        return is_whole
+
+
+def _answer(scope: Scope, headers: RawHeaders, body: bytes) -> Answer:
+    facts = facts_in(scope)
+    return Answer(headers, body, facts.permission, pattern_of(scope), facts.counted)
+
+
+def _size_of(key: Key, answer: Answer) -> int:
+    """Tell about how many bytes of memory a kept answer takes; a caller chooses some of them, by its path."""
+    return (
+        OVERHEAD + len(key[2]) + len(answer.body) + sum(len(name) + len(value) for name, value in answer.headers)
+    )
 
 
 def _asked(kept: Answer, known: bytes | None) -> tuple[int, RawHeaders, bytes]:
@@ -243,6 +268,10 @@ def _may(principal: Principal, permission: Permission | None) -> bool:
 def _has_its_length(method: str, headers: RawHeaders, body: bytearray) -> bool:
     declared = Headers(raw=list(headers)).get("content-length")
     return method == "HEAD" or declared is None or declared == str(len(body))
+
+
+def _is_counted(scope: Scope) -> bool:
+    return scope["type"] == "http" and facts_in(scope).counted and scope["state"].get("principal") is not None
 
 
 def _key(scope: Scope) -> Key | None:

@@ -9,11 +9,20 @@ from uuid import UUID
 import httpx2
 import pytest
 from asgi_lifespan import LifespanManager
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import api.protocols.cache
 from api.app import create_app
-from api.protocols.cache import MOST_BYTES, OVERHEAD, TTL_SECONDS, Answer, ByteCache, KeepingLayer, Key
+from api.protocols.cache import (
+    LARGEST_ANSWER,
+    MOST_BYTES,
+    OVERHEAD,
+    TTL_SECONDS,
+    Answer,
+    ByteCache,
+    KeepingLayer,
+    Key,
+)
 from api.routing import IN_STATE, RouteFacts
 from config.secrets import Secrets
 from domain.ids import new_id
@@ -238,6 +247,51 @@ class TestKeptAnswers:
             await layer(a_request_for_a_file(), never, ignore)
         assert (built == 1) == kept
 
+    @pytest.mark.parametrize("status", [200, 404])
+    async def test_builds_once_for_all_who_ask_meanwhile(self, status: int) -> None:
+        built, may_answer = 0, asyncio.Event()
+
+        async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
+            nonlocal built
+            built += 1
+            await may_answer.wait()
+            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.body", "body": b"answer"})
+
+        given = 0
+
+        async def note(message: Message) -> None:
+            nonlocal given
+            given += message["type"] == "http.response.body"
+
+        layer = KeepingLayer(application, ByteCache(Changes()), NOBODY_COUNTS)
+        async with asyncio.TaskGroup() as asking:
+            for _ in range(5):
+                asking.create_task(layer(a_request_for_a_file(), never, note))
+            await asyncio.sleep(0)
+            may_answer.set()
+        assert given == 5
+        assert built == (1 if status == 200 else 5)
+
+    async def test_lets_nobody_wait_for_a_client_that_reads_slowly(self) -> None:
+        async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"answer"})
+
+        reads = asyncio.Event()
+
+        async def slow(message: Message) -> None:
+            if message["type"] == "http.response.body":
+                await reads.wait()
+
+        layer = KeepingLayer(application, ByteCache(Changes()), NOBODY_COUNTS)
+        async with asyncio.TaskGroup() as asking:
+            asking.create_task(layer(a_request_for_a_file(), never, slow))
+            await asyncio.sleep(0)
+            async with asyncio.timeout(10):
+                await layer(a_request_for_a_file(), never, ignore)
+            reads.set()
+
     async def test_builds_anew_in_each_window(self, monkeypatch: pytest.MonkeyPatch) -> None:
         built: list[str] = []
 
@@ -304,6 +358,10 @@ async def another_process(app: ASGIApp) -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
+OF_ADDRESS = len("/v1/files/000") + len(b"content-length") + 1
+"""Bytes of an answer's path and headers here."""
+
+
 def an_answer(body: bytes = b"x") -> Answer:
     return Answer(((b"content-length", b"1"),), body, None, "/v1/files")
 
@@ -320,7 +378,7 @@ class TestByteCache:
         changes = Changes()
         cache, mine, theirs = ByteCache(changes), self.key(), self.key()
         for key in (mine, theirs, (None, "GET", "/v1/files/x")):
-            cache.keep(key, an_answer(), since=cache.begin())
+            cache.keep(key, an_answer(), since=cache.begin(key))
         changes.tell(UUID(int=mine[0]))
         assert cache.find(mine) is None
         assert cache.find(theirs) is not None
@@ -329,16 +387,28 @@ class TestByteCache:
     def test_keeps_nothing_that_was_built_while_something_changed(self) -> None:
         changes = Changes()
         cache, key = ByteCache(changes), self.key()
-        since = cache.begin()
+        since = cache.begin(key)
         changes.tell(UUID(int=key[0]))
         cache.keep(key, an_answer(b"old"), since=since)
+        assert cache.find(key) is None
+
+    def test_keeps_what_was_built_while_something_of_another_changed(self) -> None:
+        changes = Changes()
+        cache, key = ByteCache(changes), self.key()
+        since = cache.begin(key)
+        changes.tell(new_id())
+        cache.keep(key, an_answer(), since=since)
+        assert cache.find(key) is not None
+        since = cache.begin(key)
+        changes.tell(None)
+        cache.keep(key, an_answer(), since=since)
         assert cache.find(key) is None
 
     def test_uses_nothing_while_changes_cannot_be_heard(self) -> None:
         changes = Changes()
         cache, key = ByteCache(changes), self.key()
         changes.hears(False)
-        cache.keep(key, an_answer(), since=cache.begin())
+        cache.keep(key, an_answer(), since=cache.begin(key))
         assert cache.find(key) is None
         changes.hears(True)
         assert cache.find(key) is None
@@ -346,7 +416,7 @@ class TestByteCache:
     def test_forgets_after_a_while_even_if_nobody_tells(self) -> None:
         now = 0.0
         cache, key = ByteCache(Changes(), clock=lambda: now), self.key()
-        cache.keep(key, an_answer(), since=cache.begin())
+        cache.keep(key, an_answer(), since=cache.begin(key))
         now = TTL_SECONDS - 1
         assert cache.find(key) is not None
         now = TTL_SECONDS
@@ -354,22 +424,32 @@ class TestByteCache:
 
     def test_gives_up_what_was_not_asked_for_longest(self) -> None:
         cache, body = ByteCache(Changes()), bytes(256 * 1024)
-        keys = [(None, "GET", f"/v1/files/{number}") for number in range(MOST_BYTES // (len(body) + OVERHEAD) + 1)]
+        size = len(body) + OVERHEAD + OF_ADDRESS
+        keys: list[Key] = [(None, "GET", f"/v1/files/{number:03}") for number in range(MOST_BYTES // size + 1)]
         for key in keys[:-1]:
-            cache.keep(key, an_answer(body), since=cache.begin())
+            cache.keep(key, an_answer(body), since=cache.begin(key))
         assert cache.find(keys[0]) is not None
-        cache.keep(keys[-1], an_answer(body), since=cache.begin())
+        cache.keep(keys[-1], an_answer(body), since=cache.begin(keys[-1]))
         assert cache.find(keys[1]) is None
         assert cache.find(keys[0]) is not None
 
     def test_bounds_how_many_empty_answers_it_keeps(self) -> None:
         cache = ByteCache(Changes())
-        for number in range(MOST_BYTES // OVERHEAD + 10):
-            cache.keep((None, "HEAD", f"/v1/files/{number}"), an_answer(b""), since=cache.begin())
-        assert cache.find((None, "HEAD", "/v1/files/9")) is None
-        assert cache.find((None, "HEAD", "/v1/files/10")) is not None
+        keys: list[Key] = [(None, "HEAD", f"/v1/files/{number}") for number in range(MOST_BYTES // OVERHEAD + 10)]
+        for key in keys:
+            cache.keep(key, an_answer(b""), since=cache.begin(key))
+        kept = [key for key in keys if cache.find(key) is not None]
+        assert kept == keys[-len(kept) :]
+        assert len(kept) <= MOST_BYTES // OVERHEAD
+
+    def test_counts_the_address_that_a_caller_chose(self) -> None:
+        cache = ByteCache(Changes())
+        keys: list[Key] = [(None, "HEAD", f"/v1/files/{number}/{'x' * 60_000}") for number in range(1_200)]
+        for key in keys:
+            cache.keep(key, an_answer(b""), since=cache.begin(key))
+        assert sum(len(key[2]) for key in keys if cache.find(key) is not None) <= MOST_BYTES
 
     def test_keeps_nothing_large(self) -> None:
         cache, key = ByteCache(Changes()), self.key()
-        cache.keep(key, an_answer(bytes(256 * 1024 + 1)), since=cache.begin())
+        cache.keep(key, an_answer(bytes(LARGEST_ANSWER + 1)), since=cache.begin(key))
         assert cache.find(key) is None

@@ -63,6 +63,16 @@ class TestDownloads:
         [most] = await asked(client, caller, "modules")
         assert (most["address"], most["downloads"], most["api_keys"]) == (f"{namespace}/network/aws", 4, 2)
 
+    async def test_are_counted_when_they_are_asked_for_in_an_unusual_way(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+    ) -> None:
+        path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
+        for query, headers in (("", {}), ("?x=1", {}), ("", {"Range": "bytes=0-"}), ("?x=1", {})):
+            assert (await client.get(f"{path}{query}", headers=caller.headers | headers)).status_code == 200
+        await usage.write()
+        [consumer] = await asked(client, caller, f"modules/{namespace}/network/aws/0.1.0/consumers")
+        assert consumer["downloads"] == 4
+
     async def test_of_a_version_are_shown_however_it_is_written_and_of_none_not(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
     ) -> None:
