@@ -91,25 +91,27 @@ class Offers:
         """
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
-            rows = {
-                row.version: row for row in await providers.versions(session, scope.organization_id, provider.id)
-            }
-            offered = [version for version, row in rows.items() if row.yanked_at is None]
+            groups = await providers.alike(session, scope.organization_id, provider.id)
+            vouched = {version for group in groups for version in group.versions}
+            withdrawn = [version for group in groups if group.withdrawn for version in group.versions]
+            told = await providers.of_versions(session, scope.organization_id, provider.id, withdrawn)
+            offered = vouched - {row.version for row in told if row.yanked_at is not None}
             wanted = latest(offered) if version is None else canonical(version) or version
             if wanted is None:
                 raise ProviderNotFound(
                     "no version of this provider can be installed: each is yanked, or nothing vouches for it",
                     provider=str(address),
                 )
-            if wanted not in rows:
+            if wanted not in vouched:
                 raise ProviderNotFound(
                     "there is no such version of this provider that can be installed",
                     provider=str(address),
                     version=version,
                 )
+            [row] = await providers.of_versions(session, scope.organization_id, provider.id, [wanted])
             downloads = await usage.totals(session, scope.organization_id, [provider.id])
             return ProviderDetail(
-                version=provider_version(address, rows[wanted], []),
+                version=provider_version(address, row, []),
                 downloads=downloads[provider.id],
                 versions=_in_order(offered),
             )

@@ -93,11 +93,6 @@ async def get_version(
     return found
 
 
-async def versions(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[ProviderVersionRow]:
-    """List releases that a good key vouches for and no later check refused, yanked ones too, in no order."""
-    return list(await session.scalars(_vouched(select(ProviderVersionRow), organization_id, provider_id)))
-
-
 @dataclass(frozen=True, slots=True)
 class Alike:
     """Releases of a provider that differ in nothing but their versions."""
@@ -111,7 +106,10 @@ class Alike:
 
 
 async def alike(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[Alike]:
-    """List what `versions` does, in no order, from the index alone: there may be hundreds."""
+    """List the releases that a good key vouches for and no later check refused, yanked ones too, in no order.
+
+    They come from the index alone: there may be hundreds.
+    """
     row = ProviderVersionRow
     said = (
         row.protocols,
@@ -153,8 +151,10 @@ async def page_of_versions(
 
 async def note_latest(session: AsyncSession, provider: ProviderRow) -> None:
     """Bring a locked provider's latest version up to date, after a change of what can be installed of it."""
-    vouched = await versions(session, provider.organization_id, provider.id)
-    offered = {release.version: release.deprecated_at is not None for release in vouched if not release.yanked_at}
+    row = ProviderVersionRow
+    query = _vouched(select(row.version, row.deprecated_at), provider.organization_id, provider.id)
+    told = await session.execute(query.where(row.yanked_at.is_(None)))
+    offered = {version: deprecated_at is not None for version, deprecated_at in told}
     provider.latest_version = latest(offered)
     provider.deprecated = offered.get(provider.latest_version or "", False)
 
