@@ -93,6 +93,24 @@ def find_api_key(api: Api, words: str) -> str:
     return _whole_id(words) or _only(words, _ids(api.items(API_KEYS)), "the organization's API keys")
 
 
+def find_gpg_key(api: Api, path: str, words: str) -> Document:
+    """Give a signing key, by its id or the beginning of it, its key id or its fingerprint.
+
+    Raises:
+        NothingFound, SeveralFound.
+    """
+    keys = list(api.items(path))
+    named = words.lower().removeprefix("0x")
+    for key in keys:
+        if named in {key["id"], key["key_id"].lower(), key["fingerprint"]}:
+            return key
+    whole = _whole_id(words)
+    if whole is not None:  # of a key that is out of use already, or of none, which the API tells
+        return {"id": whole, "key_id": whole, "user_ids": []}
+    found = _only(words, _ids(keys), "the namespace's keys")
+    return next(key for key in keys if key["id"] == found)
+
+
 def find_named(
     api: Api, path: str, name: str, *, named: Callable[[Document], str], noun: str, q: str | None = None
 ) -> Document:

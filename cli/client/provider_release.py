@@ -47,6 +47,14 @@ def read_release(dist: Path, namespace: str) -> ProviderRelease:
     missing = [name for name in packages if not (dist / name).is_file()]
     if missing:
         raise FileUnusable(f"{dist} lacks {', '.join(missing)}: a release is published whole")
+    left_out = sorted(
+        {file.name for file in dist.iterdir() if names.platform(file.name) is not None} - set(packages)
+    )
+    if left_out:
+        raise FileUnusable(
+            f"{', '.join(left_out)} is not in {checksums.name}, and no platform can be added later: "
+            "write it anew over all packages, and sign it"
+        )
     files = [(names.checksums, checksums), (names.signature, signature), (names.manifest, _manifest(dist, names))]
     return ProviderRelease(address, version, (*files, *((name, dist / name) for name in packages)))
 

@@ -2,12 +2,14 @@
 
 from pathlib import Path
 from typing import Annotated, Final
-from uuid import UUID
 
 from cyclopts import App, Parameter
 
 from cli.client.api import Api, Document
+from cli.client.asking import Yes, agrees
+from cli.client.errors import FileUnusable
 from cli.client.files import read_text, segment
+from cli.client.finding import find_gpg_key
 from cli.client.showing import EXPIRES_SOON, PEOPLE, ClientOutput, Column, key_state, moment, shown
 from cli.output import examples
 
@@ -65,6 +67,8 @@ def add(
 ) -> None:
     """Let a key sign the releases of a namespace."""
     armor = read_text(file)
+    if "PRIVATE KEY BLOCK" in armor:
+        raise FileUnusable("that is a private key, and was not sent: add the output of `gpg --armor --export`")
     with Api.of_caller() as api:
         made = api.post(_path(namespace), {"ascii_armor": armor})
     if made["warning"]:
@@ -75,11 +79,25 @@ def add(
 @gpg_keys.command(
     help_epilogue=examples("groundwork gpg-keys remove 01932b0c-0000-7000-8000-000000000000 --namespace platform")
 )
-def remove(key: UUID, /, *, namespace: Namespace, output: ClientOutput = PEOPLE) -> None:
+def remove(
+    key: Annotated[str, Parameter(help="Its id, or the beginning of it; or the KEY that the list shows.")],
+    /,
+    *,
+    namespace: Namespace,
+    yes: Yes = False,
+    output: ClientOutput = PEOPLE,
+) -> int:
     """Take a key out of use for good: releases that it signed can no longer be installed."""
     with Api.of_caller() as api:
-        api.delete(f"{_path(namespace)}/{key}")
-    output.noun({"id": str(key)}, f"{key} is out of use in {namespace}")
+        found = find_gpg_key(api, _path(namespace), key)
+        named = " ".join((found["key_id"], *(f"({user_id})" for user_id in found["user_ids"])))
+        question = f"Take {named} out of use for good? No release that it signed can be installed any more."
+        if not (yes or agrees(question, output)):
+            output.progress("nothing was changed")
+            return 1
+        api.delete(f"{_path(namespace)}/{found['id']}")
+    output.noun({"id": found["id"]}, f"{named} is out of use in {namespace}")
+    return 0
 
 
 def _path(namespace: str) -> str:

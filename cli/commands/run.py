@@ -1,6 +1,5 @@
 """`groundwork run`: runs submitted, watched and decided about."""
 
-import sys
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -8,6 +7,7 @@ from cyclopts import App, Parameter
 from pydantic import JsonValue
 
 from cli.client.api import Api, Document
+from cli.client.asking import Yes, agrees
 from cli.client.errors import ServerUnreachable
 from cli.client.finding import find_run, find_run_with_outputs, nothing_in
 from cli.client.published import names_module
@@ -216,7 +216,7 @@ def approve(
     run_id: RunId,
     /,
     *,
-    yes: Annotated[bool, Parameter(negative="", name=["--yes", "-y"], help="Do not ask.")] = False,
+    yes: Yes = False,
     reason: Reason = None,
     output: ClientOutput = PEOPLE,
 ) -> int:
@@ -227,7 +227,7 @@ def approve(
         # Read after the plan: what is approved unseen was decided about before this plan was.
         if api.get(f"{PATH}/{found}")["state"] == AWAITING_APPROVAL:
             output.progress(without_controls(plan["text"]).rstrip("\n"))
-            if not (yes or _agrees(output)):
+            if not (yes or agrees("Apply this plan?", output)):
                 output.progress(f"the run still waits: `groundwork run approve {found}`, or `run reject`")
                 return 1
         decided = api.post(f"{PATH}/{found}/approve", {"reason": reason, "plan_sha256": plan["sha256"]})
@@ -252,13 +252,6 @@ def _decide(words: str, verb: str, body: JsonValue, output: ClientOutput, *, sai
         run_id = find_run(api, words)
         found = api.post(f"{PATH}/{run_id}/{verb}", body)
     _say_decided(run_id, verb, found, output, said=said, done=done)
-
-
-def _agrees(output: ClientOutput) -> bool:
-    if output.quiet or not sys.stdin.isatty():
-        raise usage("there is nobody to ask whether to apply the plan: look at it, and say --yes")
-    print("Apply this plan? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in {"y", "yes"}
 
 
 def _say_decided(run_id: str, verb: str, found: Document, output: ClientOutput, *, said: str, done: str) -> None:

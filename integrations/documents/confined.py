@@ -1,9 +1,10 @@
 """Runs a command that can read some paths and nothing else: `confined.py LIMITS PATH... -- COMMAND...`.
 
 A program of its own, of the standard library alone, so that it starts in 15 ms. The kernel keeps the rules
-(Landlock, https://docs.kernel.org/userspace-api/landlock.html, Linux 5.13) for the command and all its children:
-they open no other file, write none, reach no TCP port and no process outside. That needs no rights and no
-packages. What can still be told of other files is whether they are there. The command dies with who started it.
+(Landlock, https://docs.kernel.org/userspace-api/landlock.html) for the command and all its children: since Linux
+5.13 they open no other file and write none, since 6.7 they reach no TCP port, since 6.12 no process outside. That
+needs no rights and no packages. It leaves them UDP, sockets that have a path, and to ask whether a file is there
+or change its mode. The command itself dies with who started it.
 """
 
 import ctypes
@@ -35,18 +36,25 @@ def main(arguments: list[str]) -> int:
     """Become the command; return only if that can't be."""
     limits, *rest = arguments
     paths, command = rest[: rest.index("--")], rest[rest.index("--") + 1 :]
-    for name, most in json.loads(limits).items():
-        resource.setrlimit(getattr(resource, name), (most, most))
     try:
+        for name, most in json.loads(limits).items():
+            limit(getattr(resource, name), most)
         confine(paths)
-    except OSError as error:
-        sys.stderr.write(f"this kernel can't confine a process (Landlock): {error}\n")
+    except (OSError, ValueError) as error:
+        sys.stderr.write(f"a process can't be confined here (Landlock): {error}\n")
         return CANNOT_CONFINE
     try:
         os.execv(command[0], command)  # noqa: S606  what this program is for
     except OSError as error:
         sys.stderr.write(f"{command[0]}: {error}\n")
     return CANNOT_START
+
+
+def limit(what: int, most: int) -> None:
+    """Bound this process for good, by what it is bounded by already if that is less."""
+    _, hard = resource.getrlimit(what)
+    bound = most if hard == resource.RLIM_INFINITY else min(most, hard)
+    resource.setrlimit(what, (bound, bound))
 
 
 def confine(paths: list[str]) -> None:

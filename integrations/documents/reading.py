@@ -43,8 +43,8 @@ _LIMITS: Final = {
     "RLIMIT_CORE": 0,
 }
 _CONFINED: Final = (sys.executable, "-I", "-S", confined.__file__, json.dumps(_LIMITS))
-_READABLE: Final = tuple(filter(os.path.exists, (os.devnull, "/lib", "/lib64", "/usr/lib")))
-"""Beside the code: libraries, for a tofu that is not linked statically."""
+_READABLE: Final = (os.devnull,)
+"""Beside the code and tofu, which is one file: a module's code would read libraries' folders as well."""
 _LAST_WORDS: Final = (b"fatal error: ", b"runtime: ", b"panic: ")
 """How Go ends a program that it can't give memory."""
 _COLOURS: Final = re.compile(rb"\x1b\[[0-9;]*m")

@@ -47,7 +47,8 @@ async def get(session: AsyncSession, organization_id: UUID, name: str) -> Namesp
     row = await find(session, organization_id, name)
     if row is None:
         raise NamespaceNotFound(
-            "your organization has not claimed this namespace; claim it first: POST /api/v1/namespaces",
+            "your organization has not claimed this namespace; look for a slip in its name, or claim it for good: "
+            "POST /api/v1/namespaces",
             namespace=name,
         )
     return row

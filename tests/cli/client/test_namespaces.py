@@ -48,8 +48,23 @@ class TestGpgKeys:
         added = await administrator("gpg-keys", "add", tmp_path / "key.asc", "--namespace", namespace)
         assert "(Releases <r@example.com>)" in added.out
         [listed] = (await administrator("gpg-keys", "list", "--namespace", namespace, "--quiet")).lines
-        assert (await administrator("gpg-keys", "remove", listed, "--namespace", namespace)).code == 0
+        unasked = await administrator("gpg-keys", "remove", listed, "--namespace", namespace)
+        assert unasked.code != 0
+        assert "say --yes" in unasked.err
+        key_id = added.out.split()[1]
+        removed = await administrator("gpg-keys", "remove", key_id, "--namespace", namespace, "--yes")
+        assert removed.out == f"{key_id} (Releases <r@example.com>) is out of use in {namespace}\n"
+        again = await administrator("gpg-keys", "remove", listed, "--namespace", namespace, "--yes")
+        assert (again.code, "no such key" in again.err) == (1, True), again.err
         assert (await administrator("gpg-keys", "list", "--namespace", namespace)).out == ""
+
+    async def test_that_are_private_are_not_sent(self, administrator: Commands) -> None:
+        namespace = new_namespace()
+        await administrator("namespaces", "claim", namespace)
+        private = "-----BEGIN PGP PRIVATE KEY BLOCK-----\n"
+        done = await administrator("gpg-keys", "add", "-", "--namespace", namespace, stdin=private)
+        assert done.code == 1
+        assert "was not sent" in done.err
 
     async def test_that_expire_soon_say_so_when_they_are_added_and_listed(self, administrator: Commands) -> None:
         namespace = new_namespace()

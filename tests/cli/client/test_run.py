@@ -345,7 +345,7 @@ class TestWhole:
         assert "terraform_data.thing will be created" in (await administrator("run", "plan", run)).out
         unasked = await administrator("run", "approve", run)
         assert (unasked.code, unasked.out) == (2, "")
-        assert "there is nobody to ask whether to apply the plan: look at it, and say --yes" in unasked.err
+        assert "there is nobody to ask, so say --yes if it is meant: Apply this plan?" in unasked.err
         refused = await administrator("run", "approve", run, typed="n\n")
         assert (refused.code, refused.out) == (1, "")
         assert "terraform_data.thing will be created" in refused.err

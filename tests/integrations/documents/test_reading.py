@@ -107,7 +107,7 @@ class TestReadDocuments:
         assert (found.root.empty, found.submodules[0].unreadable) == (True, None)
         assert "examples/bad/main.tf line 1" in (found.examples[0].unreadable or "")
 
-    @pytest.mark.parametrize("path", ["{}/key", "/proc/self/environ", "/etc/passwd"])
+    @pytest.mark.parametrize("path", ["{}/key", "/proc/self/environ", "/etc/passwd", "/usr/lib/os-release"])
     async def test_code_that_reads_files_of_this_machine_is_refused_them(self, tmp_path: Path, path: str) -> None:
         (tmp_path / "key").write_text("of the installation")
         with pytest.raises(DocumentsUnreadable, match="permission denied") as caught:
@@ -122,7 +122,7 @@ class TestReadDocuments:
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(reading, "_READABLE", ("/nowhere",))
-        with pytest.raises(ToolMissing, match="can't confine"):
+        with pytest.raises(ToolMissing, match="can't be confined"):
             await read(tmp_path, a_tar_gz({"main.tf": EMPTY}))
 
     async def test_of_a_tool_that_can_not_be_started_says_so(self, tmp_path: Path) -> None:
