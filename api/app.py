@@ -90,8 +90,8 @@ def create_app(
     routes = Routes(route for router in ROUTERS for route in router.routes)
     bounded = InputLayer(create_routes(lifespan))
     cache, authentication = ByteCache(services.registry.changes), services.identity.authentication
-    authenticated = AuthenticationLayer(KeepingLayer(bounded, cache, services.registry.usage), authentication)
-    return KeptAnswerLayer(RequestLayer(authenticated, routes), cache, authentication, services.registry.usage)
+    authenticated = AuthenticationLayer(KeepingLayer(bounded, cache, services.registry.counter), authentication)
+    return KeptAnswerLayer(RequestLayer(authenticated, routes), cache, authentication, services.registry.counter)
 
 
 def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[State]] | None = None) -> FastAPI:

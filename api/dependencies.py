@@ -22,13 +22,13 @@ from services.provisioning.outputs import Outputs
 from services.provisioning.runs import Runs
 from services.provisioning.tiers import Tiers
 from services.registry.documents import ModuleDocuments
+from services.registry.download_counts import DownloadCounts
 from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.offers import Offers
 from services.registry.providers import Providers
-from services.registry.usage import Usage
 from services.registry.verifications import Verifications
 from services.registry.withdrawals import Withdrawals
 from services.tenants.organizations import Organizations
@@ -141,7 +141,9 @@ OfferService = Annotated[Offers, Depends(service(lambda services: services.regis
 VerificationService = Annotated[Verifications, Depends(service(lambda services: services.registry.verifications))]
 WithdrawalService = Annotated[Withdrawals, Depends(service(lambda services: services.registry.withdrawals))]
 DownloadService = Annotated[Downloads, Depends(service(lambda services: services.registry.downloads))]
-UsageService = Annotated[Usage, Depends(service(lambda services: services.registry.usage))]
+DownloadCountsService = Annotated[
+    DownloadCounts, Depends(service(lambda services: services.registry.download_counts))
+]
 TierService = Annotated[Tiers, Depends(service(lambda services: services.provisioning.tiers))]
 DeploymentService = Annotated[Deployments, Depends(service(lambda services: services.deployments.deployments))]
 StateService = Annotated[States, Depends(service(lambda services: services.deployments.states))]

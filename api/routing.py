@@ -39,8 +39,6 @@ class RouteFacts:
     """Its answer shows what is shown once: nothing on the way may store it."""
     kept: bool = False
     """Its answers are kept as bytes, for the caller's organization, or for everybody where it is public."""
-    counted: bool = False
-    """Its answers tell where something is, and each is counted as a download of that; it is kept as well."""
 
 
 NO_ROUTE: Final = RouteFacts()
@@ -54,12 +52,9 @@ def facts(
     streams_body: bool = False,
     secret: bool = False,
     kept: bool = False,
-    counted: bool = False,
 ) -> Callable[[Endpoint], Endpoint]:
     """Declare what is unusual about a route; it stands between the router's decorator and the function."""
-    declared = RouteFacts(
-        public=public, probe=probe, streams_body=streams_body, secret=secret, kept=kept, counted=counted
-    )
+    declared = RouteFacts(public=public, probe=probe, streams_body=streams_body, secret=secret, kept=kept)
 
     def note(endpoint: Endpoint) -> Endpoint:
         setattr(endpoint, DECLARED, declared)

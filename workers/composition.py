@@ -150,4 +150,4 @@ async def keep_in_step(settings: Settings, services: Services) -> None:
     async with asyncio.TaskGroup() as tasks:  # which waits for the last writing of each
         tasks.create_task(keep_running(listener.run))
         tasks.create_task(keep_running(services.identity.authentication.note_uses_forever))
-        tasks.create_task(keep_running(services.registry.usage.write_forever))
+        tasks.create_task(keep_running(services.registry.counter.write_forever))

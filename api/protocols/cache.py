@@ -29,9 +29,10 @@ from domain.identity.principal import Principal
 from domain.identity.rights import ORGANIZATION
 from domain.ids import new_id_text
 from domain.registry.capability import seconds_left
+from domain.registry.downloads import Given
 from services.changes import Changes
 from services.identity.authentication import Authentication
-from services.registry.usage import Usage
+from services.registry.counter import DownloadCounter
 
 TTL_SECONDS: Final = 30.0
 LARGEST_ANSWER: Final = 2 * 1024 * 1024
@@ -55,8 +56,8 @@ class Answer:
     permission: Permission | None
     pattern: str
     """Of the route that gave it."""
-    counted: bool = False
-    """Whether each time it is given is a download."""
+    gave: Given | None = None
+    """The version that it tells the place of: each time it is given is a download of that."""
 
 
 class ByteCache:
@@ -114,12 +115,14 @@ class KeptAnswerLayer:
     as the tools ask, and they all say the same.
     """
 
-    def __init__(self, app: ASGIApp, cache: ByteCache, authentication: Authentication, usage: Usage) -> None:
+    def __init__(
+        self, app: ASGIApp, cache: ByteCache, authentication: Authentication, counter: DownloadCounter
+    ) -> None:
         """Take the application that stands behind, what is kept, who knows the keys, and who counts downloads."""
         self._app = app
         self._cache = cache
         self._authentication = authentication
-        self._usage = usage
+        self._counter = counter
         self._is_logged = log.is_enabled_for(logging.DEBUG)  # asked once: a line that isn't written takes time too
 
     async def __call__(  # noqa: C901  in one pass: a call more for each part would be paid by each request
@@ -148,8 +151,8 @@ class KeptAnswerLayer:
         if kept is None:
             await self._app(scope, receive, send)
             return
-        if kept.counted and principal is not None:
-            self._usage.note(principal.organization_id, principal.key_id, path, agent or b"")
+        if kept.gave is not None and principal is not None:
+            self._counter.note(kept.gave, principal.key_id, agent or b"")
         request_id = short_word(given) or new_id_text()
         status, headers, body = _asked(kept, known)
         headers = (*headers, (b"x-request-id", request_id.encode()))
@@ -178,30 +181,30 @@ class KeepingLayer:
     While an answer is being built, others who ask for it wait for that one.
     """
 
-    def __init__(self, app: ASGIApp, cache: ByteCache, usage: Usage) -> None:
+    def __init__(self, app: ASGIApp, cache: ByteCache, counter: DownloadCounter) -> None:
         """Take the application that stands behind, where answers are kept, and who counts downloads."""
         self._app = app
         self._cache = cache
-        self._usage = usage
+        self._counter = counter
         self._building: dict[Key, asyncio.Event] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
         key = _key(scope)
-        if key is None and not _is_counted(scope):
+        if key is None and (scope["type"] != "http" or not facts_in(scope).kept):
             await self._app(scope, receive, send)
             return
         kept = None if key is None else await self._find(key)
         if kept is not None:
+            gave = kept.gave
             status, headers, body = _asked(kept, header(scope, b"if-none-match"))
             await send({"type": "http.response.start", "status": status, "headers": headers})
             await send({"type": "http.response.body", "body": body})
-        elif not await self._build(key, scope, receive, send):
-            return
-        if _is_counted(scope):
-            principal: Principal = scope["state"]["principal"]
-            agent = header(scope, b"user-agent") or b""
-            self._usage.note(principal.organization_id, principal.key_id, scope["path"], agent)
+        else:
+            gave = _gave(scope) if await self._build(key, scope, receive, send) else None
+        principal: Principal | None = scope["state"].get("principal")
+        if gave is not None and principal is not None:
+            self._counter.note(gave, principal.key_id, header(scope, b"user-agent") or b"")
 
     async def _find(self, key: Key) -> Answer | None:
         kept, building = self._cache.find(key), self._building.get(key)
@@ -244,7 +247,7 @@ class KeepingLayer:
 
 def _answer(scope: Scope, headers: RawHeaders, body: bytes) -> Answer:
     facts = facts_in(scope)
-    return Answer(headers, body, facts.permission, pattern_of(scope), facts.counted)
+    return Answer(headers, body, facts.permission, pattern_of(scope), _gave(scope))
 
 
 def _size_of(key: Key, answer: Answer) -> int:
@@ -270,8 +273,10 @@ def _has_its_length(method: str, headers: RawHeaders, body: bytearray) -> bool:
     return method == "HEAD" or declared is None or declared == str(len(body))
 
 
-def _is_counted(scope: Scope) -> bool:
-    return scope["type"] == "http" and facts_in(scope).counted and scope["state"].get("principal") is not None
+def _gave(scope: Scope) -> Given | None:
+    """Tell the version that the route says it has told the place of."""
+    gave: Given | None = scope["state"].get("gave")
+    return gave
 
 
 def _key(scope: Scope) -> Key | None:

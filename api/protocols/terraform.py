@@ -7,12 +7,13 @@ import functools
 from datetime import UTC, datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Depends, Request, Response
 
 from api.dependencies import DownloadService, ModuleService, ProviderService
 from api.protocols.answers import Reader, json_answer, text_answer, written
 from api.registry.addresses import module_address, provider_address
 from api.routing import facts
+from domain.registry.downloads import DownloadKind, Given
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ModuleAddress, Platform, ProviderAddress
 from domain.registry.providers import ProviderPackage, ReleaseNames
@@ -35,16 +36,19 @@ async def module_versions(
 
 
 @router.get("/modules/{namespace}/{name}/{system}/{version}/download", operation_id="protocol_module_download")
-@facts(kept=True, counted=True)
+@facts(kept=True)
 async def module_download(
+    *,
     address: Annotated[ModuleAddress, Depends(module_address)],
     version: str,
+    request: Request,
     scope: Reader,
     modules: ModuleService,
     downloads: DownloadService,
 ) -> Response:
     """Tell where a module's archive is: in the body, which tofu reads, and the header, which terraform reads."""
     found = await modules.get(scope, address, version)
+    request.state.gave = Given(scope.organization_id, DownloadKind.MODULE, found.id)
     # Tools tell an archive by the end of its address.
     location = _file(downloads, found.sha256, f"{address.name}-{found.version}.{found.format.value}")
     return json_answer({"location": location, "use_registry_credentials": False}, {"X-Terraform-Get": location})
@@ -74,12 +78,13 @@ async def provider_versions(
 @router.get(
     "/providers/{namespace}/{type}/{version}/download/{os}/{arch}", operation_id="protocol_provider_download"
 )
-@facts(kept=True, counted=True)
+@facts(kept=True)
 async def provider_download(
     *,
     address: Annotated[ProviderAddress, Depends(provider_address)],
     version: str,
     platform: Annotated[Platform, Depends(_platform)],
+    request: Request,
     scope: Reader,
     providers: ProviderService,
     downloads: DownloadService,
@@ -92,6 +97,7 @@ async def provider_download(
     if package is None:
         listed = ", ".join(map(str, offered))
         raise ProviderNotFound(f"this version was not published for {str(platform)[:64]}, only for {listed}")
+    request.state.gave = Given(scope.organization_id, DownloadKind.PROVIDER, release.id)
     answer: dict[str, Any] = {
         "protocols": release.protocols,
         "os": package.os,

@@ -1,18 +1,18 @@
-"""Routes of who installs what."""
+"""Routes of who downloads what."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from api.dependencies import Requires, UsageService
+from api.dependencies import DownloadCountsService, Requires
 from api.pagination import CallerPaging, Page
 from domain.identity.permissions import Permission
 from domain.moments import Moment
+from domain.registry.downloads import Consumer, DownloadKind, DownloadsInTime, Interval, MostDownloaded
 from domain.registry.names import ModuleAddress, ProviderAddress
-from domain.registry.usage import Consumer, DownloadsInTime, MostInstalled, UsageInterval, UsageKind
 from domain.scope import Scope
-from services.registry.usage import Period
+from services.registry.download_counts import Period
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["registry"])
 
@@ -37,35 +37,35 @@ Most = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 @router.get("/downloads", operation_id="count_downloads")
 async def count_downloads(
     scope: Reader,
-    usage: UsageService,
+    counts: DownloadCountsService,
     period: AskedPeriod,
-    interval: UsageInterval = UsageInterval.DAY,
-    kind: UsageKind | None = None,
+    interval: Interval = Interval.DAY,
+    kind: DownloadKind | None = None,
 ) -> Page[DownloadsInTime]:
     """Count what was installed by hour or day (UTC's), those without downloads left out.
 
     What is older than 400 days is forgotten; how often a module or provider was installed in all stays known.
     """
-    return Page(items=await usage.in_time(scope, period, interval=interval, kind=kind), next_cursor=None)
+    return Page(items=await counts.in_time(scope, period, interval=interval, kind=kind), next_cursor=None)
 
 
-@router.get("/modules", operation_id="list_most_installed_modules")
-async def list_most_installed_modules(
-    scope: Reader, usage: UsageService, period: AskedPeriod, limit: Most = 20
-) -> Page[MostInstalled]:
+@router.get("/modules", operation_id="list_most_downloaded_modules")
+async def list_most_downloaded_modules(
+    scope: Reader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
+) -> Page[MostDownloaded]:
     """List the modules that were installed most, the most first."""
-    return Page(
-        items=await usage.most_installed(scope, period, kind=UsageKind.MODULE, limit=limit), next_cursor=None
-    )
+    items = await counts.most_downloaded(scope, period, kind=DownloadKind.MODULE, limit=limit)
+    return Page(items=items, next_cursor=None)
 
 
-@router.get("/providers", operation_id="list_most_installed_providers")
-async def list_most_installed_providers(
-    scope: Reader, usage: UsageService, period: AskedPeriod, limit: Most = 20
-) -> Page[MostInstalled]:
+@router.get("/providers", operation_id="list_most_downloaded_providers")
+async def list_most_downloaded_providers(
+    scope: Reader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
+) -> Page[MostDownloaded]:
     """List the providers that were installed most, the most first."""
     return Page(
-        items=await usage.most_installed(scope, period, kind=UsageKind.PROVIDER, limit=limit), next_cursor=None
+        items=await counts.most_downloaded(scope, period, kind=DownloadKind.PROVIDER, limit=limit),
+        next_cursor=None,
     )
 
 
@@ -77,13 +77,13 @@ async def list_module_consumers(
     system: str,
     version: str,
     scope: Reader,
-    usage: UsageService,
+    counts: DownloadCountsService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
     """List the keys that have installed a module version in the last 400 days, and the tools they came with."""
     address = ModuleAddress(namespace, name, system)
     return await paging.of(
-        lambda after, limit: usage.consumers_of_module(scope, address, version, after=after, limit=limit)
+        lambda after, limit: counts.consumers_of_module(scope, address, version, after=after, limit=limit)
     )
 
 
@@ -94,11 +94,11 @@ async def list_provider_consumers(
     type: str,
     version: str,
     scope: Reader,
-    usage: UsageService,
+    counts: DownloadCountsService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
     """List the keys that have installed a provider release in the last 400 days, and the tools they came with."""
     address = ProviderAddress(namespace, type)
     return await paging.of(
-        lambda after, limit: usage.consumers_of_provider(scope, address, version, after=after, limit=limit)
+        lambda after, limit: counts.consumers_of_provider(scope, address, version, after=after, limit=limit)
     )

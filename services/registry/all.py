@@ -6,7 +6,9 @@ from domain.registry.capability import Capabilities
 from integrations.documents.reading import find_reader
 from integrations.signatures import SignatureVerifier
 from services.changes import Changes
+from services.registry.counter import DownloadCounter
 from services.registry.documents import ModuleDocuments
+from services.registry.download_counts import DownloadCounts
 from services.registry.downloads import Downloads
 from services.registry.gpg_keys import GpgKeys
 from services.registry.limits import RegistryLimits
@@ -16,7 +18,6 @@ from services.registry.offers import Offers
 from services.registry.providers import Providers
 from services.registry.rechecks import Rechecks
 from services.registry.releases import Releases
-from services.registry.usage import Usage
 from services.registry.verifications import Verifications
 from services.registry.withdrawals import Withdrawals
 from storage.blobs.store import BlobStore
@@ -36,7 +37,8 @@ class RegistryServices:
     verifications: Verifications
     withdrawals: Withdrawals
     downloads: Downloads
-    usage: Usage
+    counter: DownloadCounter
+    download_counts: DownloadCounts
     changes: Changes
     """Of what the registry answers."""
 
@@ -57,6 +59,7 @@ def make_registry(
         verifications=Verifications(database, Rechecks(blobs, verifier), changes),
         withdrawals=Withdrawals(database, changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),
-        usage=Usage(database),
+        counter=DownloadCounter(database),
+        download_counts=DownloadCounts(database),
         changes=changes,
     )

@@ -10,13 +10,13 @@ from domain.registry.versions import Version, canonical, latest
 from domain.scope import Scope
 from services.registry.nouns import documents_of, module_version, provider_version
 from storage.database import Database
-from storage.registry import documents, module_search, modules, providers, usage
+from storage.registry import documents, download_counts, module_search, modules, providers
 
 
 class Offers:
     """Lists the latest versions of modules and providers, and shows one with all that is known of it.
 
-    Downloads are those that were written; services.registry.usage writes each within some seconds.
+    Downloads are those that were written; services.registry.counter writes each within some seconds.
     """
 
     def __init__(self, database: Database) -> None:
@@ -31,7 +31,7 @@ class Offers:
             found = await module_search.page_with_latest(
                 session, scope.organization_id, search, name=name, offset=offset, limit=limit
             )
-            downloads = await usage.totals(session, scope.organization_id, [of.id for of, _ in found])
+            downloads = await download_counts.totals(session, scope.organization_id, [of.id for of, _ in found])
             return [
                 ModuleOffer(
                     version=module_version(ModuleAddress(of.namespace, of.name, of.system), row),
@@ -55,7 +55,7 @@ class Offers:
             row = await modules.get_version(session, organization_id, address, wanted)
             offered = await modules.versions(session, organization_id, module.id)
             known = await documents.find(session, organization_id, row.id)
-            downloads = await usage.totals(session, organization_id, [module.id])
+            downloads = await download_counts.totals(session, organization_id, [module.id])
             return ModuleDetail(
                 version=module_version(address, row),
                 downloads=downloads[module.id],
@@ -72,7 +72,7 @@ class Offers:
             found = await providers.page_with_latest(
                 session, scope.organization_id, namespace=namespace, offset=offset, limit=limit
             )
-            downloads = await usage.totals(session, scope.organization_id, [of.id for of, _ in found])
+            downloads = await download_counts.totals(session, scope.organization_id, [of.id for of, _ in found])
             return [
                 ProviderOffer(
                     version=provider_version(ProviderAddress(of.namespace, of.type), row, []),
@@ -109,7 +109,7 @@ class Offers:
                     version=version,
                 )
             [row] = await providers.of_versions(session, scope.organization_id, provider.id, [wanted])
-            downloads = await usage.totals(session, scope.organization_id, [provider.id])
+            downloads = await download_counts.totals(session, scope.organization_id, [provider.id])
             return ProviderDetail(
                 version=provider_version(address, row, []),
                 downloads=downloads[provider.id],

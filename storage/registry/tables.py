@@ -20,7 +20,7 @@ from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TEXT
 from sqlalchemy.orm import Mapped, mapped_column
 
 from domain.registry.documents import DocumentsState
-from domain.registry.usage import UsageKind
+from domain.registry.downloads import DownloadKind
 from domain.registry.verifications import VerificationResult
 from storage.blobs.tables import BlobRow
 from storage.database import Base, one_of
@@ -255,7 +255,7 @@ class DownloadCountRow(Base):
 
     __tablename__ = "download_count"
     __table_args__ = (
-        CheckConstraint(one_of("kind", UsageKind), name="kind"),
+        CheckConstraint(one_of("kind", DownloadKind), name="kind"),
         CheckConstraint("downloads > 0", name="downloads"),
         ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),
         Index("ix_download_count_hour", "organization_id", "hour"),

@@ -6,12 +6,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.idempotency import Claim
 from domain.ids import new_id
-from domain.registry.usage import UsageKind
+from domain.registry.downloads import DownloadKind
 from services import upkeep
 from services.all import Services
 from storage import idempotency
 from storage.database import Database
-from storage.registry import usage
+from storage.registry import download_counts
 from tests.factories.organizations import Caller
 
 pytestmark = pytest.mark.servers
@@ -63,10 +63,13 @@ class TestLookAfter:
     ) -> None:
         await services.upkeep.look_after()
         monkeypatch.setattr(upkeep, "MOST_COUNTS", 1)
-        installed = usage.Counted(version_id=new_id(), installed_id=new_id())
+        version_id, module_id = new_id(), new_id()
         async with database.transaction(caller.scope) as session:
-            counts = [usage.Count(UsageKind.MODULE, installed, new_id(), "tofu", 3) for _ in range(3)]
-            await usage.add(session, caller.organization.id, counts)
+            counts = [
+                download_counts.Count(DownloadKind.MODULE, version_id, module_id, new_id(), "tofu", 3)
+                for _ in range(3)
+            ]
+            await download_counts.add(session, caller.organization.id, counts)
             age = text(
                 "UPDATE download_count SET hour = now() - make_interval(days => :days) WHERE api_key_id = :key"
             )
@@ -77,8 +80,8 @@ class TestLookAfter:
         async with database.transaction(caller.scope) as session:
             keys = list(await session.scalars(text("SELECT api_key_id FROM download_count")))
             assert keys == [counts[0].api_key_id]
-            totals = await usage.totals(session, caller.organization.id, [installed.installed_id])
-            assert totals[installed.installed_id] == 9
+            totals = await download_counts.totals(session, caller.organization.id, [module_id])
+            assert totals[module_id] == 9
 
     async def test_makes_partitions_of_the_audit_that_are_missing(
         self, services: Services, owner: AsyncEngine

@@ -29,7 +29,7 @@ from domain.ids import new_id
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.changes import Changes
-from services.registry.usage import Usage
+from services.registry.counter import DownloadCounter
 from storage.blobs.local import LocalBlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
@@ -51,7 +51,7 @@ from tests.fixtures.https import serve
 from tests.fixtures.queries import counted_queries
 from tests.fixtures.signing import Signer
 
-NOBODY_COUNTS = Usage(
+NOBODY_COUNTS = DownloadCounter(
     Database("postgresql+psycopg://nobody@nowhere/none", "postgresql+psycopg://nobody@nowhere/none")
 )
 

@@ -323,9 +323,9 @@ class TestDownloads:
             f"{of_provider}/0.10.0/download/linux/amd64",
         ):
             await get(client, caller, path)
-        await services.registry.usage.write()
+        await services.registry.counter.write()
         await get(client, caller, f"{name}/1.0.0/download")
-        await services.registry.usage.write()
+        await services.registry.counter.write()
         listed = (await get(client, caller, "/v1/modules"))["modules"]
         assert {each["id"].removeprefix(f"{modules}/"): each["downloads"] for each in listed} == {
             "network/aws/1.10.0": 3,

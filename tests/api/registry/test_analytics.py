@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from services.all import Services
-from services.registry.usage import Usage
+from services.registry.counter import DownloadCounter
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
     MODULES,
@@ -28,8 +28,8 @@ TOFU = {"User-Agent": "OpenTofu/1.12.6"}
 
 
 @pytest.fixture
-def usage(services: Services) -> Usage:
-    return services.registry.usage
+def counter(services: Services) -> DownloadCounter:
+    return services.registry.counter
 
 
 @pytest.fixture
@@ -48,14 +48,14 @@ async def asked(client: httpx2.AsyncClient, caller: Caller, path: str, **query: 
 
 class TestDownloads:
     async def test_are_counted_each_time_by_key_and_tool(
-        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, counter: DownloadCounter
     ) -> None:
         made = await client.post("/api/v1/api-keys", json={"name": "pipeline"}, headers=caller.headers)
         pipeline = {"Authorization": f"Bearer {made.json()['key']}"}
         path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
         for headers in (caller.headers | TERRAFORM, caller.headers | TOFU, pipeline | TOFU, pipeline | TOFU):
             assert (await client.get(path, headers=headers)).status_code == 200
-        await usage.write()
+        await counter.write()
         consumers = await asked(client, caller, f"modules/{namespace}/network/aws/0.1.0/consumers")
         shown = {str(each["name"]): (each["user_agents"], each["downloads"]) for each in consumers}
         assert shown.pop("pipeline") == (["OpenTofu/1.12.6"], 2)
@@ -64,21 +64,21 @@ class TestDownloads:
         assert (most["address"], most["downloads"], most["api_keys"]) == (f"{namespace}/network/aws", 4, 2)
 
     async def test_are_counted_when_they_are_asked_for_in_an_unusual_way(
-        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, counter: DownloadCounter
     ) -> None:
         path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
         for query, headers in (("", {}), ("?x=1", {}), ("", {"Range": "bytes=0-"}), ("?x=1", {})):
             assert (await client.get(f"{path}{query}", headers=caller.headers | headers)).status_code == 200
-        await usage.write()
+        await counter.write()
         [consumer] = await asked(client, caller, f"modules/{namespace}/network/aws/0.1.0/consumers")
         assert consumer["downloads"] == 4
 
     async def test_of_a_version_are_shown_however_it_is_written_and_of_none_not(
-        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, counter: DownloadCounter
     ) -> None:
         path = f"/v1/modules/{namespace}/network/aws/v0.1/download"
         assert (await client.get(path, headers=caller.headers | TOFU)).status_code == 200
-        await usage.write()
+        await counter.write()
         for version in ("0.1.0", "v0.1"):
             [consumer] = await asked(client, caller, f"modules/{namespace}/network/aws/{version}/consumers")
             assert consumer["downloads"] == 1
@@ -88,26 +88,26 @@ class TestDownloads:
         assert (answer.status_code, answer.json()["code"]) == (404, "registry.module_not_found")
 
     async def test_of_providers_are_counted_whatever_the_platform(
-        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, counter: DownloadCounter
     ) -> None:
         signer = Signer()
         await add_key(client, caller, namespace, signer)
         await publish(client, caller, PROVIDERS, a_provider(namespace, Release(signer)))
         path = f"/v1/providers/{namespace}/time/0.1.0/download/linux/amd64"
         assert (await client.get(path, headers=caller.headers | TOFU)).status_code == 200
-        await usage.write()
+        await counter.write()
         [most] = await asked(client, caller, "providers")
         assert (most["address"], most["downloads"]) == (f"{namespace}/time", 1)
         [consumer] = await asked(client, caller, f"providers/{namespace}/time/0.1.0/consumers")
         assert consumer["user_agents"] == ["OpenTofu/1.12.6"]
 
     async def test_are_added_up_by_hour_and_day(
-        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, usage: Usage
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, counter: DownloadCounter
     ) -> None:
         path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
         for _ in range(3):
             await client.get(path, headers=caller.headers)
-        await usage.write()
+        await counter.write()
         for interval, form in (("hour", "%Y-%m-%dT%H"), ("day", "%Y-%m-%d")):
             [counted] = await asked(client, caller, "downloads", interval=interval, kind="module")
             assert (str(counted["at"])[: len(datetime.now(UTC).strftime(form))], counted["downloads"]) == (
@@ -134,11 +134,16 @@ class TestDownloads:
             assert (answer.status_code, answer.json()["code"]) == (422, "registry.period_invalid")
 
     async def test_that_nobody_was_told_where_it_is_counts_nothing(
-        self, client: httpx2.AsyncClient, caller: Caller, stranger: Caller, namespace: str, usage: Usage
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        stranger: Caller,
+        namespace: str,
+        counter: DownloadCounter,
     ) -> None:
         path = f"/v1/modules/{namespace}/network/aws/{{}}/download"
         assert (await client.get(path.format("0.1.0"), headers=stranger.headers)).status_code == 404
         assert (await client.get(path.format("9.9.9"), headers=caller.headers)).status_code == 404
         await client.get(f"/v1/modules/{namespace}/network/aws/versions", headers=caller.headers)
-        await usage.write()
+        await counter.write()
         assert await asked(client, caller, "modules") == []

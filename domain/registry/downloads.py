@@ -1,6 +1,5 @@
-"""Who installs what: the nouns."""
+"""Downloads, that is who was told where a version is: the nouns."""
 
-import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -9,23 +8,19 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from domain.registry.versions import canonical
-
 LONGEST_AGENT: Final = 64
 KEPT: Final = timedelta(days=400)
 """How long it is known which key installed what in which hour: a year can be held against the one before."""
-_MODULE: Final = re.compile(r"/v1/modules/([^/]+)/([^/]+)/([^/]+)/([^/]+)/download")
-_PROVIDER: Final = re.compile(r"/v1/providers/([^/]+)/([^/]+)/([^/]+)/download/[^/]+/[^/]+")
 
 
-class UsageKind(StrEnum):
-    """What was installed."""
+class DownloadKind(StrEnum):
+    """What a downloaded version is of."""
 
     MODULE = "module"
     PROVIDER = "provider"
 
 
-class UsageInterval(StrEnum):
+class Interval(StrEnum):
     """What downloads are counted by; days are UTC's."""
 
     HOUR = "hour"
@@ -33,14 +28,12 @@ class UsageInterval(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Installed:
-    """A version by its address; the system is empty for a provider's."""
+class Given:
+    """A version that an answer told the place of, as its route says; whoever gives the answer counts it."""
 
-    kind: UsageKind
-    namespace: str
-    name: str
-    system: str
-    version: str
+    organization_id: UUID
+    kind: DownloadKind
+    version_id: UUID
 
 
 class DownloadsInTime(BaseModel, frozen=True):
@@ -50,7 +43,7 @@ class DownloadsInTime(BaseModel, frozen=True):
     downloads: int
 
 
-class MostInstalled(BaseModel, frozen=True):
+class MostDownloaded(BaseModel, frozen=True):
     """A module or provider, and how often it was installed."""
 
     address: str = Field(description="`namespace/name/system` of a module, `namespace/type` of a provider.")
@@ -72,22 +65,6 @@ class Consumer(BaseModel, frozen=True):
     def id(self) -> UUID:
         """What lists of consumers are ordered by."""
         return self.api_key_id
-
-
-def installed_by(path: str) -> Installed | None:
-    """Tell what a request for a download address was about, whichever way it wrote the version.
-
-    None for any other path.
-    """
-    module = _MODULE.fullmatch(path)
-    if module is not None:
-        namespace, name, system, version = module.groups()
-        return Installed(UsageKind.MODULE, namespace, name, system, canonical(version) or version)
-    provider = _PROVIDER.fullmatch(path)
-    if provider is not None:
-        namespace, type_, version = provider.groups()
-        return Installed(UsageKind.PROVIDER, namespace, type_, "", canonical(version) or version)
-    return None
 
 
 def short_agent(sent: bytes) -> str:

@@ -11,7 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.registry.usage import KEPT, Consumer, Installed, MostInstalled, UsageInterval, UsageKind
+from domain.registry.downloads import KEPT, Consumer, DownloadKind, Interval, MostDownloaded
 from storage.identity.tables import ApiKeyRow
 from storage.registry.tables import (
     DownloadCountRow,
@@ -24,68 +24,30 @@ from storage.registry.tables import (
 
 
 @dataclass(frozen=True, slots=True)
-class Counted:
-    """What a count belongs to: a version, and the module or provider that it is of."""
-
-    version_id: UUID
-    installed_id: UUID
-
-
-@dataclass(frozen=True, slots=True)
 class Count:
-    """How often a key has installed a version with a tool, since the last time."""
+    """How often a key has downloaded a version with a tool, since the last time."""
 
-    kind: UsageKind
-    of: Counted
+    kind: DownloadKind
+    version_id: UUID
+    of_id: UUID
+    """The module or provider that the version is of."""
     api_key_id: UUID
     user_agent: str
     downloads: int
 
 
-async def module_versions(
-    session: AsyncSession, organization_id: UUID, wanted: Collection[Installed]
-) -> dict[Installed, Counted]:
-    """Find module versions by their addresses; those that are not there are left out."""
-    address = (ModuleRow.namespace, ModuleRow.name, ModuleRow.system, ModuleVersionRow.version)
-    query = (
-        select(*address, ModuleVersionRow.id, ModuleRow.id)
-        .join(
-            ModuleVersionRow,
-            (ModuleVersionRow.organization_id == ModuleRow.organization_id)
-            & (ModuleVersionRow.module_id == ModuleRow.id),
-        )
-        .where(
-            ModuleRow.organization_id == organization_id,
-            tuple_(*address).in_([(each.namespace, each.name, each.system, each.version) for each in wanted]),
-        )
+async def parents(
+    session: AsyncSession, organization_id: UUID, kind: DownloadKind, version_ids: Collection[UUID]
+) -> dict[UUID, UUID]:
+    """Tell which module or provider each version is of; versions that are not there are left out."""
+    version: type[ModuleVersionRow | ProviderVersionRow] = ModuleVersionRow
+    parent: InstrumentedAttribute[UUID] = ModuleVersionRow.module_id
+    if kind is DownloadKind.PROVIDER:
+        version, parent = ProviderVersionRow, ProviderVersionRow.provider_id
+    query = select(version.id, parent).where(
+        version.organization_id == organization_id, version.id.in_(version_ids)
     )
-    return {
-        Installed(UsageKind.MODULE, namespace, name, system, version): Counted(version_id, module_id)
-        for namespace, name, system, version, version_id, module_id in await session.execute(query)
-    }
-
-
-async def provider_versions(
-    session: AsyncSession, organization_id: UUID, wanted: Collection[Installed]
-) -> dict[Installed, Counted]:
-    """Find provider releases by their addresses; those that are not there are left out."""
-    address = (ProviderRow.namespace, ProviderRow.type, ProviderVersionRow.version)
-    query = (
-        select(*address, ProviderVersionRow.id, ProviderRow.id)
-        .join(
-            ProviderVersionRow,
-            (ProviderVersionRow.organization_id == ProviderRow.organization_id)
-            & (ProviderVersionRow.provider_id == ProviderRow.id),
-        )
-        .where(
-            ProviderRow.organization_id == organization_id,
-            tuple_(*address).in_([(each.namespace, each.name, each.version) for each in wanted]),
-        )
-    )
-    return {
-        Installed(UsageKind.PROVIDER, namespace, type_, "", version): Counted(version_id, provider_id)
-        for namespace, type_, version, version_id, provider_id in await session.execute(query)
-    }
+    return dict((await session.execute(query)).all())
 
 
 async def add(session: AsyncSession, organization_id: UUID, counts: Sequence[Count]) -> None:
@@ -93,12 +55,12 @@ async def add(session: AsyncSession, organization_id: UUID, counts: Sequence[Cou
     if not counts:
         return
     # In one order, so that no two processes wait for each other.
-    ordered = sorted(counts, key=lambda count: (count.of.version_id, count.api_key_id, count.user_agent))
+    ordered = sorted(counts, key=lambda count: (count.version_id, count.api_key_id, count.user_agent))
     statement = insert(DownloadCountRow).values(
         [
             {
                 "organization_id": organization_id,
-                "version_id": count.of.version_id,
+                "version_id": count.version_id,
                 "hour": func.date_trunc("hour", func.now(), "UTC"),
                 "api_key_id": count.api_key_id,
                 "user_agent": count.user_agent,
@@ -147,8 +109,8 @@ async def in_time(
     begin: datetime,
     end: datetime,
     *,
-    interval: UsageInterval,
-    kind: UsageKind | None,
+    interval: Interval,
+    kind: DownloadKind | None,
 ) -> list[tuple[datetime, int]]:
     """Add downloads up by hour or day, in order."""
     at = func.date_trunc(interval.value, DownloadCountRow.hour, "UTC").label("at")
@@ -167,15 +129,15 @@ async def in_time(
     return [(moment, int(downloads)) for moment, downloads in await session.execute(query)]
 
 
-async def most_installed(
-    session: AsyncSession, organization_id: UUID, begin: datetime, end: datetime, *, kind: UsageKind, limit: int
-) -> list[MostInstalled]:
+async def most_downloaded(
+    session: AsyncSession, organization_id: UUID, begin: datetime, end: datetime, *, kind: DownloadKind, limit: int
+) -> list[MostDownloaded]:
     """List modules or providers by their downloads, the most first."""
     thing: type[ModuleRow | ProviderRow] = ModuleRow
     version: type[ModuleVersionRow | ProviderVersionRow] = ModuleVersionRow
     parent: InstrumentedAttribute[UUID] = ModuleVersionRow.module_id
     parts: tuple[InstrumentedAttribute[str], ...] = (ModuleRow.namespace, ModuleRow.name, ModuleRow.system)
-    if kind is UsageKind.PROVIDER:
+    if kind is DownloadKind.PROVIDER:
         thing, version, parent = ProviderRow, ProviderVersionRow, ProviderVersionRow.provider_id
         parts = (ProviderRow.namespace, ProviderRow.type)
     address = func.concat_ws("/", *parts)
@@ -204,7 +166,7 @@ async def most_installed(
         .limit(limit)
     )
     return [
-        MostInstalled(address=found, downloads=int(count), api_keys=keys, last_at=last_at)
+        MostDownloaded(address=found, downloads=int(count), api_keys=keys, last_at=last_at)
         for found, count, keys, last_at in await session.execute(query)
     ]
 
@@ -245,7 +207,7 @@ async def consumers(
 async def _add_to_totals(session: AsyncSession, organization_id: UUID, counts: Sequence[Count]) -> None:
     added: Counter[UUID] = Counter()
     for count in counts:
-        added[count.of.installed_id] += count.downloads
+        added[count.of_id] += count.downloads
     statement = insert(DownloadTotalRow).values(
         [
             {"organization_id": organization_id, "installed_id": installed_id, "downloads": downloads}

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from uuid import UUID
 
 import pytest
 import structlog
@@ -10,11 +11,12 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Busy, PlatformError, Unavailable
-from domain.registry.usage import LONGEST_AGENT
+from domain.registry.downloads import LONGEST_AGENT, DownloadKind, Given
+from domain.registry.names import ModuleAddress
 from domain.scope import Scope
 from services.all import Services
-from services.registry import usage as usage_module
-from services.registry.usage import MOST_AT_ONCE, MOST_NOTED, Usage
+from services.registry import counter as counter_module
+from services.registry.counter import MOST_AT_ONCE, MOST_NOTED, DownloadCounter
 from storage.database import Database
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
@@ -25,14 +27,14 @@ pytestmark = pytest.mark.servers
 class Notes:
     """A module that a caller downloads, and the counting of it."""
 
-    def __init__(self, database: Database, caller: Caller, source: str) -> None:
-        self.usage = Usage(database)
+    def __init__(self, database: Database, caller: Caller, version_id: UUID) -> None:
+        self.counter = DownloadCounter(database)
         self._database = database
         self._caller = caller
-        self._path = f"/v1/modules/{source}/1.0.0/download"
+        self._given = Given(caller.organization.id, DownloadKind.MODULE, version_id)
 
     def note(self, *, agent: bytes = b"OpenTofu/1.12.6") -> None:
-        self.usage.note(self._caller.organization.id, self._caller.principal.key_id, self._path, agent)
+        self.counter.note(self._given, self._caller.principal.key_id, agent)
 
     async def counted(self) -> int:
         async with self._database.transaction(self._caller.scope) as session:
@@ -57,8 +59,10 @@ class Gate:
 
 @pytest.fixture
 async def notes(database: Database, services: Services, caller: Caller) -> Notes:
-    module = await publish_module(services, caller, {"main.tf": ""})
-    return Notes(database, caller, module.source)
+    published = await publish_module(services, caller, {"main.tf": ""})
+    address = ModuleAddress(*published.source.split("/"))
+    module = await services.registry.modules.get(caller.scope, address, published.version)
+    return Notes(database, caller, module.id)
 
 
 class TestWrite:
@@ -77,10 +81,10 @@ class TestWrite:
             notes.note(agent=b"tool/%d" % number)
         with monkeypatch.context() as patch:
             patch.setattr(database, "transaction", away)
-            await notes.usage.write()
+            await notes.counter.write()
         assert asked == (2 if error is Busy else 1)  # a database that is away is not asked again and again
         notes.note()
-        await notes.usage.write()
+        await notes.counter.write()
         assert await notes.counted() == MOST_AT_ONCE + 2
 
     async def test_goes_on_after_what_nobody_foresaw(
@@ -92,12 +96,12 @@ class TestWrite:
         notes.note()
         with monkeypatch.context() as patch, structlog.testing.capture_logs() as lines:
             patch.setattr(database, "transaction", broken)
-            await notes.usage.write()
-            await notes.usage.write()
+            await notes.counter.write()
+            await notes.counter.write()
         [line] = lines
         assert (line["event"], line["downloads"]) == ("downloads_not_counted", 1)
         notes.note()
-        await notes.usage.write()
+        await notes.counter.write()
         assert await notes.counted() == 1
 
     async def test_keeps_no_long_word_and_no_more_notes_than_it_may(self, notes: Notes) -> None:
@@ -105,12 +109,12 @@ class TestWrite:
             notes.note(agent=(b"%06d" % number) + b"x" * 10_000)
         for _ in range(2):
             notes.note(agent=b"000000" + b"x" * 10_000)  # one that is noted already
-        noted = notes.usage._noted
+        noted = notes.counter._noted
         assert (len(noted), noted.total()) == (MOST_NOTED, MOST_NOTED + 2)
         assert {len(note.user_agent) for note in noted} == {LONGEST_AGENT}
         noted.clear()
         with structlog.testing.capture_logs() as lines:
-            await notes.usage.write()
+            await notes.counter.write()
         assert [line["downloads"] for line in lines] == [5]
 
 
@@ -119,10 +123,10 @@ class TestWriteForever:
         self, notes: Notes, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         gate = Gate(database)
-        monkeypatch.setattr(usage_module, "WRITE_SECONDS", 0)
+        monkeypatch.setattr(counter_module, "WRITE_SECONDS", 0)
         monkeypatch.setattr(database, "transaction", gate.transaction)
         notes.note()
-        writing = asyncio.create_task(notes.usage.write_forever())
+        writing = asyncio.create_task(notes.counter.write_forever())
         await gate.begun.wait()
         notes.note()
         writing.cancel()
@@ -140,7 +144,7 @@ class TestWriteForever:
 
         monkeypatch.setattr(database, "transaction", away)
         notes.note()
-        writing = asyncio.create_task(notes.usage.write_forever())
+        writing = asyncio.create_task(notes.counter.write_forever())
         await asyncio.sleep(0)
         with structlog.testing.capture_logs() as lines:
             writing.cancel()
