@@ -14,7 +14,7 @@ AREA: Final = "upkeep"
 MOST_KEYS: Final = 10_000
 """Idempotency keys forgotten in one transaction; the tick goes on with the rest."""
 MOST_COUNTS: Final = 10_000
-"""Counts of downloads forgotten in one transaction."""
+"""Counts of downloads, and batches of them, forgotten in one transaction."""
 
 
 class Upkeep:
@@ -38,9 +38,12 @@ class Upkeep:
             forgotten = await idempotency.forget_old(session, limit=MOST_KEYS)
         async with self._database.platform("forget counts of downloads") as session:
             counts = await download_counts.forget_old(session, limit=MOST_COUNTS)
+            batches = await download_counts.forget_batches(session, limit=MOST_COUNTS)
         async with self._database.platform("audit partitions") as session:
             made = await operations.make_audit_partitions(session)
-        done = Counter(keys_forgotten=forgotten, counts_forgotten=counts, partitions_made=made)
+        done = Counter(
+            keys_forgotten=forgotten, counts_forgotten=counts, batches_forgotten=batches, partitions_made=made
+        )
         return TickReport(done=dict(+done))
 
     async def expect_ticks(self, areas: Collection[str]) -> None:

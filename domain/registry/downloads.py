@@ -13,6 +13,10 @@ KEPT: Final = timedelta(days=400)
 """How long it is known which key installed what in which hour: a year can be held against the one before."""
 
 
+BATCH_KEPT: Final = timedelta(days=1)
+"""How long it is known that a batch of counts was written: who did not hear of it asks again within seconds."""
+
+
 class DownloadKind(StrEnum):
     """What a downloaded version is of."""
 

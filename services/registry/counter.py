@@ -1,32 +1,54 @@
-"""Counting downloads: noted in memory on the way of the answer, written together a moment later."""
+"""Counting downloads: noted in memory on the way of the answer, written together a moment later.
+
+What is written together is a batch with an id. It stays as it is until PostgreSQL has said that it is written, and
+the id is stored in the same transaction: a batch whose outcome was never heard is written again, and counts once.
+"""
 
 import asyncio
 from collections import Counter, defaultdict
-from typing import Final, NamedTuple
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
 from uuid import UUID
 
 import structlog
 
 from domain.errors import Busy, Unavailable
+from domain.ids import new_id
 from domain.registry.downloads import LONGEST_AGENT, DownloadKind, Given, short_agent
 from domain.scope import PLATFORM, Scope
 from storage.database import Database
 from storage.registry import download_counts
 
 WRITE_SECONDS: Final = 5.0
-MOST_NOTED: Final = 100_000
-"""Different notes that wait to be written; while the database is away and there are more, those are left out."""
+MOST_NOTED: Final = 20_000
+"""Different notes of one organization that wait to become batches: some 5 MB. While the database is away and there
+are more, those are left out; what other organizations have noted is not touched by it."""
 MOST_AT_ONCE: Final = 1_000
 """Notes that are written in one transaction: a statement of PostgreSQL takes 65,535 values, and each is seven."""
 log = structlog.get_logger(__name__)
 
+_Key = tuple[int, int, bytes]
+"""Version, API key and User-Agent. Ids are numbers here, since a UUID counts its hash each time."""
 
-class _Note(NamedTuple):
-    """What is counted together. It is made and looked up for each download, where a dataclass takes longer."""
 
+@dataclass(slots=True)
+class _Note:
     given: Given
     api_key_id: UUID
     user_agent: bytes
+    downloads: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    id: UUID
+    organization_id: UUID
+    notes: tuple[_Note, ...]
+
+    @property
+    def downloads(self) -> int:
+        return sum(note.downloads for note in self.notes)
 
 
 class DownloadCounter:
@@ -35,74 +57,85 @@ class DownloadCounter:
     def __init__(self, database: Database) -> None:
         """Take where counts are written, made once at start-up."""
         self._database = database
-        self._noted: Counter[_Note] = Counter()
-        self._left_out = 0
+        self._noted: defaultdict[int, dict[_Key, _Note]] = defaultdict(dict)
+        self._left_out: Counter[UUID] = Counter()
+        self._batches: dict[UUID, _Batch] = {}
         self._writing = asyncio.Lock()
 
     def note(self, given: Given, api_key_id: UUID, user_agent: bytes) -> None:
         """Note that a key was told where a version is, and its User-Agent; it takes a microsecond."""
         # Cut here, or who sends long words could have the memory of this process filled with them.
-        note = _Note(given, api_key_id, user_agent[:LONGEST_AGENT])
-        count = self._noted.get(note, 0)
-        if count == 0 and len(self._noted) >= MOST_NOTED:
-            self._left_out += 1
-        else:
-            self._noted[note] = count + 1
+        key = (given.version_id.int, api_key_id.int, user_agent[:LONGEST_AGENT])
+        of_organization = self._noted[given.organization_id.int]
+        note = of_organization.get(key)
+        if note is None:
+            if len(of_organization) >= MOST_NOTED:
+                self._left_out[given.organization_id] += 1
+                return
+            note = of_organization[key] = _Note(given, api_key_id, key[2])
+        note.downloads += 1
 
     async def write(self) -> None:
         """Write what was noted until now; what can't be written now is written the next time.
 
-        Ending the call in the middle may count what was just written once more: see `write_forever`.
+        It may be ended in the middle: whatever came of it, the next time counts each download once.
         """
         async with self._writing:
-            left_out, self._left_out = self._left_out, 0
-            if left_out:
-                log.warning("downloads_not_counted", downloads=left_out)
-            for organization_id, notes in self._batches():
-                try:
-                    await self._write(organization_id, notes)
-                except Busy:
-                    continue
-                except Unavailable:
-                    return  # for the others too; a stop must not wait for each of them
-                except Exception:
-                    # What nobody foresaw in one organization must not end the counting in all of them.
-                    log.exception("downloads_not_counted", downloads=notes.total())
-                self._forget(notes)
+            for organization_id, downloads in self._left_out.items():
+                log.warning("downloads_not_counted", organization_id=str(organization_id), downloads=downloads)
+            self._left_out.clear()
+            if await self._write_each(tuple(self._batches.values())):
+                await self._write_each(self._make_batches())
 
     async def write_forever(self) -> None:
-        """Write every WRITE_SECONDS until cancelled, and then once more, after what is being written."""
+        """Write every WRITE_SECONDS until cancelled, and then once more."""
         try:
             while True:
                 await asyncio.sleep(WRITE_SECONDS)
-                writing = asyncio.ensure_future(self.write())  # shield alone does not hold on to it
-                await asyncio.shield(writing)
+                await self.write()
         finally:
             await self.write()
-            if self._noted:
-                log.warning("downloads_not_counted", downloads=self._noted.total())
+            lost = sum(batch.downloads for batch in self._batches.values())
+            lost += sum(note.downloads for notes in self._noted.values() for note in notes.values())
+            if lost:
+                log.warning("downloads_not_counted", downloads=lost)
 
-    def _forget(self, written: Counter[_Note]) -> None:
-        for note, count in written.items():
-            self._noted[note] -= count
-            if not self._noted[note]:  # else more was noted meanwhile
-                del self._noted[note]
+    def _make_batches(self) -> list[_Batch]:
+        """Make batches of what is noted, but of no organization that has some left: that bounds its memory."""
+        behind = {batch.organization_id.int for batch in self._batches.values()}
+        made: list[_Batch] = []
+        for organization in self._noted.keys() - behind:
+            notes = tuple(self._noted.pop(organization).values())
+            for start in range(0, len(notes), MOST_AT_ONCE):
+                together = notes[start : start + MOST_AT_ONCE]
+                made.append(_Batch(new_id(), together[0].given.organization_id, together))
+        self._batches |= {batch.id: batch for batch in made}
+        return made
 
-    def _batches(self) -> list[tuple[UUID, Counter[_Note]]]:
-        by_organization: defaultdict[UUID, list[tuple[_Note, int]]] = defaultdict(list)
-        for note, count in self._noted.items():
-            by_organization[note.given.organization_id].append((note, count))
-        return [
-            (organization_id, Counter(dict(notes[start : start + MOST_AT_ONCE])))
-            for organization_id, notes in by_organization.items()
-            for start in range(0, len(notes), MOST_AT_ONCE)
-        ]
+    async def _write_each(self, batches: Iterable[_Batch]) -> bool:
+        """Write batches one by one; tell whether the database is there."""
+        for batch in batches:
+            try:
+                await self._write(batch)
+            except Busy:
+                continue
+            except Unavailable:
+                return False  # for the others too; a stop must not wait for each of them
+            except Exception:
+                # What nobody foresaw in one organization must not end the counting in all of them.
+                organization_id = str(batch.organization_id)
+                log.exception("downloads_not_counted", organization_id=organization_id, downloads=batch.downloads)
+            del self._batches[batch.id]
+        return True
 
-    async def _write(self, organization_id: UUID, notes: Counter[_Note]) -> None:
+    async def _write(self, batch: _Batch) -> None:
         counted: Counter[tuple[Given, UUID, str]] = Counter()
-        for note, count in notes.items():
-            counted[note.given, note.api_key_id, short_agent(note.user_agent)] += count
+        for note in batch.notes:
+            counted[note.given, note.api_key_id, short_agent(note.user_agent)] += note.downloads
+        organization_id = batch.organization_id
         async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
+            if not await download_counts.is_new(session, organization_id, batch.id):
+                return
             of: dict[UUID, UUID] = {}
             for kind in DownloadKind:
                 wanted = {given.version_id for given, _, _ in counted if given.kind is kind}

@@ -11,9 +11,11 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.registry.downloads import KEPT, Consumer, DownloadKind, Interval, MostDownloaded
+from domain.registry.downloads import BATCH_KEPT, KEPT, Consumer, DownloadKind, Interval, MostDownloaded
+from storage.database import insert_unless_there
 from storage.identity.tables import ApiKeyRow
 from storage.registry.tables import (
+    DownloadBatchRow,
     DownloadCountRow,
     DownloadTotalRow,
     ModuleRow,
@@ -34,6 +36,14 @@ class Count:
     api_key_id: UUID
     user_agent: str
     downloads: int
+
+
+async def is_new(session: AsyncSession, organization_id: UUID, batch_id: UUID) -> bool:
+    """Note that a batch is written with this transaction; False if it was written before.
+
+    It waits for a transaction that is writing the same, such as one whose connection was cut before its end.
+    """
+    return await insert_unless_there(session, DownloadBatchRow(organization_id=organization_id, id=batch_id))
 
 
 async def parents(
@@ -100,6 +110,18 @@ async def forget_old(session: AsyncSession, *, limit: int) -> int:
     old = select(*key).where(DownloadCountRow.hour < func.now() - KEPT)
     oldest = old.order_by(DownloadCountRow.hour).limit(limit)
     gone = delete(DownloadCountRow).where(tuple_(*key).in_(oldest)).returning(DownloadCountRow.hour)
+    return len((await session.execute(gone)).all())
+
+
+async def forget_batches(session: AsyncSession, *, limit: int) -> int:
+    """Forget that batches were written, where nobody writes them again; needs the platform's role.
+
+    Returns:
+        How many.
+    """
+    old = select(DownloadBatchRow.id).where(DownloadBatchRow.written_at < func.now() - BATCH_KEPT)
+    oldest = old.order_by(DownloadBatchRow.written_at).limit(limit)
+    gone = delete(DownloadBatchRow).where(DownloadBatchRow.id.in_(oldest)).returning(DownloadBatchRow.id)
     return len((await session.execute(gone)).all())
 
 

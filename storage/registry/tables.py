@@ -273,6 +273,17 @@ class DownloadCountRow(Base):
     last_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
+class DownloadBatchRow(Base):
+    """Counts that were written together, kept for a day: whoever did not hear of it writes them again."""
+
+    __tablename__ = "download_batch"
+    __table_args__ = (ForeignKeyConstraint(["organization_id"], ["organization.id"], ondelete="CASCADE"),)
+
+    organization_id: Mapped[UUID] = mapped_column(primary_key=True)
+    id: Mapped[UUID] = mapped_column(primary_key=True)
+    written_at: Mapped[datetime] = mapped_column(server_default=func.now(), index=True)
+
+
 class DownloadTotalRow(Base):
     """How often a module or provider, by its id, was installed in all its versions; it outlives the counts."""
 

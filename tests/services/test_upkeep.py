@@ -83,6 +83,21 @@ class TestLookAfter:
             totals = await download_counts.totals(session, caller.organization.id, [module_id])
             assert totals[module_id] == 9
 
+    async def test_forgets_batches_of_downloads_after_a_day(
+        self, services: Services, database: Database, caller: Caller, owner: AsyncEngine
+    ) -> None:
+        organization_id, (today, yesterday) = caller.organization.id, (new_id(), new_id())
+        async with database.transaction(caller.scope) as session:
+            for batch_id in (today, yesterday):
+                assert await download_counts.is_new(session, organization_id, batch_id)
+        async with owner.begin() as connection:
+            age = text("UPDATE download_batch SET written_at = now() - interval '25 hours' WHERE id = :id")
+            await connection.execute(age, {"id": yesterday})
+        assert (await services.upkeep.look_after()).done == {"batches_forgotten": 1}
+        async with database.transaction(caller.scope) as session:
+            assert not await download_counts.is_new(session, organization_id, today)
+            assert await download_counts.is_new(session, organization_id, yesterday)
+
     async def test_makes_partitions_of_the_audit_that_are_missing(
         self, services: Services, owner: AsyncEngine
     ) -> None:

@@ -11,15 +11,18 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Busy, PlatformError, Unavailable
-from domain.registry.downloads import LONGEST_AGENT, DownloadKind, Given
+from domain.ids import new_id
+from domain.registry.downloads import DownloadKind, Given
 from domain.registry.names import ModuleAddress
 from domain.scope import Scope
+from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.registry import counter as counter_module
 from services.registry.counter import MOST_AT_ONCE, MOST_NOTED, DownloadCounter
 from storage.database import Database
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
+from tests.fixtures.commits import LossyWay
 
 pytestmark = pytest.mark.servers
 
@@ -104,18 +107,34 @@ class TestWrite:
         await notes.counter.write()
         assert await notes.counted() == 1
 
-    async def test_keeps_no_long_word_and_no_more_notes_than_it_may(self, notes: Notes) -> None:
-        for number in range(MOST_NOTED + 5):
-            notes.note(agent=(b"%06d" % number) + b"x" * 10_000)
-        for _ in range(2):
-            notes.note(agent=b"000000" + b"x" * 10_000)  # one that is noted already
-        noted = notes.counter._noted
-        assert (len(noted), noted.total()) == (MOST_NOTED, MOST_NOTED + 2)
-        assert {len(note.user_agent) for note in noted} == {LONGEST_AGENT}
-        noted.clear()
+    async def test_counts_once_what_was_committed_when_nobody_heard_of_it(
+        self, notes: Notes, postgresql: PostgreSQL
+    ) -> None:
+        way = LossyWay(postgresql.app_url)
+        async with way.open():
+            database = Database(way.url, postgresql.platform_url)
+            notes.counter = DownloadCounter(database)
+            notes.note()
+            way.loses = True
+            await notes.counter.write()
+            assert (way.lost, await notes.counted()) == (1, 1)
+            notes.note()
+            way.loses = False
+            await notes.counter.write()
+            await database.close()
+        assert await notes.counted() == 2
+
+    async def test_leaves_out_what_one_organization_notes_without_end_and_counts_the_others(
+        self, notes: Notes, stranger: Caller
+    ) -> None:
+        flooding = stranger.organization.id
+        for _ in range(MOST_NOTED + 5):
+            notes.counter.note(Given(flooding, DownloadKind.MODULE, new_id()), stranger.principal.key_id, b"")
+        notes.note()
         with structlog.testing.capture_logs() as lines:
             await notes.counter.write()
-        assert [line["downloads"] for line in lines] == [5]
+        assert [(line["organization_id"], line["downloads"]) for line in lines] == [(str(flooding), 5)]
+        assert await notes.counted() == 1
 
 
 class TestWriteForever:
@@ -134,6 +153,23 @@ class TestWriteForever:
         gate.open.set()
         await asyncio.gather(writing, return_exceptions=True)
         monkeypatch.undo()
+        assert await notes.counted() == 2
+
+    async def test_counts_at_the_end_also_what_was_noted_while_the_database_was_away(
+        self, notes: Notes, database: Database, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def away(_: Scope) -> AbstractAsyncContextManager[AsyncSession]:
+            raise Unavailable("the database does not answer")
+
+        notes.note()
+        with monkeypatch.context() as patch:
+            patch.setattr(database, "transaction", away)
+            await notes.counter.write()
+        notes.note()
+        writing = asyncio.create_task(notes.counter.write_forever())
+        await asyncio.sleep(0)
+        writing.cancel()
+        await asyncio.gather(writing, return_exceptions=True)
         assert await notes.counted() == 2
 
     async def test_says_what_is_lost_when_it_ends_without_a_database(
