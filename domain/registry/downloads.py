@@ -8,7 +8,6 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-LONGEST_AGENT: Final = 64
 KEPT: Final = timedelta(days=400)
 """How long it is known which key installed what in which hour: a year can be held against the one before."""
 
@@ -61,7 +60,9 @@ class Consumer(BaseModel, frozen=True):
 
     api_key_id: UUID
     name: str | None = Field(description="Of the key; null once it is no longer kept.")
-    user_agents: tuple[str, ...] = Field(description="What it came with, as in `Terraform/1.11.4`.")
+    user_agents: tuple[str, ...] = Field(
+        description="What it came with, as in `Terraform/1.11`; what is not known is `other`."
+    )
     downloads: int
     last_at: datetime
 
@@ -69,13 +70,3 @@ class Consumer(BaseModel, frozen=True):
     def id(self) -> UUID:
         """What lists of consumers are ordered by."""
         return self.api_key_id
-
-
-def short_agent(sent: bytes) -> str:
-    """Give a User-Agent's first word, which names the tool and its version; what is no such word is `other`.
-
-    >>> short_agent(b"Terraform/1.11.4 (+https://www.terraform.io)")
-    'Terraform/1.11.4'
-    """
-    word = next(iter(sent.decode("latin-1").split()), "")[:LONGEST_AGENT]
-    return word if word.isascii() and word.isprintable() and word else "other"

@@ -5,8 +5,9 @@ the id is stored in the same transaction: a batch whose outcome was never heard 
 """
 
 import asyncio
+import time
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
@@ -15,7 +16,8 @@ import structlog
 
 from domain.errors import Busy, Unavailable
 from domain.ids import new_id
-from domain.registry.downloads import LONGEST_AGENT, DownloadKind, Given, short_agent
+from domain.registry.downloads import DownloadKind, Given
+from domain.registry.tools import LONGEST_USER_AGENT, OTHER, tool_of
 from domain.scope import PLATFORM, Scope
 from storage.database import Database
 from storage.registry import download_counts
@@ -24,19 +26,22 @@ WRITE_SECONDS: Final = 5.0
 MOST_NOTED: Final = 20_000
 """Different notes of one organization that wait to become batches: some 5 MB. While the database is away and there
 are more, those are left out; what other organizations have noted is not touched by it."""
+MOST_TOOLS: Final = 16
+"""Tools that are told apart of one key in one hour; what it comes with beside them is counted as `other`. So a
+version, a key and an hour have at most 17 rows from one process, whatever is sent as User-Agent."""
 MOST_AT_ONCE: Final = 1_000
 """Notes that are written in one transaction: a statement of PostgreSQL takes 65,535 values, and each is seven."""
 log = structlog.get_logger(__name__)
 
-_Key = tuple[int, int, bytes]
-"""Version, API key and User-Agent. Ids are numbers here, since a UUID counts its hash each time."""
+_Key = tuple[int, int, str]
+"""Version, API key and tool. Ids are numbers here, since a UUID counts its hash each time."""
 
 
 @dataclass(slots=True)
 class _Note:
     given: Given
     api_key_id: UUID
-    user_agent: bytes
+    tool: str
     downloads: int = 0
 
 
@@ -54,9 +59,13 @@ class _Batch:
 class DownloadCounter:
     """Counts downloads by version, key and tool, in hours."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, clock: Callable[[], float] = time.time) -> None:
         """Take where counts are written, made once at start-up."""
         self._database = database
+        self._clock = clock
+        self._tools: defaultdict[int, set[str]] = defaultdict(set)
+        self._tools_of = 0
+        """The hour that the tools of keys are of."""
         self._noted: defaultdict[int, dict[_Key, _Note]] = defaultdict(dict)
         self._left_out: Counter[UUID] = Counter()
         self._batches: dict[UUID, _Batch] = {}
@@ -64,15 +73,16 @@ class DownloadCounter:
 
     def note(self, given: Given, api_key_id: UUID, user_agent: bytes) -> None:
         """Note that a key was told where a version is, and its User-Agent; it takes a microsecond."""
-        # Cut here, or who sends long words could have the memory of this process filled with them.
-        key = (given.version_id.int, api_key_id.int, user_agent[:LONGEST_AGENT])
+        tool = tool_of(user_agent[:LONGEST_USER_AGENT])
         of_organization = self._noted[given.organization_id.int]
-        note = of_organization.get(key)
+        note = of_organization.get((given.version_id.int, api_key_id.int, tool))
         if note is None:
-            if len(of_organization) >= MOST_NOTED:
+            tool = self._told_apart(api_key_id, tool)
+            key = (given.version_id.int, api_key_id.int, tool)
+            if key not in of_organization and len(of_organization) >= MOST_NOTED:
                 self._left_out[given.organization_id] += 1
                 return
-            note = of_organization[key] = _Note(given, api_key_id, key[2])
+            note = of_organization.setdefault(key, _Note(given, api_key_id, tool))
         note.downloads += 1
 
     async def write(self) -> None:
@@ -99,6 +109,19 @@ class DownloadCounter:
             lost += sum(note.downloads for notes in self._noted.values() for note in notes.values())
             if lost:
                 log.warning("downloads_not_counted", downloads=lost)
+
+    def _told_apart(self, api_key_id: UUID, tool: str) -> str:
+        """Give the tool, or `other` if the key has come with MOST_TOOLS others in this hour."""
+        hour = int(self._clock() // 3600)
+        if hour != self._tools_of:
+            self._tools.clear()
+            self._tools_of = hour
+        known = self._tools[api_key_id.int]
+        if tool != OTHER and tool not in known:
+            if len(known) >= MOST_TOOLS:
+                return OTHER
+            known.add(tool)
+        return tool
 
     def _make_batches(self) -> list[_Batch]:
         """Make batches of what is noted, but of no organization that has some left: that bounds its memory."""
@@ -129,21 +152,25 @@ class DownloadCounter:
         return True
 
     async def _write(self, batch: _Batch) -> None:
-        counted: Counter[tuple[Given, UUID, str]] = Counter()
-        for note in batch.notes:
-            counted[note.given, note.api_key_id, short_agent(note.user_agent)] += note.downloads
         organization_id = batch.organization_id
         async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
             if not await download_counts.is_new(session, organization_id, batch.id):
                 return
             of: dict[UUID, UUID] = {}
             for kind in DownloadKind:
-                wanted = {given.version_id for given, _, _ in counted if given.kind is kind}
+                wanted = {note.given.version_id for note in batch.notes if note.given.kind is kind}
                 if wanted:
                     of |= await download_counts.parents(session, organization_id, kind, wanted)
             rows = [
-                download_counts.Count(given.kind, given.version_id, of[given.version_id], key_id, agent, count)
-                for (given, key_id, agent), count in counted.items()
-                if given.version_id in of  # it was there when it was answered
+                download_counts.Count(
+                    kind=note.given.kind,
+                    version_id=note.given.version_id,
+                    of_id=of[note.given.version_id],
+                    api_key_id=note.api_key_id,
+                    user_agent=note.tool,
+                    downloads=note.downloads,
+                )
+                for note in batch.notes
+                if note.given.version_id in of  # it was there when it was answered
             ]
             await download_counts.add(session, organization_id, rows)

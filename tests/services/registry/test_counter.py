@@ -18,7 +18,7 @@ from domain.scope import Scope
 from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.registry import counter as counter_module
-from services.registry.counter import MOST_AT_ONCE, MOST_NOTED, DownloadCounter
+from services.registry.counter import MOST_AT_ONCE, MOST_NOTED, MOST_TOOLS, DownloadCounter
 from storage.database import Database
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
@@ -36,8 +36,12 @@ class Notes:
         self._caller = caller
         self._given = Given(caller.organization.id, DownloadKind.MODULE, version_id)
 
-    def note(self, *, agent: bytes = b"OpenTofu/1.12.6") -> None:
-        self.counter.note(self._given, self._caller.principal.key_id, agent)
+    def note(self, *, agent: bytes = b"OpenTofu/1.12.6", key_id: UUID | None = None) -> None:
+        self.counter.note(self._given, key_id or self._caller.principal.key_id, agent)
+
+    async def tools(self) -> list[str]:
+        async with self._database.transaction(self._caller.scope) as session:
+            return list(await session.scalars(text("SELECT user_agent FROM download_count")))
 
     async def counted(self) -> int:
         async with self._database.transaction(self._caller.scope) as session:
@@ -80,8 +84,8 @@ class TestWrite:
             asked += 1
             raise error("not now")
 
-        for number in range(MOST_AT_ONCE + 1):
-            notes.note(agent=b"tool/%d" % number)
+        for _ in range(MOST_AT_ONCE + 1):
+            notes.note(key_id=new_id())
         with monkeypatch.context() as patch:
             patch.setattr(database, "transaction", away)
             await notes.counter.write()
@@ -135,6 +139,32 @@ class TestWrite:
             await notes.counter.write()
         assert [(line["organization_id"], line["downloads"]) for line in lines] == [(str(flooding), 5)]
         assert await notes.counted() == 1
+
+
+class TestTools:
+    async def test_of_a_key_have_a_bounded_number_of_rows_whatever_it_sends(self, notes: Notes) -> None:
+        for number in range(50_000):
+            notes.note(agent=b"thought-of/%d.%d" % divmod(number, 1000))
+            notes.note(agent=b"Terraform/%d.%d.0" % divmod(number, 1000))
+        await notes.counter.write()
+        tools = await notes.tools()
+        assert (len(tools), len(set(tools)), await notes.counted()) == (MOST_TOOLS + 1, MOST_TOOLS + 1, 100_000)
+        notes.note(agent=b"Terraform/9.9.9")
+        await notes.counter.write()
+        assert set(await notes.tools()) == set(tools)
+
+    async def test_are_told_apart_anew_each_hour_and_for_each_key(self, database: Database) -> None:
+        now = 0.0
+        counter = DownloadCounter(database, lambda: now)
+        given, key_id = Given(new_id(), DownloadKind.MODULE, new_id()), new_id()
+        for minor in range(MOST_TOOLS + 1):
+            counter.note(given, key_id, b"OpenTofu/1.%d" % minor)
+        counter.note(given, new_id(), b"curl/8.5.0")
+        now = 3600.0
+        counter.note(given, key_id, b"Terraform/1.5.7")
+        [noted] = counter._noted.values()
+        tools = [note.tool for note in noted.values()]
+        assert tools[MOST_TOOLS:] == ["other", "curl/8.5", "Terraform/1.5"]
 
 
 class TestWriteForever:
