@@ -117,6 +117,7 @@ COMMANDS: Final = (
     ),
     Command("cli.commands.modules:modules", REGISTRY, "See the modules that are published."),
     Command("cli.commands.providers:providers", REGISTRY, "See the providers that are published."),
+    Command("cli.commands.downloads:downloads", REGISTRY, "See who downloads what of the registry."),
     Command("cli.commands.deployments:deployments", RUNS, "See what runs have made, and its states."),
     Command("cli.commands.tiers:tiers", RUNS, "Define and list tiers: named sizes of a module."),
     Command("cli.commands.run:run", RUNS, "Submit runs, watch them and decide about them."),
