@@ -17,14 +17,20 @@ from services.registry.download_counts import Period
 router = APIRouter(prefix="/api/v1/analytics", tags=["registry"])
 
 USUAL: Final = timedelta(days=30)
-Reader = Annotated[Scope, Depends(Requires(Permission.USAGE_READ))]
+Reader = Annotated[Scope, Depends(Requires(Permission.DOWNLOAD_READ))]
 
 
 async def _period(
     begin: Annotated[
-        Moment | None, Query(alias="from", description="The first moment; 30 days before the end.")
+        Moment | None,
+        Query(
+            alias="from",
+            description="Hours and days count that begin at it or later, in UTC; 30 days before `to`.",
+        ),
     ] = None,
-    end: Annotated[Moment | None, Query(alias="to", description="The first moment after it; now.")] = None,
+    end: Annotated[
+        Moment | None, Query(alias="to", description="Hours and days count that begin before it, in UTC; now.")
+    ] = None,
 ) -> Period:
     last = end or datetime.now(UTC)
     return Period(begin or last - USUAL, last)
@@ -42,9 +48,10 @@ async def count_downloads(
     interval: Interval = Interval.DAY,
     kind: DownloadKind | None = None,
 ) -> Page[DownloadsInTime]:
-    """Count what was installed by hour or day (UTC's), those without downloads left out.
+    """Count downloads by hour or day, those without any left out; days are UTC's, whatever zone `from` is in.
 
-    What is older than 400 days is forgotten; how often a module or provider was installed in all stays known.
+    A download is that a key was told where a version is; it shows here within seconds. What is older than 400 days
+    is forgotten; how often a module or provider was downloaded in all stays known.
     """
     return Page(items=await counts.in_time(scope, period, interval=interval, kind=kind), next_cursor=None)
 
@@ -53,7 +60,7 @@ async def count_downloads(
 async def list_most_downloaded_modules(
     scope: Reader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
 ) -> Page[MostDownloaded]:
-    """List the modules that were installed most, the most first."""
+    """List the modules that were downloaded most, the most first."""
     items = await counts.most_downloaded(scope, period, kind=DownloadKind.MODULE, limit=limit)
     return Page(items=items, next_cursor=None)
 
@@ -62,7 +69,7 @@ async def list_most_downloaded_modules(
 async def list_most_downloaded_providers(
     scope: Reader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
 ) -> Page[MostDownloaded]:
-    """List the providers that were installed most, the most first."""
+    """List the providers that were downloaded most, the most first."""
     return Page(
         items=await counts.most_downloaded(scope, period, kind=DownloadKind.PROVIDER, limit=limit),
         next_cursor=None,
@@ -80,7 +87,7 @@ async def list_module_consumers(
     counts: DownloadCountsService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
-    """List the keys that have installed a module version in the last 400 days, and the tools they came with."""
+    """List the keys that have downloaded a module version in the last 400 days, and the tools they came with."""
     address = ModuleAddress(namespace, name, system)
     return await paging.of(
         lambda after, limit: counts.consumers_of_module(scope, address, version, after=after, limit=limit)
@@ -97,7 +104,7 @@ async def list_provider_consumers(
     counts: DownloadCountsService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
-    """List the keys that have installed a provider release in the last 400 days, and the tools they came with."""
+    """List the keys that have downloaded a provider release in the last 400 days, and the tools they came with."""
     address = ProviderAddress(namespace, type)
     return await paging.of(
         lambda after, limit: counts.consumers_of_provider(scope, address, version, after=after, limit=limit)

@@ -22,7 +22,7 @@ class Permission(StrEnum):
     NAMESPACE_CLAIM = "namespace:claim", "Claim a registry namespace for the organization.", False
     GPG_KEY_MANAGE = "gpg_key:manage", "Add and remove the keys that providers are signed with.", False
     REGISTRY_READ = "registry:read", "Install modules and providers, and read about them.", True
-    USAGE_READ = "usage:read", "See who installs what of the registry.", True
+    DOWNLOAD_READ = "download:read", "See who downloads what of the registry.", True
     MODULE_PUBLISH = "module:publish", "Publish module versions, deprecate and yank them.", False
     PROVIDER_PUBLISH = "provider:publish", "Publish provider versions, deprecate and yank them.", False
     TIER_READ = "tier:read", "List tiers.", True

@@ -9,7 +9,7 @@ from uuid import UUID
 from pydantic import BaseModel, Field
 
 KEPT: Final = timedelta(days=400)
-"""How long it is known which key installed what in which hour: a year can be held against the one before."""
+"""How long it is known which key downloaded what in which hour: a year can be held against the one before."""
 
 
 BATCH_KEPT: Final = timedelta(days=1)
@@ -40,14 +40,14 @@ class Given:
 
 
 class DownloadsInTime(BaseModel, frozen=True):
-    """How much was installed in an hour or a day."""
+    """How much was downloaded in an hour or a day."""
 
-    at: datetime = Field(description="When it began.")
+    at: datetime = Field(description="When it began, in UTC.")
     downloads: int
 
 
 class MostDownloaded(BaseModel, frozen=True):
-    """A module or provider, and how often it was installed."""
+    """A module or provider, and how often it was downloaded."""
 
     address: str = Field(description="`namespace/name/system` of a module, `namespace/type` of a provider.")
     downloads: int
@@ -56,7 +56,7 @@ class MostDownloaded(BaseModel, frozen=True):
 
 
 class Consumer(BaseModel, frozen=True):
-    """A key that has installed a version."""
+    """A key that has downloaded a version."""
 
     api_key_id: UUID
     name: str | None = Field(description="Of the key; null once it is no longer kept.")

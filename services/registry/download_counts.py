@@ -46,7 +46,7 @@ class DownloadCounts:
         Raises:
             PermissionDenied.
         """
-        scope.require(Permission.USAGE_READ, ORGANIZATION)
+        scope.require(Permission.DOWNLOAD_READ, ORGANIZATION)
         async with self._database.transaction(scope) as session:
             rows = await download_counts.in_time(
                 session, scope.organization_id, period.begin, period.end, interval=interval, kind=kind
@@ -61,7 +61,7 @@ class DownloadCounts:
         Raises:
             PermissionDenied.
         """
-        scope.require(Permission.USAGE_READ, ORGANIZATION)
+        scope.require(Permission.DOWNLOAD_READ, ORGANIZATION)
         async with self._database.transaction(scope) as session:
             return await download_counts.most_downloaded(
                 session, scope.organization_id, period.begin, period.end, kind=kind, limit=limit
@@ -75,7 +75,7 @@ class DownloadCounts:
         Raises:
             PermissionDenied, ModuleNotFound.
         """
-        scope.require(Permission.USAGE_READ, ORGANIZATION)
+        scope.require(Permission.DOWNLOAD_READ, ORGANIZATION)
         async with self._database.transaction(scope) as session:
             row = await modules.get_version(session, scope.organization_id, address, version)
             return await download_counts.consumers(
@@ -90,7 +90,7 @@ class DownloadCounts:
         Raises:
             PermissionDenied, ProviderNotFound.
         """
-        scope.require(Permission.USAGE_READ, ORGANIZATION)
+        scope.require(Permission.DOWNLOAD_READ, ORGANIZATION)
         async with self._database.transaction(scope) as session:
             row = await providers.get_version(session, scope.organization_id, address, version)
             return await download_counts.consumers(

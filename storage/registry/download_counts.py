@@ -92,10 +92,10 @@ async def add(session: AsyncSession, organization_id: UUID, counts: Sequence[Cou
     await _add_to_totals(session, organization_id, counts)
 
 
-async def totals(session: AsyncSession, organization_id: UUID, installed_ids: Collection[UUID]) -> Counter[UUID]:
-    """Tell of modules or providers how often they were installed, in all versions and since there are any."""
+async def totals(session: AsyncSession, organization_id: UUID, of_ids: Collection[UUID]) -> Counter[UUID]:
+    """Tell of modules or providers how often they were downloaded, in all versions and since there are any."""
     query = select(DownloadTotalRow.installed_id, DownloadTotalRow.downloads).where(
-        DownloadTotalRow.organization_id == organization_id, DownloadTotalRow.installed_id.in_(installed_ids)
+        DownloadTotalRow.organization_id == organization_id, DownloadTotalRow.installed_id.in_(of_ids)
     )
     return Counter(dict((await session.execute(query)).all()))
 
@@ -196,7 +196,7 @@ async def most_downloaded(
 async def consumers(
     session: AsyncSession, organization_id: UUID, version_id: UUID, *, after: UUID | None, limit: int
 ) -> list[Consumer]:
-    """List the keys that have installed a version, in order of id."""
+    """List the keys that have downloaded a version, in order of id."""
     key_id = DownloadCountRow.api_key_id
     query = (
         select(
@@ -232,8 +232,8 @@ async def _add_to_totals(session: AsyncSession, organization_id: UUID, counts: S
         added[count.of_id] += count.downloads
     statement = insert(DownloadTotalRow).values(
         [
-            {"organization_id": organization_id, "installed_id": installed_id, "downloads": downloads}
-            for installed_id, downloads in sorted(added.items())
+            {"organization_id": organization_id, "installed_id": of_id, "downloads": downloads}
+            for of_id, downloads in sorted(added.items())
         ]
     )
     await session.execute(

@@ -285,7 +285,7 @@ class DownloadBatchRow(Base):
 
 
 class DownloadTotalRow(Base):
-    """How often a module or provider, by its id, was installed in all its versions; it outlives the counts."""
+    """How often a module or provider, by its id, was downloaded in all its versions; it outlives the counts."""
 
     __tablename__ = "download_total"
     __table_args__ = (

@@ -133,6 +133,22 @@ class TestDownloads:
             answer = await client.get(f"{ANALYTICS}/{path}", params=query, headers=caller.headers)
             assert (answer.status_code, answer.json()["code"]) == (422, "registry.period_invalid")
 
+    async def test_are_shown_to_nobody_of_another_organization(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        stranger: Caller,
+        namespace: str,
+        counter: DownloadCounter,
+    ) -> None:
+        path = f"modules/{namespace}/network/aws/0.1.0"
+        assert (await client.get(f"/v1/{path}/download", headers=caller.headers)).status_code == 200
+        await counter.write()
+        for listed in ("downloads", "modules", "providers"):
+            assert await asked(client, stranger, listed) == []
+        answer = await client.get(f"{ANALYTICS}/{path}/consumers", headers=stranger.headers)
+        assert (answer.status_code, answer.json()["code"]) == (404, "registry.module_not_found")
+
     async def test_that_nobody_was_told_where_it_is_counts_nothing(
         self,
         client: httpx2.AsyncClient,
