@@ -87,7 +87,7 @@ async def list_module_consumers(
     counts: DownloadCountsService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
-    """List the keys that have downloaded a module version in the last 400 days, and the tools they came with."""
+    """List the keys that have downloaded a module version in the last 400 days, and their tools; runs as one."""
     address = ModuleAddress(namespace, name, system)
     return await paging.of(
         lambda after, limit: counts.consumers_of_module(scope, address, version, after=after, limit=limit)
@@ -104,7 +104,7 @@ async def list_provider_consumers(
     counts: DownloadCountsService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
-    """List the keys that have downloaded a provider release in the last 400 days, and the tools they came with."""
+    """List the keys that have downloaded a provider release in the last 400 days, and their tools; runs as one."""
     address = ProviderAddress(namespace, type)
     return await paging.of(
         lambda after, limit: counts.consumers_of_provider(scope, address, version, after=after, limit=limit)

@@ -101,7 +101,7 @@ def consumers(
     limit: Limit = None,
     output: ClientOutput = PEOPLE,
 ) -> None:
-    """List the keys that have downloaded a version in the last 400 days, and with which tools."""
+    """List the keys that have downloaded a version in the last 400 days, and with which tools; runs as one."""
     parts = address.split("/")
     if len(parts) not in KINDS:
         raise usage(f"{address} is neither a module (NAMESPACE/NAME/SYSTEM) nor a provider (NAMESPACE/TYPE)")
@@ -111,7 +111,7 @@ def consumers(
             api.items(f"{PATH}/{path}/consumers", limit=limit),
             CONSUMER_COLUMNS,
             empty=f"no key has downloaded {address} {version} in the last 400 days",
-            id_field="api_key_id",
+            id_field=lambda consumer: consumer["api_key_id"] or consumer["name"],
         )
 
 

@@ -16,6 +16,10 @@ BATCH_KEPT: Final = timedelta(days=1)
 """How long it is known that a batch of counts was written: who did not hear of it asks again within seconds."""
 
 
+RUNS: Final = UUID(int=0)
+"""What downloads of runs are counted by: each step has a key of its own, which nobody would know again."""
+
+
 class DownloadKind(StrEnum):
     """What a downloaded version is of."""
 
@@ -51,15 +55,15 @@ class MostDownloaded(BaseModel, frozen=True):
 
     address: str = Field(description="`namespace/name/system` of a module, `namespace/type` of a provider.")
     downloads: int
-    api_keys: int = Field(description="By how many keys.")
+    api_keys: int = Field(description="By how many keys; all runs together are one.")
     last_at: datetime
 
 
 class Consumer(BaseModel, frozen=True):
-    """A key that has downloaded a version."""
+    """A key that has downloaded a version, or all runs of the organization together."""
 
-    api_key_id: UUID
-    name: str | None = Field(description="Of the key; null once it is no longer kept.")
+    api_key_id: UUID | None = Field(description="Null for runs: each of their steps has a key of its own.")
+    name: str | None = Field(description="Of the key, or `runs`; null once the key is no longer kept.")
     user_agents: tuple[str, ...] = Field(
         description="What it came with, as in `Terraform/1.11`; what is not known is `other`."
     )
@@ -69,4 +73,4 @@ class Consumer(BaseModel, frozen=True):
     @property
     def id(self) -> UUID:
         """What lists of consumers are ordered by."""
-        return self.api_key_id
+        return self.api_key_id or RUNS

@@ -16,7 +16,7 @@ import structlog
 
 from domain.errors import Busy, Unavailable
 from domain.ids import new_id
-from domain.registry.downloads import DownloadKind, Given
+from domain.registry.downloads import RUNS, DownloadKind, Given
 from domain.registry.tools import LONGEST_USER_AGENT, OTHER, tool_of
 from domain.scope import PLATFORM, Scope
 from storage.database import Database
@@ -161,16 +161,15 @@ class DownloadCounter:
                 wanted = {note.given.version_id for note in batch.notes if note.given.kind is kind}
                 if wanted:
                     of |= await download_counts.parents(session, organization_id, kind, wanted)
-            rows = [
-                download_counts.Count(
-                    kind=note.given.kind,
-                    version_id=note.given.version_id,
-                    of_id=of[note.given.version_id],
-                    api_key_id=note.api_key_id,
-                    user_agent=note.tool,
-                    downloads=note.downloads,
-                )
-                for note in batch.notes
-                if note.given.version_id in of  # it was there when it was answered
+            keys = {note.api_key_id for note in batch.notes}
+            of_runs = await download_counts.run_keys(session, organization_id, keys)
+            counted: Counter[tuple[Given, UUID, str]] = Counter()
+            for note in batch.notes:
+                key_id = RUNS if note.api_key_id in of_runs else note.api_key_id
+                counted[note.given, key_id, note.tool] += note.downloads
+            counts = [
+                download_counts.Count(given.kind, given.version_id, of[given.version_id], key_id, tool, downloads)
+                for (given, key_id, tool), downloads in counted.items()
+                if given.version_id in of  # it was there when it was answered
             ]
-            await download_counts.add(session, organization_id, rows)
+            await download_counts.add(session, organization_id, counts)

@@ -11,7 +11,8 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
-from domain.registry.downloads import BATCH_KEPT, KEPT, Consumer, DownloadKind, Interval, MostDownloaded
+from domain.identity.keys import KeyKind
+from domain.registry.downloads import BATCH_KEPT, KEPT, RUNS, Consumer, DownloadKind, Interval, MostDownloaded
 from storage.database import insert_unless_there
 from storage.identity.tables import ApiKeyRow
 from storage.registry.tables import (
@@ -58,6 +59,14 @@ async def parents(
         version.organization_id == organization_id, version.id.in_(version_ids)
     )
     return dict((await session.execute(query)).all())
+
+
+async def run_keys(session: AsyncSession, organization_id: UUID, key_ids: Collection[UUID]) -> Collection[UUID]:
+    """Tell which keys are those of runs."""
+    query = select(ApiKeyRow.id).where(
+        ApiKeyRow.organization_id == organization_id, ApiKeyRow.id.in_(key_ids), ApiKeyRow.kind == KeyKind.RUN
+    )
+    return set(await session.scalars(query))
 
 
 async def add(session: AsyncSession, organization_id: UUID, counts: Sequence[Count]) -> None:
@@ -221,7 +230,13 @@ async def consumers(
     if after is not None:
         query = query.where(key_id > after)
     return [
-        Consumer(api_key_id=found, name=name, user_agents=tuple(agents), downloads=int(count), last_at=last_at)
+        Consumer(
+            api_key_id=None if found == RUNS else found,
+            name="runs" if found == RUNS else name,
+            user_agents=tuple(agents),
+            downloads=int(count),
+            last_at=last_at,
+        )
         for found, name, agents, count, last_at in await session.execute(query)
     ]
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import timedelta
 from uuid import UUID
 
 import pytest
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.errors import Busy, PlatformError, Unavailable
 from domain.ids import new_id
-from domain.registry.downloads import DownloadKind, Given
+from domain.registry.downloads import Consumer, DownloadKind, Given
 from domain.registry.names import ModuleAddress
 from domain.scope import Scope
 from integrations.embedded.postgresql import PostgreSQL
@@ -20,6 +21,7 @@ from services.all import Services
 from services.registry import counter as counter_module
 from services.registry.counter import MOST_AT_ONCE, MOST_NOTED, MOST_TOOLS, DownloadCounter
 from storage.database import Database
+from storage.registry import download_counts
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
 from tests.fixtures.commits import LossyWay
@@ -38,6 +40,11 @@ class Notes:
 
     def note(self, *, agent: bytes = b"OpenTofu/1.12.6", key_id: UUID | None = None) -> None:
         self.counter.note(self._given, key_id or self._caller.principal.key_id, agent)
+
+    async def consumers(self, *, after: UUID | None = None) -> list[Consumer]:
+        async with self._database.transaction(self._caller.scope) as session:
+            organization_id, version_id = self._caller.organization.id, self._given.version_id
+            return await download_counts.consumers(session, organization_id, version_id, after=after, limit=10)
 
     async def tools(self) -> list[str]:
         async with self._database.transaction(self._caller.scope) as session:
@@ -139,6 +146,30 @@ class TestWrite:
             await notes.counter.write()
         assert [(line["organization_id"], line["downloads"]) for line in lines] == [(str(flooding), 5)]
         assert await notes.counted() == 1
+
+
+class TestRuns:
+    async def test_are_counted_together_though_each_step_has_its_key(
+        self, notes: Notes, services: Services, caller: Caller
+    ) -> None:
+        for _ in range(2):
+            run_id, step_id = new_id(), new_id()
+            drawn = await services.provisioning.run_keys.draw()
+            await services.provisioning.run_keys.make(
+                caller.scope,
+                caller.principal.user_id,
+                drawn,
+                run_id=run_id,
+                step_id=step_id,
+                lifetime=timedelta(hours=1),
+            )
+            notes.note(key_id=step_id)
+        notes.note()
+        await notes.counter.write()
+        shown = await notes.consumers()
+        assert [(each.api_key_id, each.name, each.downloads) for each in shown][:1] == [(None, "runs", 2)]
+        assert [each.api_key_id for each in shown[1:]] == [caller.principal.key_id]
+        assert [each.id for each in await notes.consumers(after=shown[0].id)] == [caller.principal.key_id]
 
 
 class TestTools:
