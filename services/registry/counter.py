@@ -137,13 +137,19 @@ class DownloadCounter:
 
     async def _write_each(self, batches: Iterable[_Batch]) -> bool:
         """Write batches one by one; tell whether the database is there."""
+        busy: set[UUID] = set()
         for batch in batches:
+            if batch.organization_id in busy:
+                continue  # its locks are waited for once, or the others' batches would wait for all of its
             try:
                 await self._write(batch)
             except Busy:
+                busy.add(batch.organization_id)
                 continue
             except Unavailable:
-                return False  # for the others too; a stop must not wait for each of them
+                # For the others too; a stop must not wait for each of them. Next time another one is the first.
+                self._batches[batch.id] = self._batches.pop(batch.id)
+                return False
             except Exception:
                 # What nobody foresaw in one organization must not end the counting in all of them.
                 organization_id = str(batch.organization_id)
