@@ -31,9 +31,9 @@ from services.registry.verifications import of_publication
 from storage import audit
 from storage.blobs import index
 from storage.database import Database, Session, now
-from storage.registry import gpg_keys, namespaces, providers
+from storage.registry import gpg_keys, namespaces, providers, verifications
 from storage.registry.changes import note_unseen
-from storage.registry.tables import ProviderPlatformRow, ProviderRow, ProviderVersionRow
+from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
 
 class Providers:
@@ -56,7 +56,7 @@ class Providers:
         Returns:
             The release, and whether it is new: publishing the same files again is harmless. It stores again what
             the store may have lost; and as every byte is checked then, a release that its last check refused is
-            served again.
+            served again. Another good signature takes the place of one that is lost, or that was refused.
 
         Raises:
             PermissionDenied, NameInvalid, VersionInvalid, NamespaceNotFound: before the first file.
@@ -71,9 +71,10 @@ class Providers:
             keys = [PublicKey.model_validate(row) for row in rows]
             row = await self._find(session, scope, address, version)
             published = None if row is None else await self._vouched(session, scope, address, row)
+            refused = row is not None and row.refused_at is not None
         async with self._releases.receive(address, version, files, keys=keys, published=published) as release:
-            await self._releases.keep(release, published)
-            return await self._add(scope, address, version, release)
+            kept = await self._releases.keep(release, published, refused=refused)
+            return await self._add(scope, address, version, kept)
 
     async def versions(self, scope: Scope, address: ProviderAddress) -> VersionList:
         """List a provider's releases with their platforms, and say what installers should hear of them.
@@ -168,7 +169,7 @@ class Providers:
             )
             known = await self._find(session, scope, address, version)
             if known is not None:
-                return await self._again(session, scope, provider, known, release), False
+                return await self._again(session, scope, provider, known, release, key=key), False
             await index.add(session, release.sizes)
             row = _version_row(scope, provider.id, version, key.id, release)
             session.add(row)
@@ -195,6 +196,8 @@ class Providers:
         provider: ProviderRow,
         row: ProviderVersionRow,
         release: CheckedRelease,
+        *,
+        key: GpgKeyRow,
     ) -> ProviderVersion:
         """Take a release that is there, of a locked provider; one that was refused is verified by its files."""
         address = ProviderAddress(provider.namespace, provider.type)
@@ -203,7 +206,12 @@ class Providers:
             raise VersionExists(
                 "this version was published with other files; publish the next version", version=row.version
             )
-        if row.refused_at is None:
+        await verifications.note_sent_again(session, scope.organization_id, row.id)
+        if row.signature_sha256 == release.replaces:
+            await index.add(session, {release.signature.sha256: release.signature.size})
+            row.signature_sha256, row.gpg_key_id = release.signature.sha256, key.id
+            [published] = await self._nouns(session, scope, address, [row])
+        elif row.refused_at is None:
             note_unseen(session)
             return published
         sent = {package.filename: package.sha256 for package in release.packages}

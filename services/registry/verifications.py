@@ -114,6 +114,14 @@ class Verifications:
         Raises:
             Unavailable: the store or the database does not answer.
         """
+        while (report := await self._attempt(reference, alive)) is None:
+            pass  # what was read is of before another publication, which takes as long as this: read it again
+        return report
+
+    async def _attempt(
+        self, reference: VerificationReference, alive: Callable[[], None]
+    ) -> VerificationReport | None:
+        """Make a check; None, with nothing recorded, where the release was published again meanwhile."""
         scope = Scope(reference.organization_id, PLATFORM)
         async with self._database.transaction(scope) as session:
             asked = await verifications.find_asked(session, scope.organization_id, reference.verification_id)
@@ -122,6 +130,7 @@ class Verifications:
             address = ProviderAddress(asked.provider.namespace, asked.provider.type)
             names = ReleaseNames(address, asked.release.version)
             files = await _files(session, asked.release, names)
+            sent_again_at = asked.request.sent_again_at
         stored = await self._rechecks.read(names, files, alive=alive)
         async with self._database.transaction(scope) as session:
             # Not before: reading may take minutes, and whoever asks after a change of keys means that change.
@@ -136,6 +145,9 @@ class Verifications:
             if asked is None:  # another attempt was faster
                 note_unseen(session)
                 return await _report(session, reference)
+            if asked.request.sent_again_at != sent_again_at:
+                note_unseen(session)
+                return None
             await session.delete(asked.request)
             row = _row(asked.release, reference.verification_id, judgement, checked_at)
             session.add(row)

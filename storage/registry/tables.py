@@ -347,7 +347,8 @@ class VerificationRow(Base):
 class VerificationRequestRow(Base):
     """A verification that was asked for and is not recorded yet: a release has one at most. Its id is the other's.
 
-    The tick looks after those that are past `due_at`.
+    The tick looks after those that are past `due_at`. At `sent_again_at` publication stored the
+    files anew: what was read before tells nothing of them.
     """
 
     __tablename__ = "verification_request"
@@ -364,3 +365,4 @@ class VerificationRequestRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     provider_version_id: Mapped[UUID]
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_again_at: Mapped[datetime | None]

@@ -79,6 +79,13 @@ class Published:
         await self.services.registry.verifications.perform(reference, alive=ignored)
         return (await self.found())[-1]
 
+    async def publish_signed_by(self, signer: Signer) -> httpx2.Response:
+        """Publish the same files with the signature of another key of the namespace."""
+        await add_key(self.client, self.caller, self.address.namespace, signer)
+        files = list(self.form.files)
+        files[1] = (files[1][0], signer.sign(files[0][1]))
+        return await publish(self.client, self.caller, PROVIDERS, Form(self.form.fields, files))
+
     async def found(self) -> list[Verification]:
         return await self.services.registry.verifications.page(
             self.caller.scope, self.address, VERSION, after=None, limit=100
@@ -235,17 +242,34 @@ class TestPerform:
             )
             assert list(await session.scalars(outcomes)) == ["failure", "success"]
 
-    async def test_with_another_signature_what_was_refused_stays_so(self, published: Published) -> None:
-        package = (await published.found())[0].files[-1]
-        published.file(package.sha256).write_bytes(b"x")
-        await published.check()
-        files, other = list(published.form.files), Signer()
-        await add_key(published.client, published.caller, published.address.namespace, other)
-        files[1] = (files[1][0], other.sign(files[0][1]))
-        form = Form(published.form.fields, files)
-        answer = await publish(published.client, published.caller, PROVIDERS, form)
-        assert (answer.status_code, answer.json()["code"]) == (409, "registry.version_refused")
-        assert await published.listed() == []
+    @over_both
+    @pytest.mark.parametrize("damage", ["the signature", "a package", "the signature, and checked since"])
+    async def test_another_good_signature_takes_the_place_of_one_that_is_lost_or_refused(
+        self, published: Published, damage: str
+    ) -> None:
+        checksums, signature, package = (await published.found())[0].files
+        published.file(package.sha256 if damage == "a package" else signature.sha256).write_bytes(b"x")
+        if damage != "the signature":
+            await published.check()
+            assert await published.listed() == []
+        else:
+            await published.download()  # which is kept
+        answer = await published.publish_signed_by(Signer())
+        assert answer.status_code == 200, answer.text
+        assert await published.listed() == [VERSION]
+        told = (await published.download()).json()
+        for file, address in ((checksums, "shasums_url"), (package, "download_url")):
+            assert file.sha256 in told[address]
+        assert signature.sha256 not in told["shasums_signature_url"]
+        sent = await published.client.get(told["shasums_signature_url"], follow_redirects=False)
+        assert sent.status_code in {200, 307}
+        last = (await published.found())[-1]
+        assert (last.result, {each.is_unchanged for each in last.files}) == (VerificationResult.VERIFIED, {True})
+        assert last.evidence is not None
+        [key] = told["signing_keys"]["gpg_public_keys"]
+        assert last.evidence.key_fingerprint.endswith(key["key_id"].lower())
+        assert last.files[1].sha256 in told["shasums_signature_url"]
+        assert (await published.check()).evidence == last.evidence
 
     async def test_the_release_shows_the_tools_of_its_last_check(
         self, published: Published, owner: AsyncEngine
@@ -298,6 +322,31 @@ class TestPerform:
 
         monkeypatch.setattr(Rechecks, "read", read_meanwhile)
         assert (await published.check()).code == "registry.signature_key_revoked"
+
+    @pytest.mark.parametrize("lost", [1, 2])
+    async def test_what_is_published_again_while_it_reads_is_read_again(
+        self, published: Published, monkeypatch: pytest.MonkeyPatch, lost: int
+    ) -> None:
+        read, has_read, is_mended = Rechecks.read, asyncio.Event(), asyncio.Event()
+
+        async def read_slowly(
+            self: Rechecks, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
+        ) -> StoredRelease:
+            stored = await read(self, names, files, alive=alive)
+            has_read.set()
+            await is_mended.wait()
+            return stored
+
+        monkeypatch.setattr(Rechecks, "read", read_slowly)
+        published.file((await published.found())[0].files[lost].sha256).unlink()
+        checking = asyncio.create_task(published.check())
+        await has_read.wait()
+        again = await published.publish_signed_by(Signer())
+        assert again.status_code == 200, again.text
+        is_mended.set()
+        checked = await checking
+        assert (checked.result, checked.code) == (VerificationResult.VERIFIED, None)
+        assert await published.listed() == [VERSION]
 
     async def test_is_held_to_the_key_as_it_is_today(self, published: Published) -> None:
         namespace = published.address.namespace
