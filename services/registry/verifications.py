@@ -151,11 +151,14 @@ class Verifications:
             await session.delete(asked.request)
             row = _row(asked.release, reference.verification_id, judgement, checked_at)
             session.add(row)
-            if (asked.release.refused_at is None) == (judgement.refusal is None):
+            was_refused = asked.release.refused_at is not None
+            if judgement.result is not VerificationResult.INCOMPLETE:
+                is_refused = judgement.result is VerificationResult.REFUSED
+                asked.release.refused_at = checked_at if is_refused else None
+                asked.release.refusal = row.reason
+                asked.release.evidence = row.evidence or asked.release.evidence
+            if was_refused == (asked.release.refused_at is not None):
                 note_unseen(session)
-            asked.release.refused_at = checked_at if judgement.refusal is not None else None
-            asked.release.refusal = row.reason
-            asked.release.evidence = row.evidence or asked.release.evidence
             await session.flush()  # what can be installed is asked of the rows
             await providers.note_latest(session, asked.provider)
             audit.record(
@@ -163,7 +166,7 @@ class Verifications:
                 scope,
                 "registry.provider_verified",
                 ("provider_version", asked.release.id),
-                outcome="success" if judgement.refusal is None else "failure",
+                outcome="success" if judgement.reason is None else "failure",
                 verification=row.id,
                 code=row.code,
             )
@@ -198,7 +201,7 @@ def of_publication(
     evidence = checked.evidence
     files = kept_files(names, release.checksums_sha256, release.signature_sha256, checked.packages)
     found = [VerifiedFile(name=name, sha256=sha256, found_sha256=sha256) for name, sha256 in files.items()]
-    judgement = Judgement(evidence.verified_by, evidence, found, refusal=None)
+    judgement = Judgement(evidence.verified_by, evidence, found, reason=None)
     return _row(release, new_id(), judgement, checked_at)
 
 
@@ -222,14 +225,14 @@ def wake_of(asked: Asked) -> Wake:
 def _row(
     release: ProviderVersionRow, verification_id: UUID, judgement: Judgement, checked_at: datetime
 ) -> VerificationRow:
-    refusal, evidence = judgement.refusal, judgement.evidence
+    reason, evidence = judgement.reason, judgement.evidence
     return VerificationRow(
         organization_id=release.organization_id,
         id=verification_id,
         provider_version_id=release.id,
-        result=VerificationResult.VERIFIED if refusal is None else VerificationResult.REFUSED,
-        code=None if refusal is None else refusal.code,
-        reason=None if refusal is None else refusal.detail,
+        result=judgement.result,
+        code=None if reason is None else reason.code,
+        reason=None if reason is None else reason.detail,
         checked_at=checked_at,
         checked_by=judgement.checked_by,
         evidence=None if evidence is None else evidence.model_dump(mode="json"),

@@ -321,9 +321,9 @@ class VerificationRow(Base):
     __table_args__ = (
         CheckConstraint(one_of("result", VerificationResult), name="result"),
         CheckConstraint(
-            "(result = 'refused') = (code IS NOT NULL) AND (code IS NULL) = (reason IS NULL)", name="reason"
+            "(result = 'verified') = (code IS NULL) AND (code IS NULL) = (reason IS NULL)", name="reason"
         ),
-        CheckConstraint("result = 'refused' OR evidence IS NOT NULL", name="evidence"),
+        CheckConstraint("result <> 'verified' OR evidence IS NOT NULL", name="evidence"),
         ForeignKeyConstraint(
             ["organization_id", "provider_version_id"],
             ["provider_version.organization_id", "provider_version.id"],

@@ -287,19 +287,36 @@ class TestPerform:
         assert found.release.evidence.verified_by == (await published.found())[-1].checked_by
 
     @over_both
-    @pytest.mark.parametrize("lost", [0, 1])
-    async def test_without_sums_or_signature_nobody_is_shown_to_have_signed(
+    @pytest.mark.parametrize("lost", [0, 1, 2])
+    async def test_a_file_that_is_lost_is_not_held_against_the_release(
         self, published: Published, lost: int
     ) -> None:
-        file = (await published.found())[0].files[lost]
+        checksums, signature, package = (await published.found())[0].files
+        file = (checksums, signature, package)[lost]
         published.file(file.sha256).unlink()
-        refused = await published.check()
-        assert refused.code == "registry.stored_file_changed"
-        assert refused.reason is not None
-        assert f"{file.name} is gone" in refused.reason
-        assert refused.evidence is None
-        assert set(refused.checked_by) == {"pysequoia", "gpg"}
-        assert refused.files[lost].found_sha256 is None
+        checked = await published.check()
+        assert (checked.result, checked.code) == (VerificationResult.INCOMPLETE, "registry.stored_file_lost")
+        assert checked.reason is not None
+        assert f"could not be verified: {file.name} is gone" in checked.reason
+        assert (checked.evidence is None) == (file is not package), "nobody else is shown to have signed"
+        assert set(checked.checked_by) == {"pysequoia", "gpg"}
+        assert checked.files[lost].found_sha256 is None
+        assert (await published.listed(), await published.latest()) == ([VERSION], VERSION)
+
+        await published.revoke_key()
+        assert (await published.check()).result == ("refused" if file is package else "incomplete")
+
+    @pytest.mark.parametrize("lost", [1, 2])
+    async def test_a_file_that_is_lost_speaks_for_no_other(self, published: Published, lost: int) -> None:
+        files = (await published.found())[0].files
+        changed = files[0] if lost == len(files) - 1 else files[-1]
+        content = published.file(changed.sha256).read_bytes()
+        published.file(changed.sha256).write_bytes(b"x")
+        published.file(files[lost].sha256).unlink()
+        assert (await published.check()).code == "registry.stored_file_changed"
+        published.file(changed.sha256).write_bytes(content)
+        assert (await published.check()).code == "registry.stored_file_lost"
+        assert await published.listed() == [], "it was refused before, and nothing says more for it now"
 
     async def test_a_key_that_was_revoked_since_no_longer_counts(self, published: Published) -> None:
         await published.revoke_key()
