@@ -27,7 +27,7 @@ from domain.registry.verifications import (
 from domain.scope import PLATFORM, Scope
 from services.areas import each_organization
 from services.changes import Changes
-from services.registry.changing import changing
+from services.registry.changing import changing, log_refused
 from services.registry.rechecks import Judgement, Rechecks
 from services.registry.releases import CheckedRelease
 from storage import audit, outbox
@@ -153,11 +153,12 @@ class Verifications:
             session.add(row)
             was_refused = asked.release.refused_at is not None
             if judgement.result is not VerificationResult.INCOMPLETE:
-                is_refused = judgement.result is VerificationResult.REFUSED
-                asked.release.refused_at = checked_at if is_refused else None
+                refused = judgement.result is VerificationResult.REFUSED
+                asked.release.refused_at = checked_at if refused else None
                 asked.release.refusal = row.reason
                 asked.release.evidence = row.evidence or asked.release.evidence
-            if was_refused == (asked.release.refused_at is not None):
+            is_refused = asked.release.refused_at is not None
+            if was_refused == is_refused:
                 note_unseen(session)
             await session.flush()  # what can be installed is asked of the rows
             await providers.note_latest(session, asked.provider)
@@ -170,7 +171,9 @@ class Verifications:
                 verification=row.id,
                 code=row.code,
             )
-            return VerificationReport(result=VerificationResult(row.result), code=row.code)
+        if is_refused and not was_refused and judgement.reason is not None:
+            log_refused(scope, address, asked.release.version, judgement.reason)
+        return VerificationReport(result=VerificationResult(row.result), code=row.code)
 
     async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
         """Tell whether a verification is still to be made."""

@@ -168,6 +168,29 @@ async def signed_by(session: AsyncSession, organization_id: UUID, key_id: UUID) 
     return list(await session.scalars(locked(query.order_by(ProviderRow.id))))
 
 
+async def releases_of_key(
+    session: AsyncSession, organization_id: UUID, key_id: UUID
+) -> list[tuple[ProviderAddress, str]]:
+    """List the releases that a key signed and no verification refused, by address and version."""
+    query = (
+        select(ProviderRow.namespace, ProviderRow.type, ProviderVersionRow.version)
+        .join(
+            ProviderRow,
+            (ProviderRow.organization_id == ProviderVersionRow.organization_id)
+            & (ProviderRow.id == ProviderVersionRow.provider_id),
+        )
+        .where(
+            ProviderVersionRow.organization_id == organization_id,
+            ProviderVersionRow.gpg_key_id == key_id,
+            ProviderVersionRow.refused_at.is_(None),
+        )
+        .order_by(ProviderRow.namespace, ProviderRow.type, ProviderVersionRow.id)
+    )
+    return [
+        (ProviderAddress(namespace, type), version) for namespace, type, version in await session.execute(query)
+    ]
+
+
 async def platforms(
     session: AsyncSession, organization_id: UUID, version_ids: Iterable[UUID]
 ) -> list[ProviderPlatformRow]:

@@ -210,6 +210,8 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
         ),
         *with_reasons(),
         Index("ix_provider_version_gpg_key", "organization_id", "gpg_key_id"),
+        # By which operators count them, of all organizations.
+        Index("ix_provider_version_refused", "refused_at", postgresql_where=text("refused_at IS NOT NULL")),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)

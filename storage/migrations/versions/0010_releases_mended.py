@@ -3,8 +3,15 @@
 import sqlalchemy as sa
 from alembic import op
 
+from storage.database import PLATFORM_ROLE
+from storage.migrations.policies import grant
+
 revision = "0010"
 down_revision = "0009"
+_COUNTED = {
+    "provider_version": "organization_id, id, gpg_key_id, refused_at",
+    "gpg_key": "organization_id, id, revoked_at",
+}
 _REASON = "AND (code IS NULL) = (reason IS NULL)"
 
 
@@ -16,10 +23,24 @@ def upgrade() -> None:
         reason=f"(result = 'verified') = (code IS NULL) {_REASON}",
         evidence="result <> 'verified' OR evidence IS NOT NULL",
     )
+    op.create_index(
+        "ix_provider_version_refused",
+        "provider_version",
+        ["refused_at"],
+        unique=False,
+        postgresql_where=sa.text("refused_at IS NOT NULL"),
+    )
+    for table, columns in _COUNTED.items():
+        op.execute(f"CREATE POLICY platform ON {table} TO {PLATFORM_ROLE} USING (true) WITH CHECK (true)")
+        grant(table, platform=f"SELECT ({columns})")
 
 
 def downgrade() -> None:
     """Change it back; only development goes this way."""
+    for table in _COUNTED:
+        op.execute(f"REVOKE ALL ON {table} FROM {PLATFORM_ROLE}")
+        op.execute(f"DROP POLICY platform ON {table}")
+    op.drop_index("ix_provider_version_refused", table_name="provider_version")
     _check(
         result="result IN ('refused', 'verified')",
         reason=f"(result = 'refused') = (code IS NOT NULL) {_REASON}",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+import structlog
 from asgi_lifespan import LifespanManager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -209,7 +210,14 @@ class TestPerform:
         content = file.read_bytes()
         other = content[:-1] + b"x"
         file.write_bytes(other)
-        refused = await published.check()
+        before = (await published.services.operations.measure()).refused
+        with structlog.testing.capture_logs() as lines:
+            refused, again = await published.check(), await published.check()
+        assert again.result is refused.result
+        [line] = [line for line in lines if line["event"] == "release_refused"]
+        assert (line["provider"], line["version"]) == (str(published.address), VERSION)
+        assert (line["code"], line["reason"]) == (refused.code, refused.reason)
+        assert (await published.services.operations.measure()).refused == (before[0] + 1, before[1])
         assert (refused.result, refused.code) == (VerificationResult.REFUSED, "registry.stored_file_changed")
         assert refused.reason is not None
         assert f"{package.name} is not what was published" in refused.reason
@@ -319,7 +327,14 @@ class TestPerform:
         assert await published.listed() == [], "it was refused before, and nothing says more for it now"
 
     async def test_a_key_that_was_revoked_since_no_longer_counts(self, published: Published) -> None:
-        await published.revoke_key()
+        before = (await published.services.operations.measure()).refused
+        with structlog.testing.capture_logs() as lines:
+            await published.revoke_key()
+            await published.revoke_key()
+        [line] = [line for line in lines if line["event"] == "release_refused"]
+        assert (line["provider"], line["version"]) == (str(published.address), VERSION)
+        assert line["code"] == "registry.signature_key_revoked"
+        assert (await published.services.operations.measure()).refused == (before[0], before[1] + 1)
         refused = await published.check()
         assert (refused.code, refused.evidence) == ("registry.signature_key_revoked", None)
         download = await published.download()
