@@ -103,10 +103,12 @@ class Alike:
     gpg_key_id: UUID
     withdrawn: bool
     """Whether each is deprecated or yanked; their rows say why."""
+    vouched: bool
+    """Whether a good key vouches for each, and no later verification refused it."""
 
 
 async def alike(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[Alike]:
-    """List the releases that a good key vouches for and no later check refused, yanked ones too, in no order.
+    """List a provider's releases, whatever became of them, in no order.
 
     They come from the index alone: there may be hundreds.
     """
@@ -116,12 +118,13 @@ async def alike(session: AsyncSession, organization_id: UUID, provider_id: UUID)
         row.platforms,
         row.gpg_key_id,
         row.deprecated_at.is_not(None) | row.yanked_at.is_not(None),
+        row.refused_at.is_(None) & GpgKeyRow.revoked_at.is_(None),
     )
     versions = func.array_agg(row.version, type_=ARRAY(TEXT))
-    query = _vouched(select(versions, *said), organization_id, provider_id).group_by(*said)
+    query = _with_key(select(versions, *said), organization_id, provider_id).group_by(*said)
     return [
-        Alike(list(of), protocols, platforms, key_id, withdrawn)
-        for of, protocols, platforms, key_id, withdrawn in await session.execute(query)
+        Alike(list(of), protocols, platforms, key_id, withdrawn, vouched)
+        for of, protocols, platforms, key_id, withdrawn, vouched in await session.execute(query)
     ]
 
 
@@ -210,6 +213,14 @@ async def good_key(session: AsyncSession, organization_id: UUID, key_id: UUID) -
     return await session.scalar(query)
 
 
+async def revoked_keys(session: AsyncSession, organization_id: UUID, ids: Iterable[UUID]) -> dict[UUID, GpgKeyRow]:
+    """Read those of some keys that were revoked."""
+    query = select(GpgKeyRow).where(
+        GpgKeyRow.organization_id == organization_id, GpgKeyRow.id.in_(set(ids)), GpgKeyRow.revoked_at.is_not(None)
+    )
+    return {row.id: row for row in await session.scalars(query)}
+
+
 async def page(
     session: AsyncSession, organization_id: UUID, *, words: Iterable[str], after: UUID | None, limit: int
 ) -> list[ProviderRow]:
@@ -255,6 +266,12 @@ async def page_with_latest(
 
 
 def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:
+    return _with_key(query, organization_id, provider_id).where(
+        ProviderVersionRow.refused_at.is_(None), GpgKeyRow.revoked_at.is_(None)
+    )
+
+
+def _with_key(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:
     return query.join(
         GpgKeyRow,
         (GpgKeyRow.organization_id == ProviderVersionRow.organization_id)
@@ -262,8 +279,6 @@ def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Relea
     ).where(
         ProviderVersionRow.organization_id == organization_id,
         ProviderVersionRow.provider_id == provider_id,
-        ProviderVersionRow.refused_at.is_(None),
-        GpgKeyRow.revoked_at.is_(None),
     )
 
 

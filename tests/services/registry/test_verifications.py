@@ -5,6 +5,7 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -18,13 +19,14 @@ from config.secrets import Secrets
 from domain.errors import Unavailable
 from domain.ids import new_id
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import ReleaseNames
+from domain.registry.providers import ProviderVersion, ReleaseNames
 from domain.registry.verifications import (
     Verification,
     VerificationReference,
     VerificationReport,
     VerificationResult,
 )
+from domain.registry.withdrawals import Refusal
 from services.all import Services
 from services.registry.rechecks import Rechecks, StoredRelease
 from storage.blobs.s3 import S3BlobStore
@@ -102,9 +104,24 @@ class Published:
 
     async def listed(self) -> list[str]:
         """Which versions the command line tools find, through the kept answers."""
+        return [each["version"] for each in (await self._versions())["versions"]]
+
+    async def warnings(self) -> list[str]:
+        """What the command line tools say of versions, through the kept answers."""
+        warnings: list[str] = (await self._versions()).get("warnings", [])
+        return warnings
+
+    async def release(self) -> ProviderVersion:
+        """What lists for people show of it."""
+        [release] = await self.services.registry.providers.published(
+            self.caller.scope, self.address, after=None, limit=2
+        )
+        return release
+
+    async def _versions(self) -> dict[str, Any]:
         path = f"/v1/providers/{self.address}/versions"
-        answer = (await self.client.get(path, headers=self.caller.headers)).json()
-        return [each["version"] for each in answer["versions"]]
+        answer: dict[str, Any] = (await self.client.get(path, headers=self.caller.headers)).json()
+        return answer
 
     async def download(self) -> httpx2.Response:
         path = f"/v1/providers/{self.address}/{VERSION}/download/linux/amd64"
@@ -225,6 +242,8 @@ class TestPerform:
         assert [each.is_unchanged for each in refused.files] == [True, True, False]
         assert refused.files[-1].found_sha256 == hashlib.sha256(other).hexdigest()
         assert (await published.listed(), await published.latest()) == ([], None)
+        assert await published.warnings() == [f"{VERSION} is refused, so no longer offered: {refused.reason}"]
+        assert (await published.release()).refusal == Refusal(reason=refused.reason, refused_at=again.checked_at)
         download = await published.download()
         assert download.status_code == 404
         assert refused.reason in download.json()["errors"][0]
@@ -335,6 +354,10 @@ class TestPerform:
         assert (line["provider"], line["version"]) == (str(published.address), VERSION)
         assert line["code"] == "registry.signature_key_revoked"
         assert (await published.services.operations.measure()).refused == (before[0], before[1] + 1)
+        refusal = (await published.release()).refusal
+        assert refusal is not None
+        assert "was revoked; use a version that another key signed" in refusal.reason
+        assert await published.warnings() == [f"{VERSION} is refused, so no longer offered: {refusal.reason}"]
         refused = await published.check()
         assert (refused.code, refused.evidence) == ("registry.signature_key_revoked", None)
         download = await published.download()
