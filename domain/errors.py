@@ -90,12 +90,15 @@ class BlobNotFound(PlatformError):
 
 
 class BlobDamaged(Unavailable):
-    """The bytes of a blob are not those that its name says; they are refused until an operator has restored it."""
+    """The bytes of a blob are not those that its name says, or can't be read, while the store itself works.
+
+    They are refused until an operator has restored the blob.
+    """
 
     code = "blobs.damaged"
 
-    def __init__(self, detail: str, *, found_sha256: str, sha256: str) -> None:
-        """Keep what the blob is called, and what its bytes are instead."""
+    def __init__(self, detail: str, *, found_sha256: str | None, sha256: str) -> None:
+        """Keep what the blob is called, and what its bytes are instead; None where they can't be read."""
         super().__init__(detail, sha256=sha256)
         self.found_sha256 = found_sha256
 

@@ -195,6 +195,8 @@ class Measures:
     queued: int
     queued_age: timedelta
     blocked: int
+    refused: tuple[int, int]
+    """Releases that are not served: because of their last verification, and because of their key."""
     outbox_waiting: int
     outbox_age: timedelta
     workers: int

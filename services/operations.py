@@ -112,6 +112,7 @@ class Operations:
                 queued=queued,
                 queued_age=queued_age,
                 blocked=await operations.blocked_deployments(session),
+                refused=await operations.refused_releases(session),
                 outbox_waiting=waiting,
                 outbox_age=age,
                 workers=len(alive),

@@ -11,8 +11,22 @@ from domain.provisioning.run_states import WORKING, RunState
 from storage.deployments.tables import DeploymentRow
 from storage.outbox import OutboxRow
 from storage.provisioning.tables import RunRow, RunStepRow, TierRow
+from storage.registry.tables import GpgKeyRow, ProviderVersionRow
 
 _WAITS: Final = (RunRow.admitted_at.is_(None), RunRow.finished_at.is_(None))
+
+
+async def refused_releases(session: AsyncSession) -> tuple[int, int]:
+    """Count the releases that are not served: those that a verification refused, and those of a revoked key."""
+    row = ProviderVersionRow
+    of_key = (GpgKeyRow.organization_id == row.organization_id) & (GpgKeyRow.id == row.gpg_key_id)
+    revoked = (
+        select(func.count()).select_from(row).join(GpgKeyRow, of_key).where(GpgKeyRow.revoked_at.is_not(None))
+    )
+    refused = select(func.count()).select_from(row).where(row.refused_at.is_not(None))
+    counted = await session.execute(select(refused.scalar_subquery(), revoked.scalar_subquery()))
+    by_verification, by_key = counted.one()
+    return by_verification, by_key
 
 
 async def outbox(session: AsyncSession) -> tuple[int, timedelta]:

@@ -127,6 +127,14 @@ class _Measured(Collector):
             ("groundwork_workers", "Worker processes that are alive.", measured.workers),
         ):
             yield GaugeMetricFamily(name, help_text, value=value)
+        refused = GaugeMetricFamily(
+            "groundwork_releases_refused",
+            "Releases of providers that are not served. By reason: their last verification, or a revoked key.",
+            labels=["reason"],
+        )
+        for reason, count in zip(("verification", "key_revoked"), measured.refused, strict=True):
+            refused.add_metric([reason], count)
+        yield refused
         yield from _queues(measured)
         yield from _ticks(measured)
 

@@ -70,8 +70,13 @@ async def _answer(file: Download, filename: str, request: Request) -> Response:
         return Response(status_code=304, headers=headers)
     asked = request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
     span = _span(asked, file.size)
+    is_whole = span is not None and span[2] == 200  # noqa: PLR2004  OK
+    # All of a file is held to its hash as it is read. What tells of it, or is a part, is only as true as a check.
+    if not (is_whole and request.method == "GET") and not await file.check():
+        headers["Cache-Control"] = "no-store"
     if span is None:
-        return Response(status_code=416, headers=headers | {"Content-Range": f"bytes */{file.size}"})
+        headers |= {"Content-Range": f"bytes */{file.size}", "Cache-Control": "no-store"}
+        return Response(status_code=416, headers=headers)
     start, stop, status = span
     headers["Content-Length"] = str(stop - start)
     if status == 206:  # noqa: PLR2004  Partial Content

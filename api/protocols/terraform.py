@@ -63,8 +63,8 @@ async def provider_versions(
 ) -> Response:
     """List the versions of a provider with the platforms of each, the highest first, and what is wrong with some.
 
-    Both tools print `warnings` at every `init` that asks for versions: of deprecated versions, and that the key
-    which signed the highest one expires soon, or has expired.
+    Both tools print `warnings` at every `init` that asks for versions: of versions that are deprecated, yanked or
+    refused, and that the key which signed the highest one expires soon, or has expired.
     """
     found = await providers.versions(scope, address)
     listed = ",".join(

@@ -45,15 +45,19 @@ def unyank(output: ClientOutput, path: str, version: str, *, of: str) -> None:
 
 
 def withdrawn(api: Api, path: str) -> list[Document]:
-    """List the versions of what is at a path that are deprecated or yanked, in order of publication."""
-    return [each for each in api.items(f"{path}/versions") if each["deprecation"] or each["yank"]]
+    """List the versions of what is at a path that are deprecated, yanked or refused, in order of publication."""
+    told_of = ("deprecation", "yank", "refusal")
+    return [each for each in api.items(f"{path}/versions") if any(map(each.get, told_of))]
 
 
 def lines_of(versions: list[Document]) -> dict[str, object]:
     """Say of withdrawn versions what people are to know of them."""
     deprecated = [f"{each['version']} ({_words(each['deprecation'])})" for each in versions if each["deprecation"]]
     yanked = [f"{each['version']} ({each['yank']['reason']})" for each in versions if each["yank"]]
-    return {"deprecated": "; ".join(deprecated) or None, "yanked": "; ".join(yanked) or None}
+    refused = {
+        f"refused {shown(each['version'])}": each["refusal"]["reason"] for each in versions if each.get("refusal")
+    }
+    return {"deprecated": "; ".join(deprecated) or None, "yanked": "; ".join(yanked) or None, **refused}
 
 
 def _words(deprecation: Document) -> str:

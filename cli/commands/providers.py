@@ -84,8 +84,7 @@ def show(
     source, latest = f"{hostname}/{provider}", found["latest_version"]
     lines = {
         "provider": provider,
-        "versions": [_release(version) for version in versions]
-        or "none: each is yanked, or its key is out of use",
+        "versions": [_release(version) for version in versions] or "none: each is yanked or refused",
         **withdrawals.lines_of(withdrawn),
         "first published": moment("created_at")(found),
         "use it by": latest and f'source = "{source}", version = "{latest}"',

@@ -399,8 +399,19 @@ class PeriodInvalid(PlatformError):
     code = "registry.period_invalid"
 
 
+class StoredFileLost(PlatformError):
+    """A stored file of a published release is gone, or can't be read, so the release could not be verified.
+
+    That is the blob store's fault and not held against the release, which is served or refused as it was before.
+    Publish the same files again, or restore the file from a backup, and have the release verified again.
+    """
+
+    kind = ErrorKind.UNAVAILABLE
+    code = "registry.stored_file_lost"
+
+
 class StoredFileChanged(PlatformError):
-    """A stored file of a published release is gone, or its bytes are not the ones that were published.
+    """The bytes of a stored file of a published release are not the ones that were published.
 
     Publish the same files again, or restore the file from a backup and have the release verified again; where
     neither can be done, publish the next version.

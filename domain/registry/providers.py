@@ -13,7 +13,7 @@ from domain.registry.errors import ManifestInvalid
 from domain.registry.gpg_keys import GpgKey, SignatureEvidence
 from domain.registry.hashes import zh
 from domain.registry.names import Platform, ProviderAddress
-from domain.registry.withdrawals import Deprecation, Yank
+from domain.registry.withdrawals import Deprecation, Refusal, Yank
 
 LARGEST_MANIFEST: Final = 64 * 1024
 _PROTOCOL: Final = re.compile(r"[1-9][0-9]?\.[0-9]{1,3}", re.ASCII)
@@ -50,6 +50,7 @@ class ProviderVersion(BaseModel, frozen=True, from_attributes=True):
     published_at: datetime
     deprecation: Deprecation | None = None
     yank: Yank | None = None
+    refusal: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +66,7 @@ class ListedRelease:
     """As in `linux_amd64`, in order."""
     deprecation: Deprecation | None
     yank: Yank | None
+    refusal: Refusal | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +74,7 @@ class VersionList:
     """What whoever chooses a version of a provider is told."""
 
     offered: tuple[ListedRelease, ...]
-    """Those that are not yanked, the highest version first."""
+    """Those that are neither yanked nor refused, the highest version first."""
     warnings: tuple[str, ...]
     """What is wrong with some, and with the key of the highest one."""
 

@@ -19,6 +19,8 @@ class VerificationResult(StrEnum):
 
     VERIFIED = "verified"
     REFUSED = "refused"
+    INCOMPLETE = "incomplete"
+    """A file is gone from the blob store or can't be read: the release is served, or not, as it was before."""
 
 
 class VerifiedFile(BaseModel, frozen=True):
@@ -26,7 +28,12 @@ class VerifiedFile(BaseModel, frozen=True):
 
     name: str
     sha256: str = Field(description="What it was published with; of packages also what SHA256SUMS says.")
-    found_sha256: str | None = Field(description="Of the bytes that were read; null where the store has none.")
+    found_sha256: str | None = Field(description="Of the bytes that were read; null where the store gives none.")
+
+    @property
+    def is_lost(self) -> bool:
+        """Whether the store gives no bytes of it."""
+        return self.found_sha256 is None
 
     @property
     def is_unchanged(self) -> bool:
@@ -39,8 +46,8 @@ class Verification(BaseModel, frozen=True, from_attributes=True):
 
     id: UUID
     result: VerificationResult
-    code: str | None = Field(description="The refusal's code, where it was refused.")
-    reason: str | None = Field(description="The refusal in a sentence.")
+    code: str | None = Field(description="Why it was not verified, as an error's code; null where it was.")
+    reason: str | None = Field(description="The same in a sentence.")
     checked_at: datetime = Field(description="When the keys were read that it was checked with.")
     checked_by: dict[str, str] = Field(
         description="Each tool that checks signatures here, with its version.", examples=[{"pysequoia": "0.1.35"}]

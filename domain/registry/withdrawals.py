@@ -1,6 +1,6 @@
 """Versions that should no longer be used: deprecated ones warn, yanked ones are not offered any more.
 
-Neither takes a published byte away: whoever has a version's address still gets it.
+Neither takes a published byte away: whoever has a version's address still gets it. Refused ones nobody gets.
 """
 
 from collections import defaultdict
@@ -45,6 +45,16 @@ class Yank(BaseModel, frozen=True):
     yanked_at: datetime
 
 
+class Refusal(BaseModel, frozen=True):
+    """Nothing vouches for a release any more: its last verification refused it, or its key was revoked.
+
+    No list offers it and no download answers, until another verification is good.
+    """
+
+    reason: str
+    refused_at: datetime
+
+
 class Withdrawable(Protocol):
     """A published version, as far as it may be withdrawn."""
 
@@ -60,6 +70,10 @@ class Withdrawable(Protocol):
     def yank(self) -> Yank | None:
         """Give why it is not offered."""
 
+    @property
+    def refusal(self) -> Refusal | None:
+        """Give why it is not served."""
+
 
 def warnings_of(versions: Iterable[Withdrawable]) -> list[str]:
     """Say what is wrong with some of a provider's versions, those of one reason in one sentence.
@@ -68,7 +82,9 @@ def warnings_of(versions: Iterable[Withdrawable]) -> list[str]:
     """
     said: defaultdict[str, list[str]] = defaultdict(list)
     for each in versions:
-        if each.yank is not None:
+        if each.refusal is not None:
+            said[f"refused, so no longer offered: {each.refusal.reason}"].append(each.version)
+        elif each.yank is not None:
             said[f"yanked, so no longer offered: {each.yank.reason}"].append(each.version)
         elif each.deprecation is not None:
             instead = each.deprecation.replacement

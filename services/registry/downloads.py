@@ -25,6 +25,14 @@ class Download:
         """Give the bytes from start up to stop, in pieces."""
         return self._store.open(self.sha256, start=start, stop=stop)
 
+    async def check(self) -> bool:
+        """Hold the file to its hash before a part of it goes out; tell whether the store does that.
+
+        Raises:
+            BlobDamaged: these are other bytes. BlobNotFound, Unavailable.
+        """
+        return await self._store.check(self.sha256)
+
     async def address(self) -> str | None:
         """Give an address to fetch the file from in the next minutes; None where only this server gives it."""
         return await self._store.address(self.sha256, valid=WINDOW)

@@ -7,12 +7,12 @@ from domain.idempotency import Claim
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.registry.errors import GpgKeyNotFound, GpgKeyRevoked
+from domain.registry.errors import GpgKeyNotFound, GpgKeyRevoked, SignatureKeyRevoked
 from domain.registry.gpg_keys import GpgKey
 from domain.scope import Scope
 from integrations.public_keys import merge_public_keys, read_public_key
 from services.changes import Changes
-from services.registry.changing import changing
+from services.registry.changing import changing, log_refused
 from storage import audit, idempotency
 from storage.database import Database, now
 from storage.registry import gpg_keys, namespaces, providers
@@ -118,6 +118,7 @@ class GpgKeys:
                 note_unseen(session)
                 return
             signed = await gpg_keys.has_signed(session, scope.organization_id, row.id)
+            refused = await providers.releases_of_key(session, scope.organization_id, row.id)
             if signed:
                 row.revoked_at = await now(session)
                 await session.flush()  # what can be installed is asked of the rows
@@ -133,3 +134,5 @@ class GpgKeys:
                 namespace=namespace,
                 fingerprint=row.fingerprint,
             )
+        for address, version in refused:
+            log_refused(scope, address, version, SignatureKeyRevoked("the key that signed it was revoked"))

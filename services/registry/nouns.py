@@ -7,8 +7,14 @@ from domain.registry.gpg_keys import SignatureEvidence
 from domain.registry.modules import ModuleVersion
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.providers import ProviderPackage, ProviderVersion
-from domain.registry.withdrawals import Deprecation, Yank
-from storage.registry.tables import MayBeWithdrawn, ModuleDocumentsRow, ModuleVersionRow, ProviderVersionRow
+from domain.registry.withdrawals import Deprecation, Refusal, Yank
+from storage.registry.tables import (
+    GpgKeyRow,
+    MayBeWithdrawn,
+    ModuleDocumentsRow,
+    ModuleVersionRow,
+    ProviderVersionRow,
+)
 
 
 def module_version(address: ModuleAddress, row: ModuleVersionRow) -> ModuleVersion:
@@ -30,9 +36,20 @@ def module_version(address: ModuleAddress, row: ModuleVersionRow) -> ModuleVersi
 
 
 def provider_version(
-    address: ProviderAddress, row: ProviderVersionRow, packages: Sequence[ProviderPackage]
+    address: ProviderAddress,
+    row: ProviderVersionRow,
+    packages: Sequence[ProviderPackage],
+    *,
+    revoked_key: GpgKeyRow | None = None,
 ) -> ProviderVersion:
-    """Give a release of the provider at an address, with as many of its packages as are needed."""
+    """Give a release of the provider at an address, with as many of its packages as are needed.
+
+    Args:
+        address: of the provider.
+        row: of the release.
+        packages: of it.
+        revoked_key: the one that signed it, if that was revoked, as far as the caller wants that told.
+    """
     return ProviderVersion(
         id=row.id,
         namespace=address.namespace,
@@ -46,6 +63,7 @@ def provider_version(
         published_at=row.published_at,
         deprecation=deprecation_of(row),
         yank=yank_of(row),
+        refusal=refusal_of(row, revoked_key),
     )
 
 
@@ -66,6 +84,18 @@ def yank_of(row: MayBeWithdrawn) -> Yank | None:
     if row.yanked_at is None or row.yank_reason is None:
         return None
     return Yank(reason=row.yank_reason, yanked_at=row.yanked_at)
+
+
+def refusal_of(row: ProviderVersionRow, revoked_key: GpgKeyRow | None) -> Refusal | None:
+    """Give why a release is not served, if it is not; a revoked key of its is reason enough."""
+    if revoked_key is not None and revoked_key.revoked_at is not None:
+        reason = (
+            f"the key {revoked_key.key_id}, which signed it, was revoked; use a version that another key signed"
+        )
+        return Refusal(reason=reason, refused_at=revoked_key.revoked_at)
+    if row.refused_at is None or row.refusal is None:
+        return None
+    return Refusal(reason=row.refusal, refused_at=row.refused_at)
 
 
 def documents_of(row: ModuleDocumentsRow | None) -> VersionDocuments:

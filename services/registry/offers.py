@@ -92,7 +92,7 @@ class Offers:
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
             groups = await providers.alike(session, scope.organization_id, provider.id)
-            vouched = {version for group in groups for version in group.versions}
+            vouched = {version for group in groups if group.vouched for version in group.versions}
             withdrawn = [version for group in groups if group.withdrawn for version in group.versions]
             told = await providers.of_versions(session, scope.organization_id, provider.id, withdrawn)
             offered = vouched - {row.version for row in told if row.yanked_at is not None}

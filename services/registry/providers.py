@@ -1,7 +1,8 @@
 """Use cases on providers."""
 
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from uuid import UUID
 
 from domain.identity.permissions import Permission
@@ -21,19 +22,22 @@ from domain.registry.providers import (
 )
 from domain.registry.search import words_in
 from domain.registry.versions import Version, precedence
-from domain.registry.withdrawals import Deprecation, Yank, warnings_of
+from domain.registry.withdrawals import Deprecation, Refusal, Yank, warnings_of
 from domain.scope import Scope
 from services.changes import Changes
 from services.registry.changing import changing
-from services.registry.nouns import by_platform, deprecation_of, provider_version, yank_of
+from services.registry.nouns import by_platform, deprecation_of, provider_version, refusal_of, yank_of
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
 from services.registry.verifications import of_publication
 from storage import audit
 from storage.blobs import index
 from storage.database import Database, Session, now
-from storage.registry import gpg_keys, namespaces, providers
+from storage.registry import gpg_keys, namespaces, providers, verifications
 from storage.registry.changes import note_unseen
-from storage.registry.tables import ProviderPlatformRow, ProviderRow, ProviderVersionRow
+from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
+
+Told = tuple[Deprecation | None, Yank | None, Refusal | None]
+"""What is said of a version."""
 
 
 class Providers:
@@ -56,7 +60,7 @@ class Providers:
         Returns:
             The release, and whether it is new: publishing the same files again is harmless. It stores again what
             the store may have lost; and as every byte is checked then, a release that its last check refused is
-            served again.
+            served again. Another good signature takes the place of one that is lost, or that was refused.
 
         Raises:
             PermissionDenied, NameInvalid, VersionInvalid, NamespaceNotFound: before the first file.
@@ -71,14 +75,15 @@ class Providers:
             keys = [PublicKey.model_validate(row) for row in rows]
             row = await self._find(session, scope, address, version)
             published = None if row is None else await self._vouched(session, scope, address, row)
+            refused = row is not None and row.refused_at is not None
         async with self._releases.receive(address, version, files, keys=keys, published=published) as release:
-            await self._releases.keep(release, published)
-            return await self._add(scope, address, version, release)
+            kept = await self._releases.keep(release, published, refused=refused)
+            return await self._add(scope, address, version, kept)
 
     async def versions(self, scope: Scope, address: ProviderAddress) -> VersionList:
         """List a provider's releases with their platforms, and say what installers should hear of them.
 
-        Those whose key was revoked, or that did not verify when they were last checked, are left out: nothing
+        Those whose key was revoked, or that did not verify when they were last checked, are not offered: nothing
         vouches for them any more.
 
         Raises:
@@ -87,12 +92,12 @@ class Providers:
         async with self._database.transaction(scope) as session:
             provider = await providers.get(session, scope.organization_id, address)
             groups = await providers.alike(session, scope.organization_id, provider.id)
-            withdrawn = [version for group in groups if group.withdrawn for version in group.versions]
-            why = await _why(session, provider, withdrawn) if withdrawn else {}
+            told_of = [group for group in groups if group.withdrawn or not group.vouched]
+            why = await _why(session, provider, told_of) if told_of else {}
             signed_by = {version: group.gpg_key_id for group in groups for version in group.versions}
             found = [release for group in groups for release in _listed(group, why)]
             found.sort(key=lambda release: precedence(release.version), reverse=True)
-            offered = tuple(release for release in found if release.yank is None)
+            offered = tuple(release for release in found if release.yank is None and release.refusal is None)
             of_key = await _warnings_of_key(session, scope, signed_by[offered[0].version]) if offered else []
         return VersionList(offered, (*warnings_of(found), *of_key))
 
@@ -143,7 +148,8 @@ class Providers:
             rows = await providers.page_of_versions(
                 session, scope.organization_id, provider.id, after=after, limit=limit
             )
-            return await self._nouns(session, scope, address, rows)
+            keys = await providers.revoked_keys(session, scope.organization_id, (row.gpg_key_id for row in rows))
+            return await self._nouns(session, scope, address, rows, keys)
 
     async def _add(
         self, scope: Scope, address: ProviderAddress, version: str, release: CheckedRelease
@@ -168,7 +174,7 @@ class Providers:
             )
             known = await self._find(session, scope, address, version)
             if known is not None:
-                return await self._again(session, scope, provider, known, release), False
+                return await self._again(session, scope, provider, known, release, key=key), False
             await index.add(session, release.sizes)
             row = _version_row(scope, provider.id, version, key.id, release)
             session.add(row)
@@ -195,6 +201,8 @@ class Providers:
         provider: ProviderRow,
         row: ProviderVersionRow,
         release: CheckedRelease,
+        *,
+        key: GpgKeyRow,
     ) -> ProviderVersion:
         """Take a release that is there, of a locked provider; one that was refused is verified by its files."""
         address = ProviderAddress(provider.namespace, provider.type)
@@ -203,7 +211,12 @@ class Providers:
             raise VersionExists(
                 "this version was published with other files; publish the next version", version=row.version
             )
-        if row.refused_at is None:
+        await verifications.note_sent_again(session, scope.organization_id, row.id)
+        if row.signature_sha256 == release.replaces:
+            await index.add(session, {release.signature.sha256: release.signature.size})
+            row.signature_sha256, row.gpg_key_id = release.signature.sha256, key.id
+            [published] = await self._nouns(session, scope, address, [row])
+        elif row.refused_at is None:
             note_unseen(session)
             return published
         sent = {package.filename: package.sha256 for package in release.packages}
@@ -228,7 +241,7 @@ class Providers:
             verification=verification.id,
             code=None,
         )
-        return published.model_copy(update={"evidence": release.evidence})
+        return published.model_copy(update={"evidence": release.evidence, "refusal": None})
 
     async def _vouched(
         self, session: Session, scope: Scope, address: ProviderAddress, row: ProviderVersionRow
@@ -251,19 +264,31 @@ class Providers:
         return await providers.find_version(session, scope.organization_id, provider.id, version)
 
     async def _nouns(
-        self, session: Session, scope: Scope, address: ProviderAddress, rows: Sequence[ProviderVersionRow]
+        self,
+        session: Session,
+        scope: Scope,
+        address: ProviderAddress,
+        rows: Sequence[ProviderVersionRow],
+        revoked_keys: Mapping[UUID, GpgKeyRow] = MappingProxyType({}),
     ) -> list[ProviderVersion]:
         packages: defaultdict[UUID, list[ProviderPackage]] = defaultdict(list)
         for row in await providers.platforms(session, scope.organization_id, [row.id for row in rows]):
             packages[row.provider_version_id].append(ProviderPackage.model_validate(row))
-        return [provider_version(address, row, packages[row.id]) for row in rows]
+        return [
+            provider_version(address, row, packages[row.id], revoked_key=revoked_keys.get(row.gpg_key_id))
+            for row in rows
+        ]
 
 
-async def _why(
-    session: Session, provider: ProviderRow, withdrawn: Collection[str]
-) -> dict[str, tuple[Deprecation | None, Yank | None]]:
-    rows = await providers.of_versions(session, provider.organization_id, provider.id, withdrawn)
-    return {row.version: (deprecation_of(row), yank_of(row)) for row in rows}
+async def _why(session: Session, provider: ProviderRow, told_of: Iterable[providers.Alike]) -> dict[str, Told]:
+    versions = [version for group in told_of for version in group.versions]
+    rows = await providers.of_versions(session, provider.organization_id, provider.id, versions)
+    keys = (group.gpg_key_id for group in told_of if not group.vouched)
+    revoked = await providers.revoked_keys(session, provider.organization_id, keys)
+    return {
+        row.version: (deprecation_of(row), yank_of(row), refusal_of(row, revoked.get(row.gpg_key_id)))
+        for row in rows
+    }
 
 
 async def _warnings_of_key(session: Session, scope: Scope, key_id: UUID) -> list[str]:
@@ -272,13 +297,10 @@ async def _warnings_of_key(session: Session, scope: Scope, key_id: UUID) -> list
     return [] if warning is None else [warning]
 
 
-def _listed(
-    group: providers.Alike, why: Mapping[str, tuple[Deprecation | None, Yank | None]]
-) -> Iterator[ListedRelease]:
+def _listed(group: providers.Alike, why: Mapping[str, Told]) -> Iterator[ListedRelease]:
     protocols, platforms = tuple(group.protocols), tuple(group.platforms)
     for version in group.versions:
-        deprecation, yank = why.get(version, (None, None))
-        yield ListedRelease(version, protocols, platforms, deprecation, yank)
+        yield ListedRelease(version, protocols, platforms, *why.get(version, (None, None, None)))
 
 
 def _version_row(

@@ -9,14 +9,17 @@ from typing import Final
 from domain.errors import BlobDamaged, BlobNotFound, PlatformError
 from domain.registry.checksums import LARGEST as LARGEST_CHECKSUMS
 from domain.registry.checksums import parse_checksums
-from domain.registry.errors import ChecksumMismatch, StoredFileChanged
+from domain.registry.errors import ChecksumMismatch, StoredFileChanged, StoredFileLost
 from domain.registry.gpg_keys import PublicKey, SignatureEvidence
 from domain.registry.providers import ReleaseNames
-from domain.registry.verifications import VerifiedFile
+from domain.registry.verifications import VerificationResult, VerifiedFile
 from integrations.signatures import LARGEST_SIGNATURE, SignatureVerifier
 from storage.blobs.store import BlobStore
 
 LARGEST_READ: Final = max(LARGEST_CHECKSUMS, LARGEST_SIGNATURE)
+MENDED: Final = (
+    "publish the same files again, or restore the blob store from a backup and verify the release again"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,20 @@ class StoredRelease:
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """What a check found: who signed, as far as that is shown, every file, and why it is refused, if it is."""
+    """What a check found: who signed, as far as that is shown, every file, and why it is not verified, if so."""
 
     checked_by: dict[str, str]
     evidence: SignatureEvidence | None
     files: list[VerifiedFile]
-    refusal: PlatformError | None
+    reason: PlatformError | None
+
+    @property
+    def result(self) -> VerificationResult:
+        """What that comes to."""
+        if self.reason is None:
+            return VerificationResult.VERIFIED
+        is_lost = isinstance(self.reason, StoredFileLost)
+        return VerificationResult.INCOMPLETE if is_lost else VerificationResult.REFUSED
 
 
 class Rechecks:
@@ -68,16 +79,20 @@ class Rechecks:
 
     async def judge(self, release: StoredRelease, keys: Sequence[PublicKey]) -> Judgement:
         """Hold what was read to its hashes, and those to the keys of its namespace, revoked ones included."""
-        evidence, refusal = None, None
+        signed = [release.checksums, release.signature]
+        files = [*signed, *release.packages]
+        evidence, reason = None, None
         try:
-            _check_unchanged([release.checksums, release.signature])
-            evidence = await asyncio.to_thread(self._verifier.verify, release.content, release.signed, keys)
+            _check_unchanged(signed)
+            if not any(file.is_lost for file in signed):
+                evidence = await asyncio.to_thread(self._verifier.verify, release.content, release.signed, keys)
             _check_unchanged(release.packages)
+            _check_there(files)  # last: a file that is lost says nothing for those that are there
             _check_named(release.packages, parse_checksums(release.content))
         except PlatformError as error:
-            refusal = error
+            reason = error
         tools = await asyncio.to_thread(self._verifier.tools) if evidence is None else evidence.verified_by
-        return Judgement(tools, evidence, [release.checksums, release.signature, *release.packages], refusal)
+        return Judgement(tools, evidence, files, reason)
 
     async def _read(self, name: str, sha256: str, alive: Callable[[], None]) -> tuple[VerifiedFile, bytes]:
         """Hash a stored file; give its beginning too, which is all of it for those whose content counts."""
@@ -96,11 +111,16 @@ class Rechecks:
 
 def _check_unchanged(files: Sequence[VerifiedFile]) -> None:
     for file in files:
-        if not file.is_unchanged:
-            what = "gone from the store" if file.found_sha256 is None else "not what was published"
-            raise StoredFileChanged(
-                f"{file.name} is {what}; publish the same files again, or restore the blob store from a backup "
-                "and verify the release again",
+        if not (file.is_unchanged or file.is_lost):
+            raise StoredFileChanged(f"{file.name} is not what was published; {MENDED}", file=file.name)
+
+
+def _check_there(files: Sequence[VerifiedFile]) -> None:
+    for file in files:
+        if file.is_lost:
+            raise StoredFileLost(
+                f"it could not be verified: {file.name} is gone from the blob store, or can't be read there; "
+                f"{MENDED}",
                 file=file.name,
             )
 

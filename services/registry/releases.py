@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
-from domain.errors import BlobTooLarge
+from domain.errors import BlobDamaged, BlobNotFound, BlobTooLarge
 from domain.registry.checksums import LARGEST as LARGEST_CHECKSUMS
 from domain.registry.checksums import parse_checksums
 from domain.registry.errors import (
@@ -55,6 +55,8 @@ class CheckedRelease:
     protocols: list[str]
     packages: list[ProviderPackage]
     files: list[Received]
+    replaces: str | None = None
+    """The published signature whose place this one's takes."""
 
     @property
     def sizes(self) -> dict[str, int]:
@@ -106,15 +108,37 @@ class Releases:
             packages, received = await self._packages(stack, files, names, hashes, type=address.type)
             yield CheckedRelease(checksums, signature, evidence, protocols, packages, received)
 
-    async def keep(self, release: CheckedRelease, published: ProviderVersion | None) -> None:
+    async def keep(
+        self, release: CheckedRelease, published: ProviderVersion | None, *, refused: bool
+    ) -> CheckedRelease:
         """Store the release's files: no row names them yet, or the store may have lost them since.
 
-        Another signature than the published one is nobody's, and is not stored.
+        Args:
+            release: what was sent.
+            published: what there is of this version.
+            refused: whether its last verification refused that.
+
+        Returns:
+            The release. Another signature than the published one is nobody's and is not stored, as long as that
+            one is there and good; else it takes its place: the old one can't be made again.
         """
-        for file in (release.checksums, release.signature, *release.files):
-            if file is release.signature and published and published.signature_sha256 != file.sha256:
-                continue
+        signatures, replaces = [release.signature], None
+        if published is not None and published.signature_sha256 != release.signature.sha256:
+            if refused or not await self._has(published.signature_sha256):
+                replaces = published.signature_sha256
+            else:
+                signatures = []
+        for file in (release.checksums, *signatures, *release.files):
             await self._store.keep(file)
+        return replace(release, replaces=replaces)
+
+    async def _has(self, sha256: str) -> bool:
+        try:
+            async for _ in self._store.open(sha256):
+                pass
+        except (BlobNotFound, BlobDamaged):
+            return False
+        return True
 
     async def _packages(
         self,

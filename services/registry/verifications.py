@@ -27,7 +27,7 @@ from domain.registry.verifications import (
 from domain.scope import PLATFORM, Scope
 from services.areas import each_organization
 from services.changes import Changes
-from services.registry.changing import changing
+from services.registry.changing import changing, log_refused
 from services.registry.rechecks import Judgement, Rechecks
 from services.registry.releases import CheckedRelease
 from storage import audit, outbox
@@ -114,6 +114,14 @@ class Verifications:
         Raises:
             Unavailable: the store or the database does not answer.
         """
+        while (report := await self._attempt(reference, alive)) is None:
+            pass  # what was read is of before another publication, which takes as long as this: read it again
+        return report
+
+    async def _attempt(
+        self, reference: VerificationReference, alive: Callable[[], None]
+    ) -> VerificationReport | None:
+        """Make a check; None, with nothing recorded, where the release was published again meanwhile."""
         scope = Scope(reference.organization_id, PLATFORM)
         async with self._database.transaction(scope) as session:
             asked = await verifications.find_asked(session, scope.organization_id, reference.verification_id)
@@ -122,6 +130,7 @@ class Verifications:
             address = ProviderAddress(asked.provider.namespace, asked.provider.type)
             names = ReleaseNames(address, asked.release.version)
             files = await _files(session, asked.release, names)
+            sent_again_at = asked.request.sent_again_at
         stored = await self._rechecks.read(names, files, alive=alive)
         async with self._database.transaction(scope) as session:
             # Not before: reading may take minutes, and whoever asks after a change of keys means that change.
@@ -136,14 +145,21 @@ class Verifications:
             if asked is None:  # another attempt was faster
                 note_unseen(session)
                 return await _report(session, reference)
+            if asked.request.sent_again_at != sent_again_at:
+                note_unseen(session)
+                return None
             await session.delete(asked.request)
             row = _row(asked.release, reference.verification_id, judgement, checked_at)
             session.add(row)
-            if (asked.release.refused_at is None) == (judgement.refusal is None):
+            was_refused = asked.release.refused_at is not None
+            if judgement.result is not VerificationResult.INCOMPLETE:
+                refused = judgement.result is VerificationResult.REFUSED
+                asked.release.refused_at = checked_at if refused else None
+                asked.release.refusal = row.reason
+                asked.release.evidence = row.evidence or asked.release.evidence
+            is_refused = asked.release.refused_at is not None
+            if was_refused == is_refused:
                 note_unseen(session)
-            asked.release.refused_at = checked_at if judgement.refusal is not None else None
-            asked.release.refusal = row.reason
-            asked.release.evidence = row.evidence or asked.release.evidence
             await session.flush()  # what can be installed is asked of the rows
             await providers.note_latest(session, asked.provider)
             audit.record(
@@ -151,11 +167,13 @@ class Verifications:
                 scope,
                 "registry.provider_verified",
                 ("provider_version", asked.release.id),
-                outcome="success" if judgement.refusal is None else "failure",
+                outcome="success" if judgement.reason is None else "failure",
                 verification=row.id,
                 code=row.code,
             )
-            return VerificationReport(result=VerificationResult(row.result), code=row.code)
+        if is_refused and not was_refused and judgement.reason is not None:
+            log_refused(scope, address, asked.release.version, judgement.reason)
+        return VerificationReport(result=VerificationResult(row.result), code=row.code)
 
     async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
         """Tell whether a verification is still to be made."""
@@ -186,7 +204,7 @@ def of_publication(
     evidence = checked.evidence
     files = kept_files(names, release.checksums_sha256, release.signature_sha256, checked.packages)
     found = [VerifiedFile(name=name, sha256=sha256, found_sha256=sha256) for name, sha256 in files.items()]
-    judgement = Judgement(evidence.verified_by, evidence, found, refusal=None)
+    judgement = Judgement(evidence.verified_by, evidence, found, reason=None)
     return _row(release, new_id(), judgement, checked_at)
 
 
@@ -210,14 +228,14 @@ def wake_of(asked: Asked) -> Wake:
 def _row(
     release: ProviderVersionRow, verification_id: UUID, judgement: Judgement, checked_at: datetime
 ) -> VerificationRow:
-    refusal, evidence = judgement.refusal, judgement.evidence
+    reason, evidence = judgement.reason, judgement.evidence
     return VerificationRow(
         organization_id=release.organization_id,
         id=verification_id,
         provider_version_id=release.id,
-        result=VerificationResult.VERIFIED if refusal is None else VerificationResult.REFUSED,
-        code=None if refusal is None else refusal.code,
-        reason=None if refusal is None else refusal.detail,
+        result=judgement.result,
+        code=None if reason is None else reason.code,
+        reason=None if reason is None else reason.detail,
         checked_at=checked_at,
         checked_by=judgement.checked_by,
         evidence=None if evidence is None else evidence.model_dump(mode="json"),

@@ -10,10 +10,14 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+import structlog
+
 from domain.errors import BlobTooLarge
 from domain.outages import Outage
 from storage.blobs.disk import on_disk
 from storage.blobs.store import Received
+
+log = structlog.get_logger(__name__)
 
 
 class Incoming:
@@ -59,12 +63,14 @@ class Incoming:
 
     def _clear(self) -> None:
         for path in self._folder.iterdir():
-            with (
-                suppress(FileNotFoundError, BlockingIOError),  # kept meanwhile, or written to
-                path.open("r+b") as file,  # NFS locks nothing for one writer that is open for reading
-            ):
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+            try:
+                with path.open("r+b") as file:  # NFS locks nothing for one writer that is open for reading
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
+            except (FileNotFoundError, BlockingIOError):
+                pass  # kept meanwhile, or written to
+            except OSError as error:  # it takes room and does no harm: no reason not to start
+                log.warning("incoming_not_cleared", path=str(path), reason=error.strerror)
 
 
 def _write(file: BinaryIO, digest: "hashlib._Hash", piece: bytes) -> None:

@@ -13,7 +13,7 @@ from typing import Final, TypeVar
 
 import structlog
 
-from domain.errors import BlobNotFound
+from domain.errors import BlobDamaged, BlobNotFound, Unavailable
 from domain.outages import Outage
 from storage.blobs.disk import disk_is_away, on_disk
 from storage.blobs.incoming import Incoming
@@ -65,35 +65,74 @@ class LocalBlobStore:
 
     async def open(self, sha256: str, *, start: int = 0, stop: int | None = None) -> AsyncIterator[bytes]:
         """See BlobStore."""
-        part = await self._there(self._unreadable, partial(_Part, start=start, stop=stop), self._path(sha256))
-        if part is None:
-            raise BlobNotFound("the store has no such blob", sha256=sha256)
-        with part:
+        with await self._part(sha256, start=start, stop=stop) as part:
             known = self._unchanged.get(sha256) == part.state
             body = VerifiedBody(part.read, sha256, is_whole=part.is_whole and not known)
-            async for piece in body.pieces(lambda: self._next(body)):
+            async for piece in body.pieces(lambda: self._next(sha256, body)):
                 yield piece
             if part.is_whole and not known and part.is_settled:
                 self._note_unchanged(sha256, part.state)
 
+    async def check(self, sha256: str) -> bool:
+        """See BlobStore."""
+        with await self._part(sha256) as part:
+            known = self._unchanged.get(sha256) == part.state
+        if not known:
+            async for _ in self.open(sha256):
+                pass
+        return True
+
     async def size(self, sha256: str) -> int | None:
         """See BlobStore."""
-        found = await self._there(self._unreadable, Path.stat, self._path(sha256))
+        found = await self._look_at(sha256, Path.stat)
         return None if found is None else found.st_size
 
     async def delete(self, sha256: str) -> None:
         """See BlobStore."""
-        await self._there(self._unwritable, Path.unlink, self._path(sha256))
+        try:
+            await self._there(Path.unlink, self._path(sha256))
+        except OSError as error:
+            raise disk_is_away(self._unwritable, error) from error
 
     async def address(self, sha256: str, *, valid: timedelta) -> str | None:  # noqa: ARG002  it has none to give
         """See BlobStore."""
         self._path(sha256)
         return None
 
-    async def _next(self, body: VerifiedBody) -> bytes:
-        piece = await on_disk(self._unreadable, body.read)
+    async def _part(self, sha256: str, *, start: int = 0, stop: int | None = None) -> "_Part":
+        part = await self._look_at(sha256, partial(_Part, start=start, stop=stop))
+        if part is None:
+            raise BlobNotFound("the store has no such blob", sha256=sha256)
+        return part
+
+    async def _next(self, sha256: str, body: VerifiedBody) -> bytes:
+        try:
+            piece = await asyncio.to_thread(body.read)
+        except OSError as error:
+            raise await self._unread(sha256, error) from error
         self._unreadable.ended()
         return piece
+
+    async def _look_at(self, sha256: str, look: Callable[[Path], T]) -> T | None:
+        """Look at a blob's file; None where there is none."""
+        path = self._path(sha256)
+        try:
+            return await self._there(look, path)
+        except OSError as error:
+            raise await self._unread(sha256, error) from error
+
+    async def _unread(self, sha256: str, error: OSError) -> Unavailable:
+        """Say whose fault it is that a blob can't be read: its own, where the folder of all of them can be."""
+        try:
+            await asyncio.to_thread(os.listdir, self._kept)
+        except OSError:
+            return disk_is_away(self._unreadable, error)
+        log.error("blob_damaged", sha256=sha256, reason=error.strerror)
+        return BlobDamaged(
+            f"the store can't read this blob ({error.strerror}); an operator has to restore it",
+            found_sha256=None,
+            sha256=sha256,
+        )
 
     def _note_unchanged(self, sha256: str, state: State) -> None:
         self._unchanged.pop(sha256, None)
@@ -104,14 +143,14 @@ class LocalBlobStore:
     def _path(self, sha256: str) -> Path:
         return self._kept.parent / key_of(sha256)
 
-    async def _there(self, outage: Outage, work: Callable[[Path], T], path: Path) -> T | None:
+    async def _there(self, work: Callable[[Path], T], path: Path) -> T | None:
         """Do work with a blob's file; None where there is no such blob and the store's folder is there."""
         try:
             return await asyncio.to_thread(work, path)
-        except OSError as error:
-            if isinstance(error, FileNotFoundError) and self._kept.exists():
+        except FileNotFoundError:
+            if self._kept.exists():
                 return None
-            raise disk_is_away(outage, error) from error
+            raise
 
 
 class _Part(io.BufferedReader):

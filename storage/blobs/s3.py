@@ -113,6 +113,11 @@ class S3BlobStore:
         finally:
             await self._in_thread(_close, response)
 
+    async def check(self, sha256: str) -> bool:
+        """See BlobStore."""
+        key_of(sha256)
+        return False
+
     async def size(self, sha256: str) -> int | None:
         """See BlobStore."""
         return await self._ask(self._reading, self._size, key_of(sha256))

@@ -57,8 +57,20 @@ class BlobStore(Protocol):
 
         Raises:
             BlobNotFound: at the first piece.
-            BlobDamaged: these are not the bytes that were put in; of a whole blob, before its last piece.
+            BlobDamaged: these are not the bytes that were put in; of a whole blob, before its last piece. Or this
+                blob alone can't be read.
             Unavailable: the store gives none now; also in the middle.
+        """
+        ...
+
+    async def check(self, sha256: str) -> bool:
+        """Hold a blob to its name before a part of it goes out, or something is said of it.
+
+        Returns:
+            Whether it was: not by a store that would have to be read over the network for that.
+
+        Raises:
+            BlobNotFound, BlobDamaged, Unavailable: see open.
         """
         ...
 
@@ -66,6 +78,7 @@ class BlobStore(Protocol):
         """Tell how many bytes a blob has; None if there is none.
 
         Raises:
+            BlobDamaged: this blob alone can't be looked at.
             Unavailable: the store can't tell now.
         """
         ...

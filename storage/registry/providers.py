@@ -103,10 +103,12 @@ class Alike:
     gpg_key_id: UUID
     withdrawn: bool
     """Whether each is deprecated or yanked; their rows say why."""
+    vouched: bool
+    """Whether a good key vouches for each, and no later verification refused it."""
 
 
 async def alike(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> list[Alike]:
-    """List the releases that a good key vouches for and no later check refused, yanked ones too, in no order.
+    """List a provider's releases, whatever became of them, in no order.
 
     They come from the index alone: there may be hundreds.
     """
@@ -116,12 +118,13 @@ async def alike(session: AsyncSession, organization_id: UUID, provider_id: UUID)
         row.platforms,
         row.gpg_key_id,
         row.deprecated_at.is_not(None) | row.yanked_at.is_not(None),
+        row.refused_at.is_(None) & GpgKeyRow.revoked_at.is_(None),
     )
     versions = func.array_agg(row.version, type_=ARRAY(TEXT))
-    query = _vouched(select(versions, *said), organization_id, provider_id).group_by(*said)
+    query = _with_key(select(versions, *said), organization_id, provider_id).group_by(*said)
     return [
-        Alike(list(of), protocols, platforms, key_id, withdrawn)
-        for of, protocols, platforms, key_id, withdrawn in await session.execute(query)
+        Alike(list(of), protocols, platforms, key_id, withdrawn, vouched)
+        for of, protocols, platforms, key_id, withdrawn, vouched in await session.execute(query)
     ]
 
 
@@ -168,6 +171,29 @@ async def signed_by(session: AsyncSession, organization_id: UUID, key_id: UUID) 
     return list(await session.scalars(locked(query.order_by(ProviderRow.id))))
 
 
+async def releases_of_key(
+    session: AsyncSession, organization_id: UUID, key_id: UUID
+) -> list[tuple[ProviderAddress, str]]:
+    """List the releases that a key signed and no verification refused, by address and version."""
+    query = (
+        select(ProviderRow.namespace, ProviderRow.type, ProviderVersionRow.version)
+        .join(
+            ProviderRow,
+            (ProviderRow.organization_id == ProviderVersionRow.organization_id)
+            & (ProviderRow.id == ProviderVersionRow.provider_id),
+        )
+        .where(
+            ProviderVersionRow.organization_id == organization_id,
+            ProviderVersionRow.gpg_key_id == key_id,
+            ProviderVersionRow.refused_at.is_(None),
+        )
+        .order_by(ProviderRow.namespace, ProviderRow.type, ProviderVersionRow.id)
+    )
+    return [
+        (ProviderAddress(namespace, type), version) for namespace, type, version in await session.execute(query)
+    ]
+
+
 async def platforms(
     session: AsyncSession, organization_id: UUID, version_ids: Iterable[UUID]
 ) -> list[ProviderPlatformRow]:
@@ -185,6 +211,14 @@ async def good_key(session: AsyncSession, organization_id: UUID, key_id: UUID) -
         GpgKeyRow.organization_id == organization_id, GpgKeyRow.id == key_id, GpgKeyRow.revoked_at.is_(None)
     )
     return await session.scalar(query)
+
+
+async def revoked_keys(session: AsyncSession, organization_id: UUID, ids: Iterable[UUID]) -> dict[UUID, GpgKeyRow]:
+    """Read those of some keys that were revoked."""
+    query = select(GpgKeyRow).where(
+        GpgKeyRow.organization_id == organization_id, GpgKeyRow.id.in_(set(ids)), GpgKeyRow.revoked_at.is_not(None)
+    )
+    return {row.id: row for row in await session.scalars(query)}
 
 
 async def page(
@@ -232,6 +266,12 @@ async def page_with_latest(
 
 
 def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:
+    return _with_key(query, organization_id, provider_id).where(
+        ProviderVersionRow.refused_at.is_(None), GpgKeyRow.revoked_at.is_(None)
+    )
+
+
+def _with_key(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:
     return query.join(
         GpgKeyRow,
         (GpgKeyRow.organization_id == ProviderVersionRow.organization_id)
@@ -239,8 +279,6 @@ def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Relea
     ).where(
         ProviderVersionRow.organization_id == organization_id,
         ProviderVersionRow.provider_id == provider_id,
-        ProviderVersionRow.refused_at.is_(None),
-        GpgKeyRow.revoked_at.is_(None),
     )
 
 

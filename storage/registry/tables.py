@@ -210,6 +210,8 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
         ),
         *with_reasons(),
         Index("ix_provider_version_gpg_key", "organization_id", "gpg_key_id"),
+        # By which operators count them, of all organizations.
+        Index("ix_provider_version_refused", "refused_at", postgresql_where=text("refused_at IS NOT NULL")),
     )
 
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -332,9 +334,9 @@ class VerificationRow(Base):
     __table_args__ = (
         CheckConstraint(one_of("result", VerificationResult), name="result"),
         CheckConstraint(
-            "(result = 'refused') = (code IS NOT NULL) AND (code IS NULL) = (reason IS NULL)", name="reason"
+            "(result = 'verified') = (code IS NULL) AND (code IS NULL) = (reason IS NULL)", name="reason"
         ),
-        CheckConstraint("result = 'refused' OR evidence IS NOT NULL", name="evidence"),
+        CheckConstraint("result <> 'verified' OR evidence IS NOT NULL", name="evidence"),
         ForeignKeyConstraint(
             ["organization_id", "provider_version_id"],
             ["provider_version.organization_id", "provider_version.id"],
@@ -358,7 +360,8 @@ class VerificationRow(Base):
 class VerificationRequestRow(Base):
     """A verification that was asked for and is not recorded yet: a release has one at most. Its id is the other's.
 
-    The tick looks after those that are past `due_at`.
+    The tick looks after those that are past `due_at`. At `sent_again_at` publication stored the
+    files anew: what was read before tells nothing of them.
     """
 
     __tablename__ = "verification_request"
@@ -375,3 +378,4 @@ class VerificationRequestRow(Base):
     id: Mapped[UUID] = mapped_column(primary_key=True)
     provider_version_id: Mapped[UUID]
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    sent_again_at: Mapped[datetime | None]

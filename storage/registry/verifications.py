@@ -44,6 +44,22 @@ async def open_request(
     return await session.scalar(query)
 
 
+async def note_sent_again(session: AsyncSession, organization_id: UUID, provider_version_id: UUID) -> None:
+    """Note that the files of a release were stored again: what a verification has read may be mended since.
+
+    The provider is locked, as it is while a verification is recorded.
+    """
+    await lock_release(session, organization_id, provider_version_id)
+    await session.execute(
+        update(VerificationRequestRow)
+        .where(
+            VerificationRequestRow.organization_id == organization_id,
+            VerificationRequestRow.provider_version_id == provider_version_id,
+        )
+        .values(sent_again_at=func.clock_timestamp())
+    )
+
+
 async def find_asked(session: AsyncSession, organization_id: UUID, verification_id: UUID) -> Asked | None:
     """Read what was asked for; None once it is recorded, or if its release is gone."""
     found = await _asked(session, _requests(organization_id).where(VerificationRequestRow.id == verification_id))

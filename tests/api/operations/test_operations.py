@@ -394,6 +394,7 @@ class TestMetrics:
         await client.get(job["progress_tracking_url"], headers=caller.headers)
         answer = await client.get("/metrics", headers=operator)
         assert answer.headers["content-type"].startswith("text/plain")
+        assert 'groundwork_releases_refused{reason="key_revoked"}' in answer.text
         assert f'groundwork_runs{{state="accepted",tier="{name}"}} 1.0' in answer.text
         assert 'route="/api/v1/provisioning/status/{job_id}"' in answer.text
         assert job["job_id"] not in answer.text

@@ -115,6 +115,7 @@ class TestDownloadFile:
     ) -> None:
         answer = await client.get(location, headers={"Range": asked})
         assert (answer.status_code, answer.headers["content-range"]) == (416, f"bytes */{len(ARCHIVE)}")
+        assert answer.headers["cache-control"] == "no-store"
 
     @pytest.mark.parametrize(
         "asked", ["", "bytes=", "bytes=-", "lines=1-2", "bytes=a-b", "bytes=0-1,3-4", "x" * 999]
@@ -156,6 +157,22 @@ class TestDownloadFileFromTheBucket:
             for answer in answers:
                 assert (answer.status_code, answer.headers["cache-control"]) == (307, "no-store")
                 assert (await anybody.get(answer.headers["location"])).content == ARCHIVE
+
+    async def test_what_a_part_or_head_says_is_kept_by_nobody(
+        self, database: Database, secrets: Secrets, s3: S3Server, tmp_path: Path, caller: Caller
+    ) -> None:
+        store = S3BlobStore(tmp_path, await s3.make_bucket(), gives_addresses=False)
+        async with a_client_of(create_app(make_services(database, secrets, store))) as client:
+            namespace = await claim_namespace(client, caller)
+            await publish(client, caller, MODULES, a_module(namespace, archive=ARCHIVE))
+            path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
+            location = (await client.get(path, headers=caller.headers)).json()["location"]
+            head, part = (
+                await client.head(location),
+                await client.get(location, headers={"Range": "bytes=0-0"}),
+            )
+            assert (head.status_code, part.status_code) == (200, 206)
+            assert {head.headers["cache-control"], part.headers["cache-control"]} == {"no-store"}
 
     async def test_head_is_answered_here(self, client: httpx2.AsyncClient, location: str) -> None:
         head = await client.head(location)
@@ -239,6 +256,22 @@ class TestBlobThatIsNotWhatItWas:
             assert (line["event"], line["sha256"]) == ("blob_lost", sha256)
         [said] = (await client.get(location)).json()["errors"]
         assert "restore" in said
+
+    @pytest.mark.parametrize(
+        ("method", "asked"), [("HEAD", ""), ("HEAD", "bytes=0-0"), ("GET", "bytes=0-0"), ("GET", "bytes=9-8")]
+    )
+    async def test_no_part_of_it_goes_out_and_nothing_is_said_of_it(
+        self, client: httpx2.AsyncClient, caller: Caller, blob_folder: Path, method: str, asked: str
+    ) -> None:
+        namespace = await claim_namespace(client, caller)
+        archive = a_zip({"main.tf": f"# {namespace}"})
+        await publish(client, caller, MODULES, a_module(namespace, archive=archive))
+        path = f"/v1/modules/{namespace}/network/aws/0.1.0/download"
+        location = (await client.get(path, headers=caller.headers)).json()["location"]
+        (blob_folder / key_of(hashlib.sha256(archive).hexdigest())).write_bytes(bytes(len(archive)))
+        answer = await client.request(method, location, headers={"Range": asked})
+        assert answer.status_code == 503
+        assert "immutable" not in answer.headers.get("cache-control", "")
 
     async def test_has_a_status_if_it_is_damaged(
         self, database: Database, secrets: Secrets, s3: S3Server, tmp_path: Path, caller: Caller

@@ -80,3 +80,16 @@ class TestYank:
         assert (done.code, done.out) == (1, "")
         assert "there is no such version of this" in done.err
         assert (await administrator(noun, "yank", "nonsense", "9.9.9", "--reason", "Broken.")).code == 2
+
+
+class TestShowProvider:
+    async def test_says_of_each_release_that_is_refused_why(
+        self, administrator: Commands, things: dict[str, str]
+    ) -> None:
+        provider = things["providers"]
+        namespace = provider.partition("/")[0]
+        [key] = json.loads((await administrator("gpg-keys", "list", "--namespace", namespace, "--json")).out)
+        await administrator("gpg-keys", "remove", key["id"], "--namespace", namespace, "--yes")
+        lines = (await administrator("providers", "show", provider)).lines
+        [refused] = [line for line in lines if line.startswith("refused 0.1.0")]
+        assert f"the key {key['key_id']}, which signed it, was revoked" in refused

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from domain.registry.withdrawals import Deprecation, Yank, warnings_of
+from domain.registry.withdrawals import Deprecation, Refusal, Yank, warnings_of
 
 NOW = datetime(2026, 11, 24, tzinfo=UTC)
 
@@ -13,6 +13,7 @@ class AVersion:
     version: str
     deprecation: Deprecation | None = None
     yank: Yank | None = None
+    refusal: Refusal | None = None
 
 
 def deprecated(version: str, message: str = "Old.") -> AVersion:
@@ -34,3 +35,8 @@ class TestWarnings:
     def test_of_a_version_that_is_both_say_that_it_is_yanked(self) -> None:
         both = AVersion("1.0.0", deprecated("1.0.0").deprecation, Yank(reason="Broken.", yanked_at=NOW))
         assert warnings_of([both]) == ["1.0.0 is yanked, so no longer offered: Broken."]
+
+    def test_of_a_refused_one_only_that_is_said(self) -> None:
+        yank = Yank(reason="Broken.", yanked_at=NOW)
+        refused = AVersion("1.0.0", yank=yank, refusal=Refusal(reason="Changed.", refused_at=NOW))
+        assert warnings_of([refused]) == ["1.0.0 is refused, so no longer offered: Changed."]

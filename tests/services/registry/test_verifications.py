@@ -5,9 +5,11 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
+import structlog
 from asgi_lifespan import LifespanManager
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -17,13 +19,14 @@ from config.secrets import Secrets
 from domain.errors import Unavailable
 from domain.ids import new_id
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import ReleaseNames
+from domain.registry.providers import ProviderVersion, ReleaseNames
 from domain.registry.verifications import (
     Verification,
     VerificationReference,
     VerificationReport,
     VerificationResult,
 )
+from domain.registry.withdrawals import Refusal
 from services.all import Services
 from services.registry.rechecks import Rechecks, StoredRelease
 from storage.blobs.s3 import S3BlobStore
@@ -79,6 +82,13 @@ class Published:
         await self.services.registry.verifications.perform(reference, alive=ignored)
         return (await self.found())[-1]
 
+    async def publish_signed_by(self, signer: Signer) -> httpx2.Response:
+        """Publish the same files with the signature of another key of the namespace."""
+        await add_key(self.client, self.caller, self.address.namespace, signer)
+        files = list(self.form.files)
+        files[1] = (files[1][0], signer.sign(files[0][1]))
+        return await publish(self.client, self.caller, PROVIDERS, Form(self.form.fields, files))
+
     async def found(self) -> list[Verification]:
         return await self.services.registry.verifications.page(
             self.caller.scope, self.address, VERSION, after=None, limit=100
@@ -94,9 +104,24 @@ class Published:
 
     async def listed(self) -> list[str]:
         """Which versions the command line tools find, through the kept answers."""
+        return [each["version"] for each in (await self._versions())["versions"]]
+
+    async def warnings(self) -> list[str]:
+        """What the command line tools say of versions, through the kept answers."""
+        warnings: list[str] = (await self._versions()).get("warnings", [])
+        return warnings
+
+    async def release(self) -> ProviderVersion:
+        """What lists for people show of it."""
+        [release] = await self.services.registry.providers.published(
+            self.caller.scope, self.address, after=None, limit=2
+        )
+        return release
+
+    async def _versions(self) -> dict[str, Any]:
         path = f"/v1/providers/{self.address}/versions"
-        answer = (await self.client.get(path, headers=self.caller.headers)).json()
-        return [each["version"] for each in answer["versions"]]
+        answer: dict[str, Any] = (await self.client.get(path, headers=self.caller.headers)).json()
+        return answer
 
     async def download(self) -> httpx2.Response:
         path = f"/v1/providers/{self.address}/{VERSION}/download/linux/amd64"
@@ -202,7 +227,14 @@ class TestPerform:
         content = file.read_bytes()
         other = content[:-1] + b"x"
         file.write_bytes(other)
-        refused = await published.check()
+        before = (await published.services.operations.measure()).refused
+        with structlog.testing.capture_logs() as lines:
+            refused, again = await published.check(), await published.check()
+        assert again.result is refused.result
+        [line] = [line for line in lines if line["event"] == "release_refused"]
+        assert (line["provider"], line["version"]) == (str(published.address), VERSION)
+        assert (line["code"], line["reason"]) == (refused.code, refused.reason)
+        assert (await published.services.operations.measure()).refused == (before[0] + 1, before[1])
         assert (refused.result, refused.code) == (VerificationResult.REFUSED, "registry.stored_file_changed")
         assert refused.reason is not None
         assert f"{package.name} is not what was published" in refused.reason
@@ -210,6 +242,8 @@ class TestPerform:
         assert [each.is_unchanged for each in refused.files] == [True, True, False]
         assert refused.files[-1].found_sha256 == hashlib.sha256(other).hexdigest()
         assert (await published.listed(), await published.latest()) == ([], None)
+        assert await published.warnings() == [f"{VERSION} is refused, so no longer offered: {refused.reason}"]
+        assert (await published.release()).refusal == Refusal(reason=refused.reason, refused_at=again.checked_at)
         download = await published.download()
         assert download.status_code == 404
         assert refused.reason in download.json()["errors"][0]
@@ -235,17 +269,34 @@ class TestPerform:
             )
             assert list(await session.scalars(outcomes)) == ["failure", "success"]
 
-    async def test_with_another_signature_what_was_refused_stays_so(self, published: Published) -> None:
-        package = (await published.found())[0].files[-1]
-        published.file(package.sha256).write_bytes(b"x")
-        await published.check()
-        files, other = list(published.form.files), Signer()
-        await add_key(published.client, published.caller, published.address.namespace, other)
-        files[1] = (files[1][0], other.sign(files[0][1]))
-        form = Form(published.form.fields, files)
-        answer = await publish(published.client, published.caller, PROVIDERS, form)
-        assert (answer.status_code, answer.json()["code"]) == (409, "registry.version_refused")
-        assert await published.listed() == []
+    @over_both
+    @pytest.mark.parametrize("damage", ["the signature", "a package", "the signature, and checked since"])
+    async def test_another_good_signature_takes_the_place_of_one_that_is_lost_or_refused(
+        self, published: Published, damage: str
+    ) -> None:
+        checksums, signature, package = (await published.found())[0].files
+        published.file(package.sha256 if damage == "a package" else signature.sha256).write_bytes(b"x")
+        if damage != "the signature":
+            await published.check()
+            assert await published.listed() == []
+        else:
+            await published.download()  # which is kept
+        answer = await published.publish_signed_by(Signer())
+        assert answer.status_code == 200, answer.text
+        assert await published.listed() == [VERSION]
+        told = (await published.download()).json()
+        for file, address in ((checksums, "shasums_url"), (package, "download_url")):
+            assert file.sha256 in told[address]
+        assert signature.sha256 not in told["shasums_signature_url"]
+        sent = await published.client.get(told["shasums_signature_url"], follow_redirects=False)
+        assert sent.status_code in {200, 307}
+        last = (await published.found())[-1]
+        assert (last.result, {each.is_unchanged for each in last.files}) == (VerificationResult.VERIFIED, {True})
+        assert last.evidence is not None
+        [key] = told["signing_keys"]["gpg_public_keys"]
+        assert last.evidence.key_fingerprint.endswith(key["key_id"].lower())
+        assert last.files[1].sha256 in told["shasums_signature_url"]
+        assert (await published.check()).evidence == last.evidence
 
     async def test_the_release_shows_the_tools_of_its_last_check(
         self, published: Published, owner: AsyncEngine
@@ -263,22 +314,50 @@ class TestPerform:
         assert found.release.evidence.verified_by == (await published.found())[-1].checked_by
 
     @over_both
-    @pytest.mark.parametrize("lost", [0, 1])
-    async def test_without_sums_or_signature_nobody_is_shown_to_have_signed(
+    @pytest.mark.parametrize("lost", [0, 1, 2])
+    async def test_a_file_that_is_lost_is_not_held_against_the_release(
         self, published: Published, lost: int
     ) -> None:
-        file = (await published.found())[0].files[lost]
+        checksums, signature, package = (await published.found())[0].files
+        file = (checksums, signature, package)[lost]
         published.file(file.sha256).unlink()
-        refused = await published.check()
-        assert refused.code == "registry.stored_file_changed"
-        assert refused.reason is not None
-        assert f"{file.name} is gone" in refused.reason
-        assert refused.evidence is None
-        assert set(refused.checked_by) == {"pysequoia", "gpg"}
-        assert refused.files[lost].found_sha256 is None
+        checked = await published.check()
+        assert (checked.result, checked.code) == (VerificationResult.INCOMPLETE, "registry.stored_file_lost")
+        assert checked.reason is not None
+        assert f"could not be verified: {file.name} is gone" in checked.reason
+        assert (checked.evidence is None) == (file is not package), "nobody else is shown to have signed"
+        assert set(checked.checked_by) == {"pysequoia", "gpg"}
+        assert checked.files[lost].found_sha256 is None
+        assert (await published.listed(), await published.latest()) == ([VERSION], VERSION)
+
+        await published.revoke_key()
+        assert (await published.check()).result == ("refused" if file is package else "incomplete")
+
+    @pytest.mark.parametrize("lost", [1, 2])
+    async def test_a_file_that_is_lost_speaks_for_no_other(self, published: Published, lost: int) -> None:
+        files = (await published.found())[0].files
+        changed = files[0] if lost == len(files) - 1 else files[-1]
+        content = published.file(changed.sha256).read_bytes()
+        published.file(changed.sha256).write_bytes(b"x")
+        published.file(files[lost].sha256).unlink()
+        assert (await published.check()).code == "registry.stored_file_changed"
+        published.file(changed.sha256).write_bytes(content)
+        assert (await published.check()).code == "registry.stored_file_lost"
+        assert await published.listed() == [], "it was refused before, and nothing says more for it now"
 
     async def test_a_key_that_was_revoked_since_no_longer_counts(self, published: Published) -> None:
-        await published.revoke_key()
+        before = (await published.services.operations.measure()).refused
+        with structlog.testing.capture_logs() as lines:
+            await published.revoke_key()
+            await published.revoke_key()
+        [line] = [line for line in lines if line["event"] == "release_refused"]
+        assert (line["provider"], line["version"]) == (str(published.address), VERSION)
+        assert line["code"] == "registry.signature_key_revoked"
+        assert (await published.services.operations.measure()).refused == (before[0], before[1] + 1)
+        refusal = (await published.release()).refusal
+        assert refusal is not None
+        assert "was revoked; use a version that another key signed" in refusal.reason
+        assert await published.warnings() == [f"{VERSION} is refused, so no longer offered: {refusal.reason}"]
         refused = await published.check()
         assert (refused.code, refused.evidence) == ("registry.signature_key_revoked", None)
         download = await published.download()
@@ -298,6 +377,31 @@ class TestPerform:
 
         monkeypatch.setattr(Rechecks, "read", read_meanwhile)
         assert (await published.check()).code == "registry.signature_key_revoked"
+
+    @pytest.mark.parametrize("lost", [1, 2])
+    async def test_what_is_published_again_while_it_reads_is_read_again(
+        self, published: Published, monkeypatch: pytest.MonkeyPatch, lost: int
+    ) -> None:
+        read, has_read, is_mended = Rechecks.read, asyncio.Event(), asyncio.Event()
+
+        async def read_slowly(
+            self: Rechecks, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
+        ) -> StoredRelease:
+            stored = await read(self, names, files, alive=alive)
+            has_read.set()
+            await is_mended.wait()
+            return stored
+
+        monkeypatch.setattr(Rechecks, "read", read_slowly)
+        published.file((await published.found())[0].files[lost].sha256).unlink()
+        checking = asyncio.create_task(published.check())
+        await has_read.wait()
+        again = await published.publish_signed_by(Signer())
+        assert again.status_code == 200, again.text
+        is_mended.set()
+        checked = await checking
+        assert (checked.result, checked.code) == (VerificationResult.VERIFIED, None)
+        assert await published.listed() == [VERSION]
 
     async def test_is_held_to_the_key_as_it_is_today(self, published: Published) -> None:
         namespace = published.address.namespace

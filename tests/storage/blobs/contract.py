@@ -72,6 +72,16 @@ class BlobStoreContract:
             assert no.value.found_sha256 == hashlib.sha256(other).hexdigest()
             assert [line["sha256"] for line in lines if line["event"] == "blob_damaged"] == [name]
 
+    async def test_says_that_a_blob_was_checked_only_if_it_was(self, store: BlobStore, replace: Replace) -> None:
+        name, _ = await store.put(pieces(b"good"), limit=4)
+        checked = await store.check(name)
+        await asyncio.to_thread(replace, name, b"evil")
+        if checked:
+            with pytest.raises(BlobDamaged, match="has to restore"):
+                await store.check(name)
+            with pytest.raises(BlobNotFound):
+                await store.check(NOWHERE)
+
     async def test_the_same_bytes_again_mend_a_blob(self, store: BlobStore, replace: Replace) -> None:
         name, _ = await store.put(pieces(b"good"), limit=4)
         await asyncio.to_thread(replace, name, b"evil")

@@ -16,7 +16,7 @@ import pytest
 import structlog
 
 import storage.blobs.local
-from domain.errors import Unavailable
+from domain.errors import BlobDamaged, Unavailable
 from storage.blobs.local import LocalBlobStore
 from storage.blobs.store import BlobStore, key_of
 from storage.blobs.verified import VerifiedBody
@@ -83,6 +83,32 @@ class TestLocalBlobStore(BlobStoreContract):
         (tmp_path / "another").replace(tmp_path / "blobs" / key_of(name))
         await all_of(store, name)
         assert hashed[2:] == [True, False, False, True]
+
+    @pytest.mark.parametrize("broken", ["to open", "to read"])
+    async def test_a_blob_that_can_not_be_read_is_damaged_and_the_store_goes_on(
+        self, store: BlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, broken: str
+    ) -> None:
+        bad, _ = await store.put(pieces(b"x"), limit=1)
+        good, _ = await store.put(pieces(b"y"), limit=1)
+
+        def failing(*_: object) -> bytes:
+            raise OSError(errno.EIO, "Input/output error")
+
+        with structlog.testing.capture_logs() as lines, monkeypatch.context() as patch:
+            if broken == "to open":
+                path = tmp_path / "blobs" / key_of(bad)
+                path.unlink()
+                path.symlink_to(path)  # no permission keeps root from a file, and a loop does
+                with pytest.raises(BlobDamaged):
+                    await store.size(bad)
+            else:
+                patch.setattr(VerifiedBody, "read", failing)
+            for asked in (all_of(store, bad), store.check(bad)):
+                with pytest.raises(BlobDamaged, match="can't read this blob") as no:
+                    await asked
+                assert no.value.found_sha256 is None
+        assert {(line["event"], line["sha256"]) for line in lines} == {("blob_damaged", bad)}
+        assert await all_of(store, good) == b"y"
 
     @pytest.mark.parametrize("call", ["fsync", "replace"])
     async def test_a_full_disk_is_unavailable_and_leaves_nothing(
@@ -158,6 +184,17 @@ class TestStartBesideWriters:
         monkeypatch.setattr(fcntl, "flock", after_another_start)
         name, _ = await store.put(pieces(b"x"), limit=1)
         assert [path.name for path in files_in(tmp_path)] == [name]
+
+    def test_is_not_kept_by_what_can_not_be_cleared(self, tmp_path: Path) -> None:
+        LocalBlobStore(tmp_path)
+        (tmp_path / "incoming" / "odd").mkdir()
+        left = tmp_path / "incoming" / "left"
+        left.touch()
+        with structlog.testing.capture_logs() as lines:
+            LocalBlobStore(tmp_path)
+        [line] = lines
+        assert (line["event"], line["path"]) == ("incoming_not_cleared", str(tmp_path / "incoming" / "odd"))
+        assert not left.exists()
 
 
 class TestAWriterThatWasKilled:

@@ -1,0 +1,55 @@
+"""Registry: releases that are mended while they are verified, and verifications that could not be made whole."""
+
+import sqlalchemy as sa
+from alembic import op
+
+from storage.database import PLATFORM_ROLE
+from storage.migrations.policies import grant
+
+revision = "0010"
+down_revision = "0009"
+_COUNTED = {
+    "provider_version": "organization_id, id, gpg_key_id, refused_at",
+    "gpg_key": "organization_id, id, revoked_at",
+}
+_REASON = "AND (code IS NULL) = (reason IS NULL)"
+
+
+def upgrade() -> None:
+    """Change the schema."""
+    op.add_column("verification_request", sa.Column("sent_again_at", sa.DateTime(timezone=True), nullable=True))
+    _check(
+        result="result IN ('incomplete', 'refused', 'verified')",
+        reason=f"(result = 'verified') = (code IS NULL) {_REASON}",
+        evidence="result <> 'verified' OR evidence IS NOT NULL",
+    )
+    op.create_index(
+        "ix_provider_version_refused",
+        "provider_version",
+        ["refused_at"],
+        unique=False,
+        postgresql_where=sa.text("refused_at IS NOT NULL"),
+    )
+    for table, columns in _COUNTED.items():
+        op.execute(f"CREATE POLICY platform ON {table} TO {PLATFORM_ROLE} USING (true) WITH CHECK (true)")
+        grant(table, platform=f"SELECT ({columns})")
+
+
+def downgrade() -> None:
+    """Change it back; only development goes this way."""
+    for table in _COUNTED:
+        op.execute(f"REVOKE ALL ON {table} FROM {PLATFORM_ROLE}")
+        op.execute(f"DROP POLICY platform ON {table}")
+    op.drop_index("ix_provider_version_refused", table_name="provider_version")
+    _check(
+        result="result IN ('refused', 'verified')",
+        reason=f"(result = 'refused') = (code IS NOT NULL) {_REASON}",
+        evidence="result = 'refused' OR evidence IS NOT NULL",
+    )
+    op.drop_column("verification_request", "sent_again_at")
+
+
+def _check(**conditions: str) -> None:
+    for name, condition in conditions.items():
+        op.drop_constraint(op.f(f"ck_verification_{name}"), "verification")
+        op.create_check_constraint(op.f(f"ck_verification_{name}"), "verification", condition)
