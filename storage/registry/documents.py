@@ -7,7 +7,8 @@ from uuid import UUID
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.registry.documents import DocumentsState
+from domain.registry.documents import Documents, DocumentsState
+from domain.registry.names import ModuleAddress
 from storage.database import locked
 from storage.registry.tables import ModuleDocumentsRow, ModuleRow, ModuleVersionRow
 
@@ -23,14 +24,14 @@ async def lock(session: AsyncSession, organization_id: UUID, version_id: UUID) -
 
 
 async def get_locked(session: AsyncSession, version: ModuleVersionRow) -> ModuleDocumentsRow:
-    """Do the same for a version that is there: each has had such a row since it was published."""
+    """Do the same for a version that is there: each has such a row."""
     return (await session.scalars(locked(_of_version(version.organization_id, version.id)))).one()
 
 
 async def version_of(
     session: AsyncSession, organization_id: UUID, version_id: UUID
-) -> tuple[ModuleRow, ModuleVersionRow]:
-    """Read a version and its module; both are there as long as the documents' row is."""
+) -> tuple[ModuleAddress, ModuleVersionRow]:
+    """Read a version and its module's address; both are there as long as the documents' row is."""
     query = (
         select(ModuleRow, ModuleVersionRow)
         .join(
@@ -41,7 +42,7 @@ async def version_of(
         .where(ModuleVersionRow.organization_id == organization_id, ModuleVersionRow.id == version_id)
     )
     module, version = (await session.execute(query)).one()
-    return module, version
+    return ModuleAddress(module.namespace, module.name, module.system), version
 
 
 async def organizations_with_overdue(session: AsyncSession, *, grace: timedelta) -> Sequence[UUID]:
@@ -79,19 +80,41 @@ async def put_off_overdue(
 
 
 def read_again(row: ModuleDocumentsRow) -> None:
-    """Forget what was read: it is to be read at once."""
-    row.state, row.due_at = DocumentsState.PENDING, func.now()
-    row.documents = row.reason = row.reader = row.read_at = None
+    """Have it read at once; what was read before stays until then."""
+    row.state, row.reason, row.attempts = DocumentsState.PENDING, None, 0
+    row.due_at = row.asked_at = func.now()
 
 
-def pending(organization_id: UUID, version_id: UUID) -> ModuleDocumentsRow:
-    """Make the row of a version whose documents are to be read at once."""
-    return ModuleDocumentsRow(
-        organization_id=organization_id,
-        module_version_id=version_id,
-        state=DocumentsState.PENDING,
-        due_at=func.now(),
+def keep(row: ModuleDocumentsRow, found: Documents, reader: str) -> None:
+    """Write what was read."""
+    row.state, row.due_at, row.reason = DocumentsState.READY, None, None
+    row.documents = found.model_dump(mode="json")
+    row.reader, row.read_at = reader, func.now()
+
+
+def give_up(row: ModuleDocumentsRow, reason: str, reader: str) -> None:
+    """Write why nothing could be read; what was read before is as true as it was, and stays."""
+    row.due_at, row.reason = None, reason
+    if row.documents is not None:
+        row.state = DocumentsState.READY
+        return
+    row.state, row.reader, row.read_at = DocumentsState.UNREADABLE, reader, func.now()
+
+
+async def note_hindrance(session: AsyncSession, organization_id: UUID, version_id: UUID, reason: str) -> bool:
+    """Write what keeps this installation from reading what waits to be read; tell whether that is news."""
+    news = (
+        update(ModuleDocumentsRow)
+        .where(
+            ModuleDocumentsRow.organization_id == organization_id,
+            ModuleDocumentsRow.module_version_id == version_id,
+            ModuleDocumentsRow.state == DocumentsState.PENDING,
+            ModuleDocumentsRow.reason.is_distinct_from(reason),
+        )
+        .values(reason=reason)
+        .returning(ModuleDocumentsRow.module_version_id)
     )
+    return await session.scalar(news) is not None
 
 
 def _of_version(organization_id: UUID, version_id: UUID) -> Select[ModuleDocumentsRow]:

@@ -288,14 +288,17 @@ class DownloadTotalRow(Base):
 
 
 class ModuleDocumentsRow(Base):
-    """See domain.registry.documents.VersionDocuments; one for each version. Who reads them is due at `due_at`."""
+    """See domain.registry.documents.VersionDocuments; one for each version, which a trigger adds with it.
+
+    Who reads them is due at `due_at`; `attempts` is how often the tick has asked for that since `asked_at`.
+    """
 
     __tablename__ = "module_documents"
     __table_args__ = (
         CheckConstraint(one_of("state", DocumentsState), name="state"),
         CheckConstraint("(state = 'pending') = (due_at IS NOT NULL)", name="due"),
-        CheckConstraint("(state = 'ready') = (documents IS NOT NULL)", name="documents"),
-        CheckConstraint("(state = 'unreadable') = (reason IS NOT NULL)", name="reason"),
+        CheckConstraint("state = 'pending' OR (state = 'ready') = (documents IS NOT NULL)", name="documents"),
+        CheckConstraint("state <> 'unreadable' OR reason IS NOT NULL", name="reason"),
         ForeignKeyConstraint(
             ["organization_id", "module_version_id"],
             ["module_version.organization_id", "module_version.id"],
@@ -312,6 +315,8 @@ class ModuleDocumentsRow(Base):
     reader: Mapped[str | None]
     read_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(server_default=text("0"))
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class VerificationRow(Base):
