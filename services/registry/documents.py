@@ -2,9 +2,7 @@
 
 import asyncio
 import tempfile
-from collections import Counter
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -27,7 +25,7 @@ from domain.registry.names import ModuleAddress
 from domain.scope import PLATFORM, Scope
 from integrations.archives.members import ArchiveLimits
 from integrations.documents.reading import Reader, read_documents
-from services.areas import each_organization
+from services.areas import look_after_overdue
 from services.changes import Changes
 from services.registry.changing import changing
 from services.registry.nouns import documents_of
@@ -40,10 +38,7 @@ from storage.registry.tables import ModuleDocumentsRow, ModuleVersionRow
 
 AREA: Final = "registry.documents"
 """The area that its wakes are of."""
-OVERDUE: Final = timedelta(minutes=1)
 _HINDERED: Final = "not read yet, this is tried again: "
-MOST_AT_ONCE: Final = 500
-"""Versions of an organization that are woken in one transaction; the others are first the next time."""
 
 
 class ModuleDocuments:
@@ -51,6 +46,8 @@ class ModuleDocuments:
 
     It is the registry's area for the tick, see services.areas.Area.
     """
+
+    hears_news: Final = False
 
     def __init__(
         self,
@@ -124,7 +121,7 @@ class ModuleDocuments:
             await outbox.enqueue(session, scope, wake_of(address, found))
             return documents_of(row)
 
-    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
+    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
         """Tell whether a version's documents are still to be read."""
         async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
             row = await documents.find(session, organization_id, UUID(resource_id))
@@ -132,19 +129,7 @@ class ModuleDocuments:
 
     async def look_after(self) -> TickReport:
         """Have those read that should have been, whatever became of their workflows."""
-        async with self._database.platform("find documents that are overdue") as session:
-            organizations = await documents.organizations_with_overdue(session, grace=OVERDUE)
-        return await each_organization(AREA, organizations, self._look_after_one)
-
-    async def _look_after_one(self, organization_id: UUID) -> Counter[str]:
-        scope = Scope(organization_id, PLATFORM)
-        async with self._database.transaction(scope) as session:
-            overdue = await documents.put_off_overdue(session, organization_id, grace=OVERDUE, limit=MOST_AT_ONCE)
-            for version_id in overdue:
-                await outbox.enqueue(
-                    session, scope, wake_of(*await documents.version_of(session, organization_id, version_id))
-                )
-        return +Counter(documents_woken=len(overdue))
+        return await look_after_overdue(AREA, self._database, documents.DUE, _wakes)
 
     async def _read(self, sha256: str, reader: Reader) -> Documents:
         with tempfile.TemporaryDirectory(prefix="groundwork-archive-") as folder:
@@ -196,3 +181,7 @@ def wake_of(address: ModuleAddress, version: ModuleVersionRow) -> Wake:
         resource_id=str(version.id),
         summary=f"reads {address} {version.version}"[:398],
     )
+
+
+async def _wakes(session: Session, organization_id: UUID, version_ids: Sequence[UUID]) -> list[Wake]:
+    return [wake_of(*found) for found in await documents.versions_of(session, organization_id, version_ids)]

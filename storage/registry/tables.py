@@ -290,7 +290,7 @@ class DownloadTotalRow(Base):
 class ModuleDocumentsRow(Base):
     """See domain.registry.documents.VersionDocuments; one for each version, which a trigger adds with it.
 
-    Who reads them is due at `due_at`; `attempts` is how often the tick has asked for that since `asked_at`.
+    They are to be read since `asked_at`. The tick looks after those that are past `due_at`.
     """
 
     __tablename__ = "module_documents"
@@ -315,7 +315,6 @@ class ModuleDocumentsRow(Base):
     reader: Mapped[str | None]
     read_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
-    attempts: Mapped[int] = mapped_column(server_default=text("0"))
     asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
@@ -368,4 +367,5 @@ class VerificationRequestRow(Base):
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     provider_version_id: Mapped[UUID]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())

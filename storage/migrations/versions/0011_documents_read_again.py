@@ -1,4 +1,4 @@
-"""Registry: documents stay while they are read again, and every version has a row for them."""
+"""Registry: documents stay while they are read again, every version has a row for them, and what waits an age."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -33,9 +33,11 @@ def upgrade() -> None:
     """Change the schema."""
     replace_check(_TABLE, _DOCUMENTS, "state = 'pending' OR (state = 'ready') = (documents IS NOT NULL)")
     replace_check(_TABLE, _REASON, "state <> 'unreadable' OR reason IS NOT NULL")
-    op.add_column(_TABLE, sa.Column("attempts", sa.Integer(), server_default=sa.text("0"), nullable=False))
-    asked_at = sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False)
-    op.add_column(_TABLE, asked_at)
+    for table in (_TABLE, "verification_request"):
+        op.add_column(
+            table,
+            sa.Column("asked_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        )
     op.execute(_ADD_ROW)
     op.execute(
         "CREATE TRIGGER await_documents AFTER INSERT ON module_version "
@@ -48,8 +50,8 @@ def downgrade() -> None:
     """Change it back; only development goes this way."""
     op.execute("DROP TRIGGER await_documents ON module_version")
     op.execute("DROP FUNCTION await_documents()")
+    op.drop_column("verification_request", "asked_at")
     op.drop_column(_TABLE, "asked_at")
-    op.drop_column(_TABLE, "attempts")
     # What is read again has no documents there, and what could not be, no reason.
     op.execute("UPDATE module_documents SET documents = NULL, reason = NULL WHERE state = 'pending'")
     op.execute("UPDATE module_documents SET reason = NULL WHERE state = 'ready'")

@@ -163,7 +163,7 @@ class TestRead:
             "not read yet, this is tried again: tofu is not here",
         )
         assert await documents.is_unfinished(
-            version.reference.organization_id, "registry.ingest_module", str(version.reference.module_version_id)
+            version.reference.organization_id, str(version.reference.module_version_id)
         )
 
     async def test_is_done_once_more_for_who_may_publish_and_asks(
@@ -236,18 +236,23 @@ class TestWakes:
         assert row.resource_id == str(version.reference.module_version_id)
         assert version.address.rpartition("/")[0] in row.summary
 
-    async def test_what_is_overdue_is_woken_once_a_minute(
+    async def test_what_is_overdue_is_woken_the_later_the_longer_it_waits(
         self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
     ) -> None:
         version = await Version.publish(client, caller)
         async with database.platform("deliver the first") as session:
             await session.execute(text("DELETE FROM outbox"))
         async with database.transaction(caller.scope) as session:
-            await session.execute(text("UPDATE module_documents SET due_at = now() - interval '2 minutes'"))
+            await session.execute(
+                text(
+                    "UPDATE module_documents "
+                    "SET asked_at = now() - interval '10 minutes', due_at = now() - interval '2 minutes'"
+                )
+            )
         for _ in range(2):
             await documents.look_after()
         async with database.transaction(caller.scope) as session:
             rows = list(await session.execute(text("SELECT resource_id FROM outbox")))
-            waited = await session.scalar(text("SELECT extract(epoch FROM now() - due_at) FROM module_documents"))
+            pause = await session.scalar(text("SELECT extract(epoch FROM due_at - now()) FROM module_documents"))
         assert [row.resource_id for row in rows] == [str(version.reference.module_version_id)]
-        assert waited < 60
+        assert 4 * 60 < pause <= 10 * 60
