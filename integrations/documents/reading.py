@@ -6,12 +6,13 @@ this process may: it is confined to the code itself (confined.py), with an empty
 """
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
 import re
+import signal
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -25,6 +26,7 @@ from integrations.archives.members import MEGABYTE, ArchiveLimits
 from integrations.documents import confined
 from integrations.documents.description import read_description
 from integrations.documents.layout import Layout, lay_out
+from integrations.scratch import scratch
 from integrations.tools import TOOLS, find_tool, version_of
 
 PROCESSOR_SECONDS: Final = 10
@@ -85,8 +87,7 @@ async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Do
         ToolMissing: OpenTofu can't be started, or can't be confined.
         ArchiveUnreadable, ArchivePathRefused, ArchiveMemberRefused, ArchiveTooLarge: see lay_out.
     """
-    with tempfile.TemporaryDirectory(prefix="groundwork-documents-") as room:
-        place = Path(room)
+    with scratch("documents") as place:
         for folder in ("code", "home"):
             (place / folder).mkdir()
         laid_out = await asyncio.to_thread(lay_out, archive, place / "code", limits)
@@ -122,10 +123,11 @@ class _Reader:
         return ModulePart(path=part, name=part.rpartition("/")[2], readme=readme, empty=False, unreadable=reason)
 
     async def _describe(self, folder: Path) -> bytes:
-        said, complained = self._room / "said", self._room / "complained"
-        with said.open("wb") as output, complained.open("wb") as errors:
+        # In memory: a full disk would make its answer an empty one, and nobody would tell.
+        with _file_in_memory("said") as output, _file_in_memory("complained") as errors:
             status = await self._run(folder, output, errors)
-        size, words = said.stat().st_size, complained.read_bytes()
+            said, words = _content(output), _content(errors)
+        size = len(said)
         if status in {confined.CANNOT_CONFINE, confined.CANNOT_START}:
             raise ToolMissing(f"OpenTofu can't be asked on this worker: {_reason(words)}", tool="tofu")
         if size >= self._left:
@@ -137,7 +139,7 @@ class _Reader:
         if status != 0:
             raise DocumentsUnreadable(_reason(words))
         self._left -= size
-        return said.read_bytes()
+        return said
 
     async def _run(self, folder: Path, output: BinaryIO, errors: BinaryIO) -> int:
         home = self._room / "home"
@@ -159,9 +161,18 @@ class _Reader:
         except TimeoutError:
             raise DocumentsUnreadable(f"OpenTofu did not read the code within {SECONDS:.0f} seconds") from None
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            with contextlib.suppress(ProcessLookupError):  # nothing of its group is left
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+def _file_in_memory(name: str) -> BinaryIO:
+    return os.fdopen(os.memfd_create(name), "w+b")
+
+
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _reason(complained: bytes) -> str:

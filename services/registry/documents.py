@@ -1,14 +1,12 @@
 """What module versions declare: read after they are published, and never in the way of installing them."""
 
 import asyncio
-import tempfile
 from collections.abc import Callable, Sequence
 from functools import partial
-from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from domain.errors import BlobDamaged, BlobNotFound, ErrorKind, PlatformError
+from domain.errors import BlobDamaged, BlobNotFound, ErrorKind, PlatformError, Unavailable
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.long_work import TRANSFER_QUEUE, TickReport, Wake
@@ -25,6 +23,7 @@ from domain.registry.names import ModuleAddress
 from domain.scope import PLATFORM, Scope
 from integrations.archives.members import ArchiveLimits
 from integrations.documents.reading import Reader, read_documents
+from integrations.scratch import scratch
 from services.areas import look_after_overdue
 from services.changes import Changes
 from services.registry.changing import changing
@@ -132,8 +131,17 @@ class ModuleDocuments:
         return await look_after_overdue(AREA, self._database, documents.DUE, _wakes)
 
     async def _read(self, sha256: str, reader: Reader) -> Documents:
-        with tempfile.TemporaryDirectory(prefix="groundwork-archive-") as folder:
-            archive = Path(folder, "archive")
+        try:
+            return await self._read_here(sha256, reader)
+        except OSError as error:
+            raise Unavailable(
+                f"the worker's folder of temporary files does not take the code: {error.strerror}",
+                reason=str(error),
+            ) from error
+
+    async def _read_here(self, sha256: str, reader: Reader) -> Documents:
+        with scratch("archive") as folder:
+            archive = folder / "archive"
             with await asyncio.to_thread(archive.open, "wb") as file:
                 try:
                     async for piece in self._store.open(sha256):

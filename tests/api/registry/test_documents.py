@@ -1,7 +1,9 @@
 """What a published module declares: read once, shown to its readers, never in the way of installing it."""
 
 import asyncio
+import errno
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +13,7 @@ import httpx2
 import pytest
 from sqlalchemy import text
 
-from domain.errors import ToolMissing
+from domain.errors import ToolMissing, Unavailable
 from domain.ids import new_id
 from domain.registry.documents import DocumentsState, VersionReference
 from services.all import Services
@@ -165,6 +167,24 @@ class TestRead:
         assert await documents.is_unfinished(
             version.reference.organization_id, str(version.reference.module_version_id)
         )
+
+    async def test_on_a_full_disk_it_stays_to_be_done(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        documents: ModuleDocuments,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        version = await Version.publish(client, caller)
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(Unavailable, match="No space left"):
+            await documents.read(version.reference)
+        shown = await version.documents()
+        assert shown["state"] == "pending"
+        assert "temporary files does not take the code: No space left on device" in str(shown["reason"])
 
     async def test_is_done_once_more_for_who_may_publish_and_asks(
         self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
