@@ -27,7 +27,7 @@ from integrations.documents import confined
 from integrations.documents.description import read_description
 from integrations.documents.layout import Layout, lay_out
 from integrations.scratch import scratch
-from integrations.tools import TOOLS, find_tool, version_of
+from integrations.tools import TOOLS, find_tool, is_new_enough, version_of
 
 PROCESSOR_SECONDS: Final = 10
 """For one folder."""
@@ -45,6 +45,7 @@ _LIMITS: Final = {
     "RLIMIT_CORE": 0,
 }
 _CONFINED: Final = (sys.executable, "-I", "-S", confined.__file__, json.dumps(_LIMITS))
+_FOLDERS: Final = ("code", "home")
 _READABLE: Final = (os.devnull,)
 """Beside the code and tofu, which is one file: a module's code would read libraries' folders as well."""
 _LAST_WORDS: Final = (b"fatal error: ", b"runtime: ", b"panic: ")
@@ -63,15 +64,34 @@ class Reader:
 
 
 @functools.cache
-def find_reader() -> Reader:
+def find_reader(chosen: Path | None = None) -> Reader:
     """Find OpenTofu. A process looks once.
 
+    Args:
+        chosen: where it is, for who does not want the one on PATH.
+
     Raises:
-        ToolMissing.
+        ToolMissing: it is not there, or too old to describe a module.
     """
-    path = find_tool("tofu")
+    path = chosen or find_tool("tofu")
     version = version_of(path, TOOLS["tofu"])
-    return Reader(path, f"OpenTofu {'.'.join(map(str, version or ()))}".rstrip())
+    if not is_new_enough(version, TOOLS["tofu"]):
+        told = "no version it tells" if version is None else ".".join(map(str, version))
+        raise ToolMissing(f"{path} has {told}; documents need {TOOLS['tofu'].minimum} or newer", tool="tofu")
+    return Reader(path, f"OpenTofu {'.'.join(map(str, version or ()))}")
+
+
+async def try_reader(reader: Reader) -> None:
+    """Have nothing read, to see whether something could be.
+
+    Raises:
+        ToolMissing: OpenTofu can't be started, or can't be confined.
+        OSError: the system's folder of temporary files takes nothing.
+    """
+    with scratch("documents") as place:
+        for folder in _FOLDERS:
+            (place / folder).mkdir()
+        await _Reader(reader.path, Layout(place / "code"), place).read("")
 
 
 async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Documents:
@@ -88,7 +108,7 @@ async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Do
         ArchiveUnreadable, ArchivePathRefused, ArchiveMemberRefused, ArchiveTooLarge: see lay_out.
     """
     with scratch("documents") as place:
-        for folder in ("code", "home"):
+        for folder in _FOLDERS:
             (place / folder).mkdir()
         laid_out = await asyncio.to_thread(lay_out, archive, place / "code", limits)
         reader = _Reader(tofu, laid_out, place)
