@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from importlib.metadata import version
 from typing import TypedDict
 
-import structlog
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
@@ -35,7 +34,6 @@ from api.routing import Routes
 from api.tenants.routes import router as tenants_router
 from services.all import Services
 
-log = structlog.get_logger(__name__)
 ROUTERS = (
     tenants_router,
     identity_router,
@@ -78,7 +76,8 @@ def create_app(
     Args:
         services: the use cases.
         workflow_pages: address that the pages of workflows in the Temporal Web UI are below, where it is known.
-        background: what runs beside the requests until the application stops, such as listening to commits.
+        background: what runs beside the requests until the application stops, such as listening to commits; it
+            goes on by itself after a failure, and tells of it.
     """
 
     @asynccontextmanager
@@ -113,17 +112,9 @@ def create_routes(lifespan: Callable[[FastAPI], AbstractAsyncContextManager[Stat
 @asynccontextmanager
 async def _running(background: tuple[Callable[[], Awaitable[None]], ...]) -> AsyncIterator[None]:
     tasks = [asyncio.ensure_future(work()) for work in background]
-    for task in tasks:
-        task.add_done_callback(_say_why_it_ended)
     try:
         yield
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _say_why_it_ended(task: asyncio.Future[None]) -> None:
-    error = None if task.cancelled() else task.exception()
-    if error is not None:  # nobody waits for it before the server stops, perhaps in months
-        log.error("background_work_failed", exc_info=error)

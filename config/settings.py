@@ -204,7 +204,10 @@ class RunnerSettings(Group):
     terraform_path: Path | None = Field(
         default=None, description="The terraform to run; by default the one on PATH."
     )
-    tofu_path: Path | None = Field(default=None, description="The tofu to run; by default the one on PATH.")
+    tofu_path: Path | None = Field(
+        default=None,
+        description="The tofu to run, and to read documents of modules with; by default the one on PATH.",
+    )
     timeout: Duration = Field(default=timedelta(minutes=45), description="Longest time of one run.")
 
     @model_validator(mode="after")

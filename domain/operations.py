@@ -10,6 +10,7 @@ from uuid import UUID
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE, TICK_EVERY, TRANSFER_QUEUE, LastTick
 from domain.provisioning.decisions import PHASE_OF
 from domain.provisioning.run_states import RunState
+from domain.registry.documents import DocumentsState
 
 ALIVE: Final = timedelta(seconds=30)
 """A worker is alive that gave a sign in this time."""
@@ -40,7 +41,8 @@ class QueueHealth:
     slots: int | None = None
     """Runs that its workers execute at once; None for a queue whose steps are short."""
     backlog: int = 0
-    """Admitted runs whose next step is this queue's and that nobody is at."""
+    """Admitted runs whose next step is this queue's and that nobody is at; of `transfer`, documents of modules
+    that are to be read and verifications that are to be made."""
     oldest: timedelta = timedelta()
     """How long the first of them has waited."""
 
@@ -69,6 +71,8 @@ class Health:
     outbox_age: timedelta | None = None
     ticks: Sequence[LastTick] = ()
     queues: tuple[QueueHealth, ...] = ()
+    unread: int = 0
+    """Module versions whose documents can't be read here, though their code may be good; that is tried again."""
 
     @property
     def known(self) -> bool:
@@ -149,6 +153,11 @@ class Health:
                 f"of {tick.area}, the tick failed in {tick.failed} organizations and did not get to {tick.left}: "
                 "look for organization_not_looked_after in the log of a worker of the queue control"
             )
+        if self.unread:
+            yield (
+                f"the documents of {self.unread} module versions can't be read by this installation's workers; "
+                "they can be installed all the same: `groundwork doctor` says why, and what to do"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +169,16 @@ class UndeliveredWake:
     attempts: int
     age: timedelta
     last_error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class UnreadDocuments:
+    """A module version whose documents can't be read here: whose, why, and since when they are asked for."""
+
+    organization_id: UUID
+    module_version_id: UUID
+    reason: str
+    age: timedelta
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +202,8 @@ class Oldest:
     """It is not admitted."""
     blocking: WaitingRun | None
     """It has ended, and its deployment waits for a person."""
+    unread: UnreadDocuments | None
+    """Its documents can't be read here, whatever its code is like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +223,7 @@ class Measures:
     workers: int
     queues: tuple[QueueHealth, ...]
     ticks: Sequence[LastTick]
+    documents: list[tuple[DocumentsState, int]]
 
 
 def queue_of(state: RunState) -> str:

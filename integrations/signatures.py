@@ -7,11 +7,9 @@ says that a key has expired by now, must agree on everything else.
 
 import re
 import shutil
-import tempfile
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from pathlib import Path
 from typing import Final
 
 import gnupg
@@ -32,6 +30,7 @@ from domain.registry.errors import (
 from domain.registry.gpg_keys import PublicKey, SignatureEvidence
 from integrations.packets import PACKET_BIT, read_headers
 from integrations.public_keys import read_certificate
+from integrations.scratch import scratch
 
 LARGEST_SIGNATURE: Final = 16 * 1024
 _ANEW: Final = "make it with `gpg --detach-sign`"
@@ -173,12 +172,12 @@ def _ask_sequoia(content: bytes, signature: pysequoia.Sig, key: PublicKey) -> st
 
 def _ask_gpg(path: str, content: bytes, signature: bytes, key: PublicKey, signing_key: str) -> str:
     """Let gpg check in a home of its own, where no agent is started and nothing stays."""
-    with tempfile.TemporaryDirectory(prefix="groundwork-gpg-") as home:
-        gpg = gnupg.GPG(gpgbinary=path, gnupghome=home, options=["--no-autostart", "--weak-digest", "SHA1"])
+    with scratch("gpg") as home:
+        gpg = gnupg.GPG(gpgbinary=path, gnupghome=str(home), options=["--no-autostart", "--weak-digest", "SHA1"])
         gpg.encoding = "latin-1"  # notations come as raw bytes, and status lines are ASCII
         # In an armor that was stored earlier, names stand as comments, in any script.
         gpg.import_keys(key.ascii_armor.encode().decode(gpg.encoding))
-        file = Path(home, "signature")
+        file = home / "signature"
         file.write_bytes(signature)
         result = gpg.verify_data(str(file), content)
         words = re.findall(r"^\[GNUPG:\] (\w+)(?: ([^\n]*))?$", result.stderr, re.MULTILINE)

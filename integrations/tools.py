@@ -101,7 +101,7 @@ def find_tool(name: str) -> Path:
     seen = ""
     if path is not None and tool.minimum is not None:
         version = version_of(Path(path), tool)
-        if version is not None and version >= _numbers(tool.minimum):
+        if is_new_enough(version, tool):
             return Path(path)
         shown = "no version it tells" if version is None else ".".join(map(str, version))
         seen = f" ({path} has {shown}; {tool.minimum} or newer is needed)"
@@ -109,6 +109,11 @@ def find_tool(name: str) -> Path:
         return tool.cached
     advice = f"run `make tools NAMES={name}`" if tool.package else f"put {name} on PATH"
     raise ToolMissing(f"{name} was not found{seen}: {advice}", tool=name)
+
+
+def is_new_enough(version: tuple[int, ...] | None, tool: Tool) -> bool:
+    """Tell whether a version is one that works; none that was told is not."""
+    return version is not None and tool.minimum is not None and version >= _numbers(tool.minimum)
 
 
 def version_of(path: Path, tool: Tool) -> tuple[int, ...] | None:

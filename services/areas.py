@@ -4,13 +4,17 @@ import asyncio
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
 import structlog
 
 from domain.errors import Busy, PlatformError, Unavailable
-from domain.long_work import TickReport
+from domain.long_work import TickReport, Wake
+from domain.scope import PLATFORM, Scope
+from storage import outbox
+from storage.database import Database, Session
+from storage.overdue import Due, organizations_with_overdue, put_off_overdue
 
 LONGEST: Final = 10.0
 """Seconds after which no further organization is begun: the tick does not wait for one area for ever."""
@@ -18,14 +22,23 @@ LONGEST_ONE: Final = 8.0
 """Seconds that one organization may take. With LONGEST it stays below what the tick waits for an area."""
 MOST_UNAVAILABLE: Final = 3
 """Organizations one after the other in which a server did not answer: then it is away for all."""
+MOST_AT_ONCE: Final = 500
+"""Rows of an organization that are woken in one transaction; the others are first the next time."""
+FindWakes: TypeAlias = Callable[[Session, UUID, Sequence[UUID]], Awaitable[Sequence[Wake]]]
+"""Makes the wakes of an organization's rows, named by their ids."""
 log = structlog.get_logger(__name__)
 
 
 class Area(Protocol):
     """Knows of its rows which are not done, whatever became of their workflows."""
 
-    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:
-        """Tell whether there still is something to do for a row that a wake names, by its workflow."""
+    @property
+    def hears_news(self) -> bool:
+        """Whether its workflows are told of a wake while they run; Temporal bounds how often."""
+        ...
+
+    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
+        """Tell whether there still is something to do for a row that a wake names."""
         ...
 
     async def look_after(self) -> TickReport:
@@ -37,6 +50,27 @@ class Area(Protocol):
             Unavailable: nothing could be done; it is asked for again soon.
         """
         ...
+
+
+async def look_after_overdue(area: str, database: Database, due: Due, wakes: FindWakes) -> TickReport:
+    """Wake the workflows of all rows that are overdue, of organizations one by one: see each_organization."""
+    async with database.platform(f"find what is overdue of {area}") as session:
+        organizations = await organizations_with_overdue(session, due)
+
+    async def look_after_one(organization_id: UUID) -> Counter[str]:
+        return +Counter(woken=await wake_overdue(organization_id, database, due, wakes))
+
+    return await each_organization(area, organizations, look_after_one)
+
+
+async def wake_overdue(organization_id: UUID, database: Database, due: Due, wakes: FindWakes) -> int:
+    """Wake the workflows of an organization's rows that are overdue, and put the rows off; tell how many."""
+    scope = Scope(organization_id, PLATFORM)
+    async with database.transaction(scope) as session:
+        overdue = await put_off_overdue(session, organization_id, due, limit=MOST_AT_ONCE)
+        for wake in await wakes(session, organization_id, overdue):
+            await outbox.enqueue(session, scope, wake)
+    return len(overdue)
 
 
 async def each_organization(

@@ -10,7 +10,7 @@ from typing import Final, Generic, TypeVar
 import structlog
 
 from domain.errors import Unavailable
-from domain.long_work import TERRAFORM_QUEUE
+from domain.long_work import TERRAFORM_QUEUE, TRANSFER_QUEUE
 from domain.operations import ALIVE, NEEDED, RECENT, Health, Measures, Oldest, QueueHealth, Readiness, queue_of
 from domain.outages import Outage
 from services.registry.limits import RegistryLimits
@@ -75,6 +75,7 @@ class Operations:
                     outbox_age=age,
                     ticks=await ticks.every(session),
                     queues=await _queues(session, alive),
+                    unread=await operations.hindered_documents(session),
                 )
         except (Unavailable, TimeoutError) as error:
             self._database_slow.began(error)
@@ -94,6 +95,7 @@ class Operations:
                 backlog=await operations.oldest_in_backlog(session),
                 queued=await operations.oldest_waiting_run(session),
                 blocking=await operations.oldest_blocking_run(session),
+                unread=await operations.oldest_hindered(session),
             )
 
     async def measure(self) -> Measures:
@@ -118,6 +120,7 @@ class Operations:
                 workers=len(alive),
                 queues=await _queues(session, alive),
                 ticks=await ticks.every(session),
+                documents=await operations.documents_by_state(session),
             )
 
 
@@ -142,6 +145,7 @@ async def _queues(session: Session, alive: Sequence[WorkerRow]) -> tuple[QueueHe
     waiting: dict[str, list[tuple[int, timedelta]]] = {}
     for state, count, oldest in await operations.backlog(session):
         waiting.setdefault(queue_of(state), []).append((count, oldest))
+    waiting[TRANSFER_QUEUE] = [await operations.transfer_backlog(session)]
     names = {*NEEDED, *(name for row in alive for name in row.queues)}
     return tuple(
         QueueHealth(

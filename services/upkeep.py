@@ -24,7 +24,9 @@ class Upkeep:
         """Take what the use cases need, made once at start-up."""
         self._database = database
 
-    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  no wakes
+    hears_news: Final = False
+
+    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:  # noqa: ARG002  no wakes
         """Say no: nothing here has a workflow."""
         return False
 

@@ -6,12 +6,18 @@ from typing import Final
 from sqlalchemy import ColumnElement, Interval, Subquery, func, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.operations import UndeliveredWake, WaitingRun
+from domain.operations import UndeliveredWake, UnreadDocuments, WaitingRun
 from domain.provisioning.run_states import WORKING, RunState
+from domain.registry.documents import DocumentsState
 from storage.deployments.tables import DeploymentRow
 from storage.outbox import OutboxRow
 from storage.provisioning.tables import RunRow, RunStepRow, TierRow
-from storage.registry.tables import GpgKeyRow, ProviderVersionRow
+from storage.registry.tables import (
+    GpgKeyRow,
+    ModuleDocumentsRow,
+    ProviderVersionRow,
+    VerificationRequestRow,
+)
 
 _WAITS: Final = (RunRow.admitted_at.is_(None), RunRow.finished_at.is_(None))
 
@@ -139,6 +145,44 @@ def _backlog() -> Subquery:
         .having(~func.coalesce(func.bool_or(step_is_live), False))
         .subquery()
     )
+
+
+async def transfer_backlog(session: AsyncSession) -> tuple[int, timedelta]:
+    """Count the documents that are to be read and the verifications that are to be made, with the oldest's age."""
+    since = (
+        select(ModuleDocumentsRow.asked_at)
+        .where(ModuleDocumentsRow.due_at.is_not(None))  # by the index of those
+        .union_all(select(VerificationRequestRow.asked_at))
+        .subquery()
+    )
+    age = type_coerce(func.now() - func.min(since.c.asked_at), Interval)
+    waiting, oldest = (await session.execute(select(func.count(), age).select_from(since))).one()
+    return waiting, oldest or timedelta()
+
+
+async def documents_by_state(session: AsyncSession) -> list[tuple[DocumentsState, int]]:
+    """Count the module versions by how far their documents are."""
+    states = select(ModuleDocumentsRow.state, func.count()).group_by(ModuleDocumentsRow.state)
+    counted = {DocumentsState(state): count for state, count in await session.execute(states)}
+    return [(state, counted.get(state, 0)) for state in DocumentsState]
+
+
+_HINDERED: Final = (ModuleDocumentsRow.due_at.is_not(None), ModuleDocumentsRow.reason.is_not(None))
+
+
+async def hindered_documents(session: AsyncSession) -> int:
+    """Count the module versions whose documents could not be read here when that was tried last."""
+    query = select(func.count()).select_from(ModuleDocumentsRow).where(*_HINDERED)
+    return (await session.execute(query)).scalar_one()
+
+
+async def oldest_hindered(session: AsyncSession) -> UnreadDocuments | None:
+    """Name the first of those, with the reason."""
+    row = ModuleDocumentsRow
+    age = type_coerce(func.now() - row.asked_at, Interval)
+    query = select(row.organization_id, row.module_version_id, row.reason, age).where(*_HINDERED)
+    found = (await session.execute(query.order_by(row.asked_at).limit(1))).one_or_none()
+    return None if found is None else UnreadDocuments(found[0], found[1], found[2] or "", found[3])
 
 
 async def readiness(session: AsyncSession) -> tuple[bool, str | None]:

@@ -5,6 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from pathlib import Path
 from typing import Final, cast
 
 from pydantic import SecretStr
@@ -73,6 +74,7 @@ def compose(
     lease: timedelta,
     limits: RegistryLimits,
     hostname: str,
+    tofu: Path | None = None,
 ) -> Services:
     """Make all use cases over one database and one blob store.
 
@@ -83,6 +85,7 @@ def compose(
         lease: how long a step of a run is its runner's without a word from it.
         limits: how large uploads may be.
         hostname: of the registry, as modules and lock files name it.
+        tofu: what documents of modules are read with; None for the one on PATH.
     """
     hasher = KeyHasher()
     envelope = Envelope(database, secrets.key_encryption_key)
@@ -91,7 +94,7 @@ def compose(
     return Services(
         identity=make_identity(database, hasher, pepper=secrets.pepper),
         tenants=make_tenants(database, hasher),
-        registry=make_registry(database, blobs, signing_key=secrets.signing_key, limits=limits),
+        registry=make_registry(database, blobs, signing_key=secrets.signing_key, limits=limits, tofu=tofu),
         deployments=deployments,
         provisioning=make_provisioning(database, envelope, sealed, deployments.states, hasher, lease=lease),
         operations=Operations(database, hostname, limits),
@@ -111,6 +114,7 @@ def make_services(settings: Settings, database: Database) -> Services:
         lease=settings.runner.lease,
         limits=RegistryLimits(module_bytes=registry.module_bytes, package_bytes=registry.package_bytes),
         hostname=registry.hostname,
+        tofu=settings.runner.tofu_path,
     )
 
 

@@ -209,7 +209,7 @@ class Dispatcher:
             area = self._areas.get(row.area)
             if area is None:  # not settled: during an upgrade, another worker knows it
                 raise AreaUnknown(f"no area here is called {row.area}") from None
-            if not await area.is_unfinished(row.organization_id, row.workflow, row.resource_id):
+            if not await area.is_unfinished(row.organization_id, row.resource_id):
                 return
             log.warning("completed_workflow_started_anew", workflow_id=row.workflow_id)
             await self._start(row, WorkflowIDReusePolicy.ALLOW_DUPLICATE)
@@ -220,13 +220,14 @@ class Dispatcher:
             "Area": row.area,
             "ResourceId": row.resource_id,
         }
+        area = self._areas.get(row.area)
         async with asyncio.timeout(CALL_SECONDS):
             await self._client.start_workflow(
                 row.workflow,
                 row.input,
                 id=row.workflow_id,
                 task_queue=row.task_queue,
-                start_signal="wake",
+                start_signal="wake" if area is None or area.hears_news else None,
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
                 id_reuse_policy=reuse,
                 search_attributes=_attributes(identity | row.attributes),

@@ -137,6 +137,12 @@ class _Measured(Collector):
         yield refused
         yield from _queues(measured)
         yield from _ticks(measured)
+        documents = GaugeMetricFamily(
+            "groundwork_module_documents", "Module versions by how far their documents are.", labels=["state"]
+        )
+        for how_far, count in measured.documents:
+            documents.add_metric([how_far.value], count)
+        yield documents
 
 
 def _queues(measured: Measures) -> Iterable[Metric]:
@@ -147,7 +153,11 @@ def _queues(measured: Measures) -> Iterable[Metric]:
             "Runs that the workers alive execute at once.",
             {each.name: each.slots for each in measured.queues if each.slots is not None},
         ),
-        ("backlog", "Admitted runs that nobody is at.", {each.name: each.backlog for each in measured.queues}),
+        (
+            "backlog",
+            "Admitted runs that nobody is at; documents and verifications to be made.",
+            {each.name: each.backlog for each in measured.queues},
+        ),
         (
             "backlog_age_seconds",
             "How long the first of them has waited.",

@@ -60,7 +60,10 @@ class Queue(BaseModel):
     name: str
     workers: int = Field(description="Worker processes heard of in the last 30 seconds.")
     slots: int | None = Field(description="Runs they execute at once; null where steps are short.")
-    backlog: int = Field(description="Admitted runs whose next step is this queue's and that nobody is at.")
+    backlog: int = Field(
+        description="Admitted runs whose next step is this queue's and that nobody is at; of `transfer`, "
+        "documents of modules that are to be read and verifications that are to be made."
+    )
     oldest_seconds: float = Field(description="How long the first of them has waited.")
 
 

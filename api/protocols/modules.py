@@ -151,7 +151,7 @@ def _detail(found: ModuleDetail) -> dict[str, Any]:
 
 
 def _reason(known: VersionDocuments) -> str | None:
-    return "its code is not read yet" if known.state is DocumentsState.PENDING else known.reason
+    return known.reason or ("its code is not read yet" if known.state is DocumentsState.PENDING else None)
 
 
 def _part(part: ModulePart) -> dict[str, Any]:

@@ -25,7 +25,7 @@ IGNORE_FILE: Final = ".terraformignore"
 LIKELY_SECRET: Final = (".*", "!.terraform.lock.hcl", "terraform.rc", "*.tfrc", "*.tfvars", "*.tfvars.json")
 """What configures a person's or a pipeline's tools, or holds their values; leaving it out is told."""
 NO_PART: Final = (".git/", ".terraform/", "*.tfstate", "*.tfstate.*", "crash.log", f"/{IGNORE_FILE}")
-"""What the tools leave behind. A `!` rule of the ignore file takes in what either list names."""
+"""What the tools leave behind; it is told too. A `!` rule of the ignore file takes in what either list names."""
 EXECUTABLE: Final = 0o755
 PLAIN: Final = 0o644
 FOLDERS_NAMED: Final = 5
@@ -40,6 +40,8 @@ class ModuleFolder:
     size: int
     left_out: tuple[str, ...]
     """What might hold secrets, and is therefore not among the files."""
+    no_part: tuple[str, ...]
+    """What else is not: left behind by tools, or named in the ignore file; a folder for all that is in it."""
 
 
 def survey_module(directory: Path) -> ModuleFolder:
@@ -62,7 +64,8 @@ def survey_module(directory: Path) -> ModuleFolder:
                 f"{directory} has more than the {limits.members} files or {limits.unpacked_bytes} bytes that a "
                 f"module may have: name the module's own folder, or name in {IGNORE_FILE} what is no part of it"
             )
-    return ModuleFolder(directory, tuple(sorted(files)), size, tuple(sorted(ignored.likely_secret)))
+    left_out, no_part = tuple(sorted(ignored.likely_secret)), tuple(sorted(ignored.no_part))
+    return ModuleFolder(directory, tuple(sorted(files)), size, left_out, no_part)
 
 
 def pack_module(folder: ModuleFolder, target: IO[bytes], *, most: int) -> None:
@@ -157,7 +160,7 @@ def _files(directory: Path, ignored: "_Ignored") -> Iterator[tuple[PurePosixPath
 
 
 class _Ignored:
-    """What is left out of a folder, which remembers what of it was left out unasked."""
+    """What is left out of a folder, which remembers what that was."""
 
     def __init__(self, directory: Path) -> None:
         file = directory / IGNORE_FILE
@@ -167,12 +170,14 @@ class _Ignored:
         except (OSError, ValueError) as error:
             raise FileUnusable(f"{file} can't be used ({error})") from error
         self.likely_secret: set[str] = set()
+        self.no_part: set[str] = set()
 
     def has(self, path: str) -> bool:
         return bool(self._rules.check_file(path).include)
 
     def leaves_out(self, path: str) -> bool:
         found = self._rules.check_file(path)
-        if found.include and found.index is not None and found.index < len(LIKELY_SECRET):
-            self.likely_secret.add(path)
+        if found.include and found.index is not None:
+            is_likely_secret = found.index < len(LIKELY_SECRET)
+            (self.likely_secret if is_likely_secret else self.no_part).add(path)
         return bool(found.include)

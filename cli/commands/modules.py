@@ -164,7 +164,10 @@ def _unread(api: Api, path: str, version: str | None) -> str | None:
     """Say why nobody can see what a version declares, though it can be installed; None where that is seen."""
     if version is None:
         return None
-    reason: str | None = api.get(f"{path}/{segment(version)}/documents")["reason"]
+    known = api.get(f"{path}/{segment(version)}/documents")
+    if known["documents"] is not None:
+        return None
+    reason: str | None = known["reason"]
     return reason
 
 

@@ -20,6 +20,7 @@ from cli.output import examples
 MODULES: Final = "/api/v1/modules"
 PROVIDERS: Final = "/api/v1/providers"
 CREATED: Final = 201
+MOST_NAMED: Final = 10
 
 publish = App(
     name="publish",
@@ -105,6 +106,10 @@ def _archive(api: Api, source: Path, stack: ExitStack, output: ClientOutput) -> 
             f"left out: {', '.join(map(without_controls, folder.left_out))} "
             f"(a line !NAME in {IGNORE_FILE} takes one in)"
         )
+    if folder.no_part:
+        more = f" and {len(folder.no_part) - MOST_NAMED} more" if len(folder.no_part) > MOST_NAMED else ""
+        named = ", ".join(map(without_controls, folder.no_part[:MOST_NAMED]))
+        output.progress(f"no part of the module: {named}{more}")
     if errors := syntax_errors(source):
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         output.progress(f"warning: nobody will be able to use it: {without_controls(errors[0])}{more}")

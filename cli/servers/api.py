@@ -18,6 +18,7 @@ from cli.servers.http import http_server
 from cli.servers.processes import begin_child, shared_counts
 from cli.servers.ready import say_ready
 from config.start import begin_process
+from integrations.scratch import clear_scratch
 from workers.composition import check_key, keep_in_step, make_services, open_database
 
 
@@ -37,6 +38,7 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
         key=settings.api.tls_key,
         processes=settings.api.processes,
     )
+    clear_scratch()
     try:
         asyncio.run(check_key(settings))
         if settings.api.processes > 1:

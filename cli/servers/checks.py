@@ -16,6 +16,7 @@ from cli.servers.findings import Finding
 from config.secrets import Secrets
 from config.settings import DEVELOPMENT_SECRETS, Settings
 from domain.errors import SealBroken, ToolMissing, Unavailable
+from integrations.documents.reading import find_reader, try_reader
 from integrations.temporal_registration import missing_search_attributes
 from integrations.tools import TOOLS, find_tool, version_of
 from storage import inspection
@@ -62,6 +63,24 @@ def _tool(name: str, chosen: Path | None) -> Finding:
     if version is None:
         return Finding(name, f"{path} does not tell its version", advice="look whether it runs on this machine")
     return Finding(name, f"{'.'.join(map(str, version))} at {path}")
+
+
+def documents(settings: Settings) -> list[Finding]:
+    """Look whether a worker of this machine could read what modules declare."""
+    try:
+        reader = find_reader(settings.runner.tofu_path)
+        asyncio.run(try_reader(reader))
+    except ToolMissing as error:
+        return [
+            Finding(
+                "documents of modules",
+                f"not read on this machine, so what a module declares is not shown: {error.detail}",
+                f"where workers of the queue transfer run, put OpenTofu {TOOLS['tofu'].minimum} or newer on PATH "
+                "or name it by runner.tofu_path; it has to be the released program itself, no script, "
+                "and the kernel 5.13 or newer with Landlock",
+            )
+        ]
+    return [Finding("documents of modules", f"can be read, by {reader.name} at {reader.path}")]
 
 
 def roles(settings: Settings) -> list[Finding]:
@@ -235,6 +254,7 @@ def sandbox(settings: Settings) -> list[Finding]:
 
 CHECKS: Final[tuple[tuple[str, Callable[[Settings], list[Finding]]], ...]] = (
     ("tools", tools),
+    ("documents", documents),
     ("roles", roles),
     ("database", database),
     ("Temporal", temporal),

@@ -7,10 +7,10 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Final
 
 from domain.errors import Unavailable
+from integrations.scratch import scratch
 
 COUNTS: Final = "PROMETHEUS_MULTIPROC_DIR"
 """Where prometheus_client looks for the folder."""
@@ -30,13 +30,13 @@ def shared_counts(processes: int) -> Iterator[None]:
     Raises:
         Unavailable: the disk of temporary files has no room for it.
     """
-    with TemporaryDirectory(prefix="groundwork-metrics-") as folder:
+    with scratch("metrics") as folder:
         for number in range(processes):
-            _reserve(Path(folder), str(number))
-        for trial in Path(folder).iterdir():
+            _reserve(folder, str(number))
+        for trial in folder.iterdir():
             trial.unlink()
         # Before a child imports the metrics: whichever is scraped then tells what all of them counted.
-        os.environ[COUNTS] = folder
+        os.environ[COUNTS] = str(folder)
         try:
             yield
         finally:

@@ -15,7 +15,7 @@ import httpx2
 from cli.servers.findings import Finding
 from config.settings import Settings
 from domain.long_work import LastTick
-from domain.operations import Health, Oldest, QueueHealth, UndeliveredWake
+from domain.operations import Health, Oldest, QueueHealth, UndeliveredWake, UnreadDocuments
 from workers.composition import open_services
 
 API_SECONDS: Final = 5
@@ -73,7 +73,14 @@ def work(settings: Settings) -> list[Finding]:
     health, oldest = asyncio.run(_look(settings))
     if oldest is None:
         return [Finding("workers", "unknown while the database does not tell", "see the findings above")]
-    return [*_changes(health), *_queues(health), *_waiting(oldest), _delivery(health, oldest.wake), _tick(health)]
+    return [
+        *_changes(health),
+        *_queues(health),
+        *_waiting(oldest),
+        *_unread(oldest.unread),
+        _delivery(health, oldest.wake),
+        _tick(health),
+    ]
 
 
 async def _look(settings: Settings) -> tuple[Health, Oldest | None]:
@@ -112,9 +119,19 @@ def _who_and_what(queue: QueueHealth) -> str:
     workers = f"{queue.workers} worker{'s' if queue.workers != 1 else ''}"
     slots = "" if queue.slots is None else f" with {queue.slots} slots"
     waits = (
-        f"{queue.backlog} runs wait, the first for {_seconds(queue.oldest)}" if queue.backlog else "no run waits"
+        f"{queue.backlog} wait there, the first for {_seconds(queue.oldest)}" if queue.backlog else "nothing waits"
     )
     return f"{workers}{slots}, {waits}"
+
+
+def _unread(unread: UnreadDocuments | None) -> Iterator[Finding]:
+    if unread is not None:
+        yield Finding(
+            "oldest documents that can't be read",
+            f"those of version {unread.module_version_id} of organization {unread.organization_id} are asked for "
+            f"since {_seconds(unread.age)}: {unread.reason}",
+            "mend that where workers of the queue transfer run; it is tried again by itself",
+        )
 
 
 def _delivery(health: Health, wake: UndeliveredWake | None) -> Finding:

@@ -15,6 +15,7 @@ from cli.servers.ready import say_ready
 from config.settings import TemporalSettings
 from config.start import begin_process
 from domain.outages import Outage
+from integrations.scratch import clear_scratch
 from workers.composition import check_key, open_services
 from workers.serving import QUEUES, attending, serving
 from workers.temporal_client import connect
@@ -44,6 +45,7 @@ async def worker(
         raise QueueUnknown(f"there is no queue {', '.join(unknown)}: choose from {', '.join(QUEUES)}")
     settings = begin_process()
     await check_key(settings)
+    await asyncio.to_thread(clear_scratch)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)

@@ -11,7 +11,10 @@ INGEST_WORKFLOW: Final = "registry.ingest_module"
 
 
 class DocumentsState(StrEnum):
-    """How far a version's documents are; the version can be installed in any of them."""
+    """How far a version's documents are; the version can be installed in any of them.
+
+    While they are read again, what was read before is still there.
+    """
 
     PENDING = "pending"
     READY = "ready"
@@ -121,7 +124,13 @@ class VersionDocuments(BaseModel, frozen=True):
     """What is known of a version's documents."""
 
     state: DocumentsState
-    reason: str | None = Field(default=None, description="Why they are unreadable.")
-    documents: Documents | None = None
-    reader: str | None = Field(default=None, description="The tool that read them, and its version.")
+    reason: str | None = Field(
+        default=None,
+        description="Why they are unreadable; of `pending`, what keeps this installation from reading them, "
+        "which it tries again; of `ready`, why they could not be read once more.",
+    )
+    documents: Documents | None = Field(
+        default=None, description="What was read last; while they are read again, that is still shown."
+    )
+    reader: str | None = Field(default=None, description="The tool that read them last, and its version.")
     read_at: datetime | None = None

@@ -6,12 +6,13 @@ this process may: it is confined to the code itself (confined.py), with an empty
 """
 
 import asyncio
+import contextlib
 import functools
 import json
 import os
 import re
+import signal
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Final
@@ -25,7 +26,8 @@ from integrations.archives.members import MEGABYTE, ArchiveLimits
 from integrations.documents import confined
 from integrations.documents.description import read_description
 from integrations.documents.layout import Layout, lay_out
-from integrations.tools import TOOLS, find_tool, version_of
+from integrations.scratch import scratch
+from integrations.tools import TOOLS, find_tool, is_new_enough, version_of
 
 PROCESSOR_SECONDS: Final = 10
 """For one folder."""
@@ -43,6 +45,7 @@ _LIMITS: Final = {
     "RLIMIT_CORE": 0,
 }
 _CONFINED: Final = (sys.executable, "-I", "-S", confined.__file__, json.dumps(_LIMITS))
+_FOLDERS: Final = ("code", "home")
 _READABLE: Final = (os.devnull,)
 """Beside the code and tofu, which is one file: a module's code would read libraries' folders as well."""
 _LAST_WORDS: Final = (b"fatal error: ", b"runtime: ", b"panic: ")
@@ -61,15 +64,34 @@ class Reader:
 
 
 @functools.cache
-def find_reader() -> Reader:
+def find_reader(chosen: Path | None = None) -> Reader:
     """Find OpenTofu. A process looks once.
 
+    Args:
+        chosen: where it is, for who does not want the one on PATH.
+
     Raises:
-        ToolMissing.
+        ToolMissing: it is not there, or too old to describe a module.
     """
-    path = find_tool("tofu")
+    path = chosen or find_tool("tofu")
     version = version_of(path, TOOLS["tofu"])
-    return Reader(path, f"OpenTofu {'.'.join(map(str, version or ()))}".rstrip())
+    if not is_new_enough(version, TOOLS["tofu"]):
+        told = "no version it tells" if version is None else ".".join(map(str, version))
+        raise ToolMissing(f"{path} has {told}; documents need {TOOLS['tofu'].minimum} or newer", tool="tofu")
+    return Reader(path, f"OpenTofu {'.'.join(map(str, version or ()))}")
+
+
+async def try_reader(reader: Reader) -> None:
+    """Have nothing read, to see whether something could be.
+
+    Raises:
+        ToolMissing: OpenTofu can't be started, or can't be confined.
+        OSError: the system's folder of temporary files takes nothing.
+    """
+    with scratch("documents") as place:
+        for folder in _FOLDERS:
+            (place / folder).mkdir()
+        await _Reader(reader.path, Layout(place / "code"), place).read("")
 
 
 async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Documents:
@@ -85,9 +107,8 @@ async def read_documents(archive: Path, tofu: Path, limits: ArchiveLimits) -> Do
         ToolMissing: OpenTofu can't be started, or can't be confined.
         ArchiveUnreadable, ArchivePathRefused, ArchiveMemberRefused, ArchiveTooLarge: see lay_out.
     """
-    with tempfile.TemporaryDirectory(prefix="groundwork-documents-") as room:
-        place = Path(room)
-        for folder in ("code", "home"):
+    with scratch("documents") as place:
+        for folder in _FOLDERS:
             (place / folder).mkdir()
         laid_out = await asyncio.to_thread(lay_out, archive, place / "code", limits)
         reader = _Reader(tofu, laid_out, place)
@@ -122,10 +143,11 @@ class _Reader:
         return ModulePart(path=part, name=part.rpartition("/")[2], readme=readme, empty=False, unreadable=reason)
 
     async def _describe(self, folder: Path) -> bytes:
-        said, complained = self._room / "said", self._room / "complained"
-        with said.open("wb") as output, complained.open("wb") as errors:
+        # In memory: a full disk would make its answer an empty one, and nobody would tell.
+        with _file_in_memory("said") as output, _file_in_memory("complained") as errors:
             status = await self._run(folder, output, errors)
-        size, words = said.stat().st_size, complained.read_bytes()
+            said, words = _content(output), _content(errors)
+        size = len(said)
         if status in {confined.CANNOT_CONFINE, confined.CANNOT_START}:
             raise ToolMissing(f"OpenTofu can't be asked on this worker: {_reason(words)}", tool="tofu")
         if size >= self._left:
@@ -137,7 +159,7 @@ class _Reader:
         if status != 0:
             raise DocumentsUnreadable(_reason(words))
         self._left -= size
-        return said.read_bytes()
+        return said
 
     async def _run(self, folder: Path, output: BinaryIO, errors: BinaryIO) -> int:
         home = self._room / "home"
@@ -159,9 +181,18 @@ class _Reader:
         except TimeoutError:
             raise DocumentsUnreadable(f"OpenTofu did not read the code within {SECONDS:.0f} seconds") from None
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            with contextlib.suppress(ProcessLookupError):  # nothing of its group is left
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+def _file_in_memory(name: str) -> BinaryIO:
+    return os.fdopen(os.memfd_create(name), "w+b")
+
+
+def _content(file: BinaryIO) -> bytes:
+    file.seek(0)
+    return file.read()
 
 
 def _reason(complained: bytes) -> str:

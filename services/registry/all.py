@@ -1,6 +1,8 @@
 """The use cases of the registry, put together."""
 
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 
 from domain.registry.capability import Capabilities
 from integrations.documents.reading import find_reader
@@ -44,16 +46,30 @@ class RegistryServices:
 
 
 def make_registry(
-    database: Database, blobs: BlobStore, *, signing_key: bytes, limits: RegistryLimits
+    database: Database, blobs: BlobStore, *, signing_key: bytes, limits: RegistryLimits, tofu: Path | None
 ) -> RegistryServices:
-    """Make the use cases; the signing key is the secret behind addresses of downloads."""
+    """Make the use cases.
+
+    Args:
+        database: where the truth is.
+        blobs: where the bytes are.
+        signing_key: the secret behind addresses of downloads.
+        limits: how large uploads may be.
+        tofu: what documents are read with; None for the one on PATH.
+    """
     changes = Changes()
     verifier = SignatureVerifier()
     return RegistryServices(
         namespaces=Namespaces(database),
         gpg_keys=GpgKeys(database, changes),
         modules=Modules(database, blobs, changes, limits),
-        documents=ModuleDocuments(database, blobs, changes, limits=limits.module_archive, find_reader=find_reader),
+        documents=ModuleDocuments(
+            database,
+            blobs,
+            changes,
+            limits=limits.module_archive,
+            find_reader=partial(find_reader, tofu),
+        ),
         providers=Providers(database, Releases(blobs, verifier, limits), changes),
         offers=Offers(database),
         verifications=Verifications(database, Rechecks(blobs, verifier), changes),

@@ -1,15 +1,12 @@
 """What module versions declare: read after they are published, and never in the way of installing them."""
 
 import asyncio
-import tempfile
-from collections import Counter
-from collections.abc import Callable
-from datetime import timedelta
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Final
 from uuid import UUID
 
-from domain.errors import BlobNotFound, ErrorKind, PlatformError, Unavailable
+from domain.errors import BlobDamaged, BlobNotFound, ErrorKind, PlatformError, Unavailable
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.long_work import TRANSFER_QUEUE, TickReport, Wake
@@ -21,26 +18,26 @@ from domain.registry.documents import (
     VersionDocuments,
     VersionReference,
 )
+from domain.registry.errors import DocumentsUnreadable
 from domain.registry.names import ModuleAddress
 from domain.scope import PLATFORM, Scope
 from integrations.archives.members import ArchiveLimits
 from integrations.documents.reading import Reader, read_documents
-from services.areas import each_organization
+from integrations.scratch import scratch
+from services.areas import look_after_overdue
 from services.changes import Changes
 from services.registry.changing import changing
 from services.registry.nouns import documents_of
 from storage import audit, outbox
 from storage.blobs.store import BlobStore
-from storage.database import Database, Session, now
+from storage.database import Database, Session
 from storage.registry import documents, modules
 from storage.registry.changes import note_unseen
-from storage.registry.tables import ModuleRow, ModuleVersionRow
+from storage.registry.tables import ModuleDocumentsRow, ModuleVersionRow
 
 AREA: Final = "registry.documents"
 """The area that its wakes are of."""
-OVERDUE: Final = timedelta(minutes=1)
-MOST_AT_ONCE: Final = 500
-"""Versions of an organization that are woken in one transaction; the others are first the next time."""
+_HINDERED: Final = "not read yet, this is tried again: "
 
 
 class ModuleDocuments:
@@ -48,6 +45,8 @@ class ModuleDocuments:
 
     It is the registry's area for the tick, see services.areas.Area.
     """
+
+    hears_news: Final = False
 
     def __init__(
         self,
@@ -81,6 +80,9 @@ class ModuleDocuments:
     async def read(self, reference: VersionReference) -> DocumentsRead:
         """Read a version's documents, unless they are known; again is harmless.
 
+        What is wrong with the code or its archive is what they are then known for. What is wrong with this
+        installation is noted for who waits.
+
         Raises:
             Unavailable, ToolMissing: they can't be read now.
         """
@@ -91,14 +93,17 @@ class ModuleDocuments:
                 return DocumentsRead(state=DocumentsState(row.state) if row else DocumentsState.UNREADABLE)
             _, version = await documents.version_of(session, scope.organization_id, reference.module_version_id)
             sha256 = version.sha256
-        reader = self._find_reader()
         try:
+            reader = self._find_reader()
             found = await self._read(sha256, reader)
         except PlatformError as error:
             if error.kind is ErrorKind.UNAVAILABLE:
+                await self._note_hindrance(scope, reference, error.detail)
                 raise
-            return await self._keep(scope, reference, reader, reason=error.detail)
-        return await self._keep(scope, reference, reader, found=found)
+            give_up = partial(documents.give_up, reason=error.detail, reader=reader.name)
+            return await self._settle(scope, reference, give_up)
+        keep = partial(documents.keep, found=found, reader=reader.name)
+        return await self._settle(scope, reference, keep)
 
     async def read_again(self, scope: Scope, address: ModuleAddress, version: str) -> VersionDocuments:
         """Have a version's documents read once more; harmless while they are being read.
@@ -108,15 +113,14 @@ class ModuleDocuments:
         """
         scope.require(Permission.MODULE_PUBLISH, Target(namespace=address.namespace))
         async with changing(self._database, self._changes, scope) as session:
-            module = await modules.get(session, scope.organization_id, address)
             found = await modules.get_version(session, scope.organization_id, address, version)
             row = await documents.get_locked(session, found)
             documents.read_again(row)
             audit.record(session, scope, "registry.documents_requested", ("module_version", found.id))
-            await outbox.enqueue(session, scope, wake_of(module, found))
+            await outbox.enqueue(session, scope, wake_of(address, found))
             return documents_of(row)
 
-    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
+    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
         """Tell whether a version's documents are still to be read."""
         async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
             row = await documents.find(session, organization_id, UUID(resource_id))
@@ -124,62 +128,56 @@ class ModuleDocuments:
 
     async def look_after(self) -> TickReport:
         """Have those read that should have been, whatever became of their workflows."""
-        async with self._database.platform("find documents that are overdue") as session:
-            organizations = await documents.organizations_with_overdue(session, grace=OVERDUE)
-        return await each_organization(AREA, organizations, self._look_after_one)
-
-    async def _look_after_one(self, organization_id: UUID) -> Counter[str]:
-        scope = Scope(organization_id, PLATFORM)
-        async with self._database.transaction(scope) as session:
-            overdue = await documents.put_off_overdue(session, organization_id, grace=OVERDUE, limit=MOST_AT_ONCE)
-            for version_id in overdue:
-                module, version = await documents.version_of(session, organization_id, version_id)
-                await outbox.enqueue(session, scope, wake_of(module, version))
-        return +Counter(documents_woken=len(overdue))
+        return await look_after_overdue(AREA, self._database, documents.DUE, _wakes)
 
     async def _read(self, sha256: str, reader: Reader) -> Documents:
-        with tempfile.TemporaryDirectory(prefix="groundwork-archive-") as folder:
-            archive = Path(folder, "archive")
+        try:
+            return await self._read_here(sha256, reader)
+        except OSError as error:
+            raise Unavailable(
+                f"the worker's folder of temporary files does not take the code: {error.strerror}",
+                reason=str(error),
+            ) from error
+
+    async def _read_here(self, sha256: str, reader: Reader) -> Documents:
+        with scratch("archive") as folder:
+            archive = folder / "archive"
             with await asyncio.to_thread(archive.open, "wb") as file:
                 try:
                     async for piece in self._store.open(sha256):
                         await asyncio.to_thread(file.write, piece)
-                except BlobNotFound as error:
-                    raise Unavailable(
-                        "the archive is gone from the blob store; restore it, or publish the same archive again",
+                except (BlobNotFound, BlobDamaged) as error:
+                    raise DocumentsUnreadable(
+                        "the archive is gone from the blob store, or damaged there: have it restored, or publish "
+                        "the same archive again, and then have it read once more",
                         sha256=sha256,
                     ) from error
             return await read_documents(archive, reader.path, self._limits)
 
-    async def _keep(
-        self,
-        scope: Scope,
-        reference: VersionReference,
-        reader: Reader,
-        *,
-        found: Documents | None = None,
-        reason: str | None = None,
+    async def _settle(
+        self, scope: Scope, reference: VersionReference, write: Callable[[ModuleDocumentsRow], None]
     ) -> DocumentsRead:
         async with changing(self._database, self._changes, scope) as session:
             row = await documents.lock(session, scope.organization_id, reference.module_version_id)
             if row is None or row.state != DocumentsState.PENDING:  # another attempt was faster
                 note_unseen(session)
                 return DocumentsRead(state=DocumentsState(row.state) if row else DocumentsState.UNREADABLE)
-            row.state = DocumentsState.READY if found is not None else DocumentsState.UNREADABLE
-            row.documents = found.model_dump(mode="json") if found is not None else None
-            row.reason, row.due_at = reason, None
-            row.reader, row.read_at = reader.name, await now(session)
+            write(row)
             return DocumentsRead(state=DocumentsState(row.state))
 
+    async def _note_hindrance(self, scope: Scope, reference: VersionReference, why: str) -> None:
+        async with changing(self._database, self._changes, scope) as session:
+            version_id = reference.module_version_id
+            if not await documents.note_hindrance(session, scope.organization_id, version_id, _HINDERED + why):
+                note_unseen(session)
 
-async def begin(session: Session, scope: Scope, module: ModuleRow, version: ModuleVersionRow) -> None:
-    """Have the documents of a new version read, in the transaction that publishes it."""
-    session.add(documents.pending(scope.organization_id, version.id))
-    await session.flush()
-    await outbox.enqueue(session, scope, wake_of(module, version))
+
+async def begin(session: Session, scope: Scope, address: ModuleAddress, version: ModuleVersionRow) -> None:
+    """Have the documents of a new version read, in the transaction that publishes it; their row came with it."""
+    await outbox.enqueue(session, scope, wake_of(address, version))
 
 
-def wake_of(module: ModuleRow, version: ModuleVersionRow) -> Wake:
+def wake_of(address: ModuleAddress, version: ModuleVersionRow) -> Wake:
     """Make the wake of a version's workflow."""
     reference = VersionReference(organization_id=version.organization_id, module_version_id=version.id)
     return Wake(
@@ -189,5 +187,9 @@ def wake_of(module: ModuleRow, version: ModuleVersionRow) -> Wake:
         input=reference,
         area=AREA,
         resource_id=str(version.id),
-        summary=f"reads {module.namespace}/{module.name}/{module.system} {version.version}"[:398],
+        summary=f"reads {address} {version.version}"[:398],
     )
+
+
+async def _wakes(session: Session, organization_id: UUID, version_ids: Sequence[UUID]) -> list[Wake]:
+    return [wake_of(*found) for found in await documents.versions_of(session, organization_id, version_ids)]

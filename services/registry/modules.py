@@ -171,7 +171,7 @@ class Modules:
             await module_search.note_words(session, module)
             await session.flush()  # published_at is the database's
             await modules.note_latest(session, module)
-            await documents.begin(session, scope, module, row)
+            await documents.begin(session, scope, address, row)
             audit.record(
                 session,
                 scope,

@@ -1,8 +1,7 @@
 """Use cases on verifications: every check of a provider release, the first of which was its publication."""
 
-from collections import Counter
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -25,7 +24,7 @@ from domain.registry.verifications import (
     kept_files,
 )
 from domain.scope import PLATFORM, Scope
-from services.areas import each_organization
+from services.areas import look_after_overdue
 from services.changes import Changes
 from services.registry.changing import changing, log_refused
 from services.registry.rechecks import Judgement, Rechecks
@@ -40,11 +39,8 @@ from storage.registry.verifications import Asked
 
 AREA: Final = "registry.verifications"
 """The area that its wakes are of."""
-OVERDUE: Final = timedelta(minutes=1)
 LONGEST_SUMMARY: Final = 398
 """Servers may refuse more than 400 bytes, quotes included (limit.userMetadataSummarySize)."""
-MOST_AT_ONCE: Final = 500
-"""Verifications of an organization that are woken in one transaction; the others are first the next time."""
 
 
 class Verifications:
@@ -53,6 +49,8 @@ class Verifications:
     A release that its last check refused is not served until another one verifies it. This is an area of the
     tick too, see services.areas.Area: a verification that was asked for is made, whatever became of its workflow.
     """
+
+    hears_news: Final = False
 
     def __init__(self, database: Database, rechecks: Rechecks, changes: Changes) -> None:
         """Take what the use cases need, made once at start-up."""
@@ -175,26 +173,14 @@ class Verifications:
             log_refused(scope, address, asked.release.version, judgement.reason)
         return VerificationReport(result=VerificationResult(row.result), code=row.code)
 
-    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  there is one
+    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
         """Tell whether a verification is still to be made."""
         async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
             return await verifications.find_asked(session, organization_id, UUID(resource_id)) is not None
 
     async def look_after(self) -> TickReport:
         """Wake the verifications that should have been made."""
-        async with self._database.platform("find overdue verifications") as session:
-            organizations = await verifications.organizations_with_overdue(session, grace=OVERDUE)
-        return await each_organization(AREA, organizations, self._look_after_one)
-
-    async def _look_after_one(self, organization_id: UUID) -> Counter[str]:
-        scope = Scope(organization_id, PLATFORM)
-        async with self._database.transaction(scope) as session:
-            overdue = await verifications.put_off_overdue(
-                session, organization_id, grace=OVERDUE, limit=MOST_AT_ONCE
-            )
-            for asked in overdue:
-                await outbox.enqueue(session, scope, wake_of(asked))
-        return +Counter(woken=len(overdue))
+        return await look_after_overdue(AREA, self._database, verifications.DUE, _wakes)
 
 
 def of_publication(
@@ -223,6 +209,10 @@ def wake_of(asked: Asked) -> Wake:
         resource_id=str(reference.verification_id),
         summary=f"verifies {provider} {asked.release.version}"[:LONGEST_SUMMARY],
     )
+
+
+async def _wakes(session: Session, organization_id: UUID, ids: Sequence[UUID]) -> list[Wake]:
+    return [wake_of(asked) for asked in await verifications.asked(session, organization_id, ids)]
 
 
 def _row(

@@ -4,7 +4,6 @@ Whoever admits takes locks in one order: the organization's permits, then deploy
 """
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy import exists, func, select
@@ -17,6 +16,7 @@ from domain.provisioning.steps import StepOperation
 from storage.database import insert_unless_there, locked
 from storage.deployments import locks
 from storage.deployments.tables import DeploymentLockRow, DeploymentRow
+from storage.provisioning.runs import DUE
 from storage.provisioning.tables import PermitRow, RunRow, RunStepRow
 
 MOST_AT_ONCE = 100
@@ -167,10 +167,10 @@ async def first_in_line(session: AsyncSession, run: RunRow) -> RunRow | None:
     return await session.scalar(query.order_by(RunRow.id).limit(1))
 
 
-async def organizations_with_work(session: AsyncSession, *, grace: timedelta) -> list[UUID]:
+async def organizations_with_work(session: AsyncSession) -> list[UUID]:
     """List, in any order, those with a run that waits or is overdue, or a lock that an ended run still holds."""
     waiting = select(RunRow.organization_id).where(RunRow.admitted_at.is_(None), RunRow.finished_at.is_(None))
-    overdue = select(RunRow.organization_id).where(RunRow.due_at < func.now() - grace)
+    overdue = select(RunRow.organization_id).where(DUE.is_overdue)
     stale = (
         select(DeploymentLockRow.organization_id)
         .join(

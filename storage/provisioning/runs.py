@@ -1,7 +1,7 @@
 """Queries on runs."""
 
 from collections.abc import Collection
-from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import func, select, tuple_, update
@@ -14,7 +14,10 @@ from domain.provisioning.runs import RunFilter
 from domain.provisioning.steps import StepOperation
 from storage.database import locked
 from storage.deployments.tables import DeploymentRow
+from storage.overdue import Due
 from storage.provisioning.tables import RunOutputRow, RunRow, RunSecretInputRow, RunStepRow
+
+DUE: Final = Due(RunRow, RunRow.organization_id, RunRow.id, RunRow.due_at, again_at=func.now())
 
 
 async def get(session: AsyncSession, organization_id: UUID, run_id: UUID, *, lock: bool = False) -> RunRow:
@@ -65,22 +68,10 @@ async def basis(session: AsyncSession, deployment: DeploymentRow) -> RunRow | No
     return await session.scalar(query.order_by(may_plan.desc(), was_to_be.desc(), RunRow.id.desc()).limit(1))
 
 
-async def put_off_overdue(
-    session: AsyncSession, organization_id: UUID, *, grace: timedelta, limit: int
-) -> list[RunRow]:
-    """Find what should have been looked at longer ago than grace, and put it off by another grace.
-
-    The longest overdue come first, so that those which stay so take turns with the others. A run that somebody
-    holds locked is being looked at.
-    """
-    due = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.due_at < func.now() - grace)
-    rows = list(await session.scalars(locked(due.order_by(RunRow.due_at).limit(limit), skip_locked=True)))
-    await session.execute(
-        update(RunRow)
-        .where(RunRow.organization_id == organization_id, RunRow.id.in_([row.id for row in rows]))
-        .values(due_at=func.now())
-    )
-    return rows
+async def listed(session: AsyncSession, organization_id: UUID, run_ids: Collection[UUID]) -> list[RunRow]:
+    """Read runs, in no order."""
+    query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.id.in_(run_ids))
+    return list(await session.scalars(query))
 
 
 async def states_of(session: AsyncSession, wanted: Collection[tuple[UUID, UUID]]) -> dict[UUID, RunState]:

@@ -1,15 +1,25 @@
 """Queries on what is known of module versions' documents."""
 
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import Collection, Sequence
+from typing import Final
 from uuid import UUID
 
 from sqlalchemy import Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.registry.documents import DocumentsState
+from domain.registry.documents import Documents, DocumentsState
+from domain.registry.names import ModuleAddress
 from storage.database import locked
+from storage.overdue import Due, later_and_later
 from storage.registry.tables import ModuleDocumentsRow, ModuleRow, ModuleVersionRow
+
+DUE: Final = Due(
+    ModuleDocumentsRow,
+    ModuleDocumentsRow.organization_id,
+    ModuleDocumentsRow.module_version_id,
+    ModuleDocumentsRow.due_at,
+    again_at=later_and_later(ModuleDocumentsRow.asked_at),
+)
 
 
 async def find(session: AsyncSession, organization_id: UUID, version_id: UUID) -> ModuleDocumentsRow | None:
@@ -23,14 +33,22 @@ async def lock(session: AsyncSession, organization_id: UUID, version_id: UUID) -
 
 
 async def get_locked(session: AsyncSession, version: ModuleVersionRow) -> ModuleDocumentsRow:
-    """Do the same for a version that is there: each has had such a row since it was published."""
+    """Do the same for a version that is there: each has such a row."""
     return (await session.scalars(locked(_of_version(version.organization_id, version.id)))).one()
 
 
 async def version_of(
     session: AsyncSession, organization_id: UUID, version_id: UUID
-) -> tuple[ModuleRow, ModuleVersionRow]:
-    """Read a version and its module; both are there as long as the documents' row is."""
+) -> tuple[ModuleAddress, ModuleVersionRow]:
+    """Read a version and its module's address; both are there as long as the documents' row is."""
+    [found] = await versions_of(session, organization_id, [version_id])
+    return found
+
+
+async def versions_of(
+    session: AsyncSession, organization_id: UUID, version_ids: Collection[UUID]
+) -> Sequence[tuple[ModuleAddress, ModuleVersionRow]]:
+    """Read versions and their modules' addresses, in no order."""
     query = (
         select(ModuleRow, ModuleVersionRow)
         .join(
@@ -38,60 +56,50 @@ async def version_of(
             (ModuleVersionRow.organization_id == ModuleRow.organization_id)
             & (ModuleVersionRow.module_id == ModuleRow.id),
         )
-        .where(ModuleVersionRow.organization_id == organization_id, ModuleVersionRow.id == version_id)
+        .where(ModuleVersionRow.organization_id == organization_id, ModuleVersionRow.id.in_(version_ids))
     )
-    module, version = (await session.execute(query)).one()
-    return module, version
-
-
-async def organizations_with_overdue(session: AsyncSession, *, grace: timedelta) -> Sequence[UUID]:
-    """List, in no order, the organizations with documents that should have been read; for the platform's role."""
-    overdue = (
-        select(ModuleDocumentsRow.organization_id)
-        .where(ModuleDocumentsRow.due_at <= func.now() - grace)
-        .distinct()
-        .subquery()
-    )
-    return list(await session.scalars(select(overdue.c.organization_id).order_by(func.random())))
-
-
-async def put_off_overdue(
-    session: AsyncSession, organization_id: UUID, *, grace: timedelta, limit: int
-) -> Sequence[UUID]:
-    """List versions whose documents should have been read, the longest overdue first, and make them due now."""
-    overdue = (
-        select(ModuleDocumentsRow.module_version_id)
-        .where(
-            ModuleDocumentsRow.organization_id == organization_id, ModuleDocumentsRow.due_at <= func.now() - grace
-        )
-        .order_by(ModuleDocumentsRow.due_at)
-        .limit(limit)
-    )
-    found = list(await session.scalars(locked(overdue, skip_locked=True)))
-    await session.execute(
-        update(ModuleDocumentsRow)
-        .where(
-            ModuleDocumentsRow.organization_id == organization_id, ModuleDocumentsRow.module_version_id.in_(found)
-        )
-        .values(due_at=func.now())
-    )
-    return found
+    return [
+        (ModuleAddress(module.namespace, module.name, module.system), version)
+        for module, version in await session.execute(query)
+    ]
 
 
 def read_again(row: ModuleDocumentsRow) -> None:
-    """Forget what was read: it is to be read at once."""
-    row.state, row.due_at = DocumentsState.PENDING, func.now()
-    row.documents = row.reason = row.reader = row.read_at = None
+    """Have it read at once; what was read before stays until then."""
+    row.state, row.reason = DocumentsState.PENDING, None
+    row.due_at = row.asked_at = func.now()
 
 
-def pending(organization_id: UUID, version_id: UUID) -> ModuleDocumentsRow:
-    """Make the row of a version whose documents are to be read at once."""
-    return ModuleDocumentsRow(
-        organization_id=organization_id,
-        module_version_id=version_id,
-        state=DocumentsState.PENDING,
-        due_at=func.now(),
+def keep(row: ModuleDocumentsRow, found: Documents, reader: str) -> None:
+    """Write what was read."""
+    row.state, row.due_at, row.reason = DocumentsState.READY, None, None
+    row.documents = found.model_dump(mode="json")
+    row.reader, row.read_at = reader, func.now()
+
+
+def give_up(row: ModuleDocumentsRow, reason: str, reader: str) -> None:
+    """Write why nothing could be read; what was read before is as true as it was, and stays."""
+    row.due_at, row.reason = None, reason
+    if row.documents is not None:
+        row.state = DocumentsState.READY
+        return
+    row.state, row.reader, row.read_at = DocumentsState.UNREADABLE, reader, func.now()
+
+
+async def note_hindrance(session: AsyncSession, organization_id: UUID, version_id: UUID, reason: str) -> bool:
+    """Write what keeps this installation from reading what waits to be read; tell whether that is news."""
+    news = (
+        update(ModuleDocumentsRow)
+        .where(
+            ModuleDocumentsRow.organization_id == organization_id,
+            ModuleDocumentsRow.module_version_id == version_id,
+            ModuleDocumentsRow.state == DocumentsState.PENDING,
+            ModuleDocumentsRow.reason.is_distinct_from(reason),
+        )
+        .values(reason=reason)
+        .returning(ModuleDocumentsRow.module_version_id)
     )
+    return await session.scalar(news) is not None
 
 
 def _of_version(organization_id: UUID, version_id: UUID) -> Select[ModuleDocumentsRow]:

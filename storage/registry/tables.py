@@ -301,14 +301,17 @@ class DownloadTotalRow(Base):
 
 
 class ModuleDocumentsRow(Base):
-    """See domain.registry.documents.VersionDocuments; one for each version. Who reads them is due at `due_at`."""
+    """See domain.registry.documents.VersionDocuments; one for each version, which a trigger adds with it.
+
+    They are to be read since `asked_at`. The tick looks after those that are past `due_at`.
+    """
 
     __tablename__ = "module_documents"
     __table_args__ = (
         CheckConstraint(one_of("state", DocumentsState), name="state"),
         CheckConstraint("(state = 'pending') = (due_at IS NOT NULL)", name="due"),
-        CheckConstraint("(state = 'ready') = (documents IS NOT NULL)", name="documents"),
-        CheckConstraint("(state = 'unreadable') = (reason IS NOT NULL)", name="reason"),
+        CheckConstraint("state = 'pending' OR (state = 'ready') = (documents IS NOT NULL)", name="documents"),
+        CheckConstraint("state <> 'unreadable' OR reason IS NOT NULL", name="reason"),
         ForeignKeyConstraint(
             ["organization_id", "module_version_id"],
             ["module_version.organization_id", "module_version.id"],
@@ -325,6 +328,7 @@ class ModuleDocumentsRow(Base):
     reader: Mapped[str | None]
     read_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class VerificationRow(Base):
@@ -377,5 +381,6 @@ class VerificationRequestRow(Base):
     organization_id: Mapped[UUID] = mapped_column(primary_key=True)
     id: Mapped[UUID] = mapped_column(primary_key=True)
     provider_version_id: Mapped[UUID]
+    asked_at: Mapped[datetime] = mapped_column(server_default=func.now())
     due_at: Mapped[datetime] = mapped_column(server_default=func.now())
     sent_again_at: Mapped[datetime | None]

@@ -1,18 +1,28 @@
 """Queries on verifications of provider releases, and on those that were asked for."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import Select, func, select, update
+from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.database import locked
+from storage.overdue import Due, later_and_later
 from storage.registry.tables import (
     ProviderRow,
     ProviderVersionRow,
     VerificationRequestRow,
     VerificationRow,
+)
+
+DUE: Final = Due(
+    VerificationRequestRow,
+    VerificationRequestRow.organization_id,
+    VerificationRequestRow.id,
+    VerificationRequestRow.due_at,
+    again_at=later_and_later(VerificationRequestRow.asked_at),
 )
 
 
@@ -100,31 +110,9 @@ async def page(
     return list(await session.scalars(query.order_by(VerificationRow.id).limit(limit)))
 
 
-async def organizations_with_overdue(session: AsyncSession, *, grace: timedelta) -> list[UUID]:
-    """List, in any order, those with a verification that should have been made longer ago than grace."""
-    overdue = VerificationRequestRow.due_at < func.now() - grace
-    found = select(VerificationRequestRow.organization_id).where(overdue).distinct().subquery()
-    return list(await session.scalars(select(found.c.organization_id).order_by(func.random())))
-
-
-async def put_off_overdue(
-    session: AsyncSession, organization_id: UUID, *, grace: timedelta, limit: int
-) -> list[Asked]:
-    """Find what should have been made longer ago than grace, the longest overdue first, and put it off."""
-    due = select(VerificationRequestRow.id).where(
-        VerificationRequestRow.organization_id == organization_id,
-        VerificationRequestRow.due_at < func.now() - grace,
-    )
-    ids = list(
-        await session.scalars(locked(due.order_by(VerificationRequestRow.due_at).limit(limit), skip_locked=True))
-    )
-    overdue = VerificationRequestRow.id.in_(ids)
-    await session.execute(
-        update(VerificationRequestRow)
-        .where(VerificationRequestRow.organization_id == organization_id, overdue)
-        .values(due_at=func.now())
-    )
-    return await _asked(session, _requests(organization_id).where(overdue))
+async def asked(session: AsyncSession, organization_id: UUID, ids: Collection[UUID]) -> list[Asked]:
+    """Read what was asked for, in no order."""
+    return await _asked(session, _requests(organization_id).where(VerificationRequestRow.id.in_(ids)))
 
 
 def _requests(

@@ -10,6 +10,7 @@ from dataclasses import replace
 import pytest
 import structlog
 from sqlalchemy import text
+from temporalio.api.enums.v1 import EventType
 from temporalio.client import (
     Client,
     ScheduleOverlapPolicy,
@@ -196,6 +197,32 @@ class TestACompletedWorkflow:
             await handle.result()
         assert (await driver.look(run)).state is RunState.CANCELED
         assert (await handle.describe()).run_id != first
+
+    @pytest.mark.parametrize("hears_news", [True, False])
+    async def test_is_told_while_it_runs_if_it_hears_of_news(
+        self,
+        dispatcher: Dispatcher,
+        driver: Driver,
+        temporal_client: Client,
+        database: Database,
+        monkeypatch: pytest.MonkeyPatch,
+        *,
+        hears_news: bool,
+    ) -> None:
+        run = await driver.submit()
+        monkeypatch.setattr(driver.provisioning.area, "hears_news", hears_news)
+        await dispatcher.sweep()
+        async with database.transaction(driver.scope) as session:
+            row = await runs.get(session, driver.scope.organization_id, run.id)
+            await outbox.enqueue(session, driver.scope, wake_of(row))
+        assert await dispatcher.sweep() == 1
+        history = await temporal_client.get_workflow_handle(f"run:{run.id}").fetch_history()
+        signals = [
+            event
+            for event in history.events
+            if event.event_type == EventType.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED
+        ]
+        assert len(signals) == (2 if hears_news else 0)
 
     async def test_is_left_alone_when_its_row_has_ended(
         self, dispatcher: Dispatcher, driver: Driver, temporal_client: Client, database: Database

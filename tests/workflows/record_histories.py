@@ -214,7 +214,7 @@ async def record(folder: Path, version: str) -> None:
             asked = await ask_for_verification(services, recorder.driver.scope)
             resource_id = str(asked.verification_id)
             while await services.registry.verifications.is_unfinished(  # noqa: ASYNC110  a worker moves it on
-                asked.organization_id, VERIFY_WORKFLOW, resource_id
+                asked.organization_id, resource_id
             ):
                 await asyncio.sleep(0.02)
             await recorder.write(VERIFY_WORKFLOW, "verifies", asked.workflow_id)

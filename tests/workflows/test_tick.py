@@ -30,10 +30,12 @@ class Broken(PlatformError):
 class PlayedArea:
     """An area that does what a test says."""
 
+    hears_news = False
+
     def __init__(self, play: Callable[[], Awaitable[TickReport]]) -> None:
         self._play = play
 
-    async def is_unfinished(self, organization_id: UUID, workflow: str, resource_id: str) -> bool:  # noqa: ARG002  not asked
+    async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:  # noqa: ARG002  not asked
         return False
 
     async def look_after(self) -> TickReport:

@@ -12,10 +12,6 @@ with workflow.unsafe.imports_passed_through():
 class IngestModule:
     """Has a version's documents read. The version can be installed before, meanwhile and whatever comes of it."""
 
-    @workflow.signal
-    def wake(self) -> None:
-        """Hear that there is news: none can change what is to be done."""
-
     @workflow.run
     async def run(self, reference: VersionReference) -> None:
         """Return when the documents are read, or known to be unreadable."""

@@ -12,10 +12,6 @@ with workflow.unsafe.imports_passed_through():
 class VerifyProvider:
     """Has every stored byte of a release read, and held to its hashes and to today's keys."""
 
-    @workflow.signal
-    def wake(self) -> None:
-        """Hear that there is news: none can change what is to be done."""
-
     @workflow.run
     async def run(self, reference: VerificationReference) -> None:
         """Return when the verification is recorded."""

@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql
 from storage.migrations.policies import protect
 
 revision = "0012"
-down_revision = "0009"
+down_revision = "0011"
 
 
 def upgrade() -> None:

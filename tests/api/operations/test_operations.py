@@ -243,11 +243,11 @@ class TestHealth:
         await services.provisioning.workers.leave(worker_id)
 
     async def test_a_queue_that_nobody_works_on_is_told_with_what_to_do(
-        self, client: httpx2.AsyncClient, services: Services, database: Database
+        self, client: httpx2.AsyncClient, services: Services, database: Database, owner: AsyncEngine
     ) -> None:
-        async with database.platform("forget others' workers and wakes") as session:
+        await end_other_runs(owner)
+        async with database.platform("forget others' workers") as session:
             await session.execute(text("DELETE FROM worker"))
-            await session.execute(text("DELETE FROM outbox"))
             await session.execute(text("DELETE FROM tick"))
         await services.upkeep.expect_ticks(["one"])
         control, terraform = new_id(), new_id()
@@ -324,6 +324,33 @@ class TestHealth:
         queues = {each["name"]: each for each in (await client.get("/api/v1/health")).json()["queues"]}
         assert queues["terraform"]["backlog"] == before["terraform"] + 1
         assert 540 <= queues["terraform"]["oldest_seconds"] < 560
+
+    async def test_counts_the_documents_and_verifications_that_wait_and_says_which_can_not_be_read(
+        self,
+        client: httpx2.AsyncClient,
+        services: Services,
+        caller: Caller,
+        owner: AsyncEngine,
+        operator: dict[str, str],
+    ) -> None:
+        await end_other_runs(owner)
+        await publish_module(services, caller, {"main.tf": ""})
+        async with owner.begin() as connection:
+            await connection.execute(
+                text("UPDATE module_documents SET asked_at = now() - interval '9 minutes' WHERE state = 'pending'")
+            )
+        health = (await client.get("/api/v1/health")).json()
+        [queue] = [each for each in health["queues"] if each["name"] == "transfer"]
+        assert (queue["backlog"], 540 <= queue["oldest_seconds"] < 560) == (1, True)
+        assert not any("documents" in sentence for sentence in health["advice"])
+        async with owner.begin() as connection:
+            hindered = "UPDATE module_documents SET reason = 'no tofu' WHERE state = 'pending'"
+            await connection.execute(text(hindered))
+        health = (await client.get("/api/v1/health")).json()
+        assert any(sentence.startswith("the documents of 1 module versions") for sentence in health["advice"])
+        answer = await client.get("/metrics", headers=operator)
+        assert '\ngroundwork_module_documents{state="pending"} 1.0' in answer.text
+        await end_other_runs(owner)
 
     async def test_says_when_what_was_accepted_is_not_delivered(
         self, client: httpx2.AsyncClient, services: Services, caller: Caller, database: Database

@@ -1,7 +1,9 @@
 """What a published module declares: read once, shown to its readers, never in the way of installing it."""
 
 import asyncio
+import errno
 import hashlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +27,12 @@ from tests.fixtures.archives import a_tar_gz
 
 pytestmark = pytest.mark.servers
 
+ANOTHER_VERSION = """
+INSERT INTO module_version
+    (id, version, organization_id, module_id, description, sha256, size, format, published_by)
+SELECT :id, '0.0.1', organization_id, module_id, description, sha256, size, format, published_by
+FROM module_version
+"""
 UNREADABLE = {"main.tf": 'variable "x" {'}
 
 
@@ -50,6 +58,10 @@ class Version:
         assert answer.status_code == 200
         shown: dict[str, object] = answer.json()
         return shown
+
+    async def ask_again(self) -> None:
+        answer = await self._client.post(f"{MODULES}/{self.address}/documents", headers=self._caller.headers)
+        assert (answer.status_code, answer.json()["state"]) == (202, "pending")
 
 
 @pytest.fixture
@@ -112,16 +124,25 @@ class TestRead:
         assert first == second
         assert told == [caller.organization.id]
 
-    async def test_an_archive_that_is_gone_is_not_held_against_the_code(
-        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, blob_folder: Path
+    @pytest.mark.parametrize("left", [None, b"other bytes"], ids=["gone", "damaged"])
+    async def test_of_an_archive_that_is_lost_says_so_until_it_is_restored(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        documents: ModuleDocuments,
+        blob_folder: Path,
+        left: bytes | None,
     ) -> None:
         archive = a_tar_gz({"main.tf": f"# {new_id()}"})
         version = await Version.publish(client, caller, archive)
         file = blob_folder / key_of(hashlib.sha256(archive).hexdigest())
         file.unlink()
-        with pytest.raises(Unavailable, match="publish the same archive again"):
-            await documents.read(version.reference)
+        if left is not None:
+            file.write_bytes(left)
+        assert (await documents.read(version.reference)).state is DocumentsState.UNREADABLE
+        assert "have it restored" in str((await version.documents())["reason"])
         file.write_bytes(archive)
+        await version.ask_again()
         assert (await documents.read(version.reference)).state is DocumentsState.READY
 
     async def test_without_the_tool_it_stays_to_be_done(
@@ -138,10 +159,32 @@ class TestRead:
         monkeypatch.setattr(documents, "_find_reader", nowhere)
         with pytest.raises(ToolMissing):
             await documents.read(version.reference)
-        assert (await version.documents())["state"] == "pending"
-        assert await documents.is_unfinished(
-            version.reference.organization_id, "registry.ingest_module", str(version.reference.module_version_id)
+        shown = await version.documents()
+        assert (shown["state"], shown["reason"]) == (
+            "pending",
+            "not read yet, this is tried again: tofu is not here",
         )
+        assert await documents.is_unfinished(
+            version.reference.organization_id, str(version.reference.module_version_id)
+        )
+
+    async def test_on_a_full_disk_it_stays_to_be_done(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        documents: ModuleDocuments,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        version = await Version.publish(client, caller)
+        monkeypatch.setattr(Path, "write_bytes", full)
+        with pytest.raises(Unavailable, match="No space left"):
+            await documents.read(version.reference)
+        shown = await version.documents()
+        assert shown["state"] == "pending"
+        assert "temporary files does not take the code: No space left on device" in str(shown["reason"])
 
     async def test_is_done_once_more_for_who_may_publish_and_asks(
         self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
@@ -150,11 +193,40 @@ class TestRead:
         await documents.read(version.reference)
         async with database.platform("deliver the first") as session:
             await session.execute(text("DELETE FROM outbox"))
-        answer = await client.post(f"{MODULES}/{version.address}/documents", headers=caller.headers)
-        assert (answer.status_code, answer.json()["state"]) == (202, "pending")
+        await version.ask_again()
         async with database.transaction(caller.scope) as session:
             assert await session.scalar(text("SELECT workflow FROM outbox")) == "registry.ingest_module"
         assert (await documents.read(version.reference)).state is DocumentsState.UNREADABLE
+
+    async def test_once_more_leaves_what_was_read_until_something_else_is(
+        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, blob_folder: Path
+    ) -> None:
+        archive = a_tar_gz({"main.tf": f"# {new_id()}"})
+        version = await Version.publish(client, caller, archive)
+        await documents.read(version.reference)
+        first = await version.documents()
+        await version.ask_again()
+        assert await version.documents() == first | {"state": "pending"}
+        (blob_folder / key_of(hashlib.sha256(archive).hexdigest())).unlink()
+        await documents.read(version.reference)
+        shown = await version.documents()
+        assert "have it restored" in str(shown["reason"])
+        assert shown | {"reason": None} == first
+
+    async def test_is_also_done_for_what_the_release_before_publishes(
+        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
+    ) -> None:
+        version = await Version.publish(client, caller)
+        old_id = new_id()
+        async with database.transaction(caller.scope) as session:
+            await session.execute(
+                text(ANOTHER_VERSION),
+                {"id": old_id},
+            )
+        version.address = version.address.rpartition("/")[0] + "/0.0.1"
+        await version.ask_again()
+        reference = version.reference.model_copy(update={"module_version_id": old_id})
+        assert (await documents.read(reference)).state is DocumentsState.READY
 
     async def test_of_a_version_that_is_not_there_is_not_asked_for(
         self, client: httpx2.AsyncClient, caller: Caller
@@ -184,18 +256,23 @@ class TestWakes:
         assert row.resource_id == str(version.reference.module_version_id)
         assert version.address.rpartition("/")[0] in row.summary
 
-    async def test_what_is_overdue_is_woken_once_a_minute(
+    async def test_what_is_overdue_is_woken_the_later_the_longer_it_waits(
         self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
     ) -> None:
         version = await Version.publish(client, caller)
         async with database.platform("deliver the first") as session:
             await session.execute(text("DELETE FROM outbox"))
         async with database.transaction(caller.scope) as session:
-            await session.execute(text("UPDATE module_documents SET due_at = now() - interval '2 minutes'"))
+            await session.execute(
+                text(
+                    "UPDATE module_documents "
+                    "SET asked_at = now() - interval '10 minutes', due_at = now() - interval '2 minutes'"
+                )
+            )
         for _ in range(2):
             await documents.look_after()
         async with database.transaction(caller.scope) as session:
             rows = list(await session.execute(text("SELECT resource_id FROM outbox")))
-            waited = await session.scalar(text("SELECT extract(epoch FROM now() - due_at) FROM module_documents"))
+            pause = await session.scalar(text("SELECT extract(epoch FROM due_at - now()) FROM module_documents"))
         assert [row.resource_id for row in rows] == [str(version.reference.module_version_id)]
-        assert waited < 60
+        assert 4 * 60 < pause <= 10 * 60

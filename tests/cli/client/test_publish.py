@@ -132,10 +132,16 @@ class TestPublishModule:
         self, administrator: Commands, words: Callable[..., Words], source: Path, namespace: str
     ) -> None:
         (source / "terraform.rc").write_text("")
+        (source / ".git").mkdir()
+        (source / ".terraformignore").write_text("draft*\n")
+        for number in range(10):
+            (source / f"draft{number}").write_text("")
         done = await administrator(*words())
         assert done.code == 0
-        left_out, packing, sending = done.err.splitlines()
+        left_out, no_part, packing, sending = done.err.splitlines()
         assert left_out.startswith("left out: terraform.rc (")
+        assert no_part.startswith("no part of the module: .git/, .terraformignore, draft0, ")
+        assert no_part.endswith(", draft7 and 2 more")
         assert packing == "packing 1 file(s), 33 bytes"
         assert sending.startswith(f"sending {namespace}/network/aws 1.0.0, ")
 

@@ -7,7 +7,9 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from uuid import UUID
 
+import httpx2
 import psycopg
 import pytest
 from pydantic import SecretStr
@@ -31,6 +33,7 @@ from domain.errors import SealBroken, ToolMissing
 from domain.ids import new_id
 from domain.provisioning.errors import SandboxMissing
 from domain.provisioning.steps import Sandbox
+from domain.registry.documents import VersionReference
 from domain.scope import PLATFORM as PLATFORM_ACTOR
 from domain.scope import Scope
 from integrations.embedded.ports import LOOPBACK, free_port
@@ -44,6 +47,7 @@ from storage.database import Database
 from storage.migrations.upgrade import upgrade
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
+from tests.factories.registry import MODULES, a_module, claim_namespace, publish
 from tests.factories.runs import Driver
 from tests.fixtures.platform import end_other_runs
 from tests.fixtures.s3 import S3Server
@@ -309,6 +313,44 @@ class TestTools:
         monkeypatch.setattr(checks, "find_tool", nothing)
         advice = by_name(checks.tools(given()))["tofu"].advice
         assert "`make tools NAMES=tofu`" in advice
+
+
+class TestDocuments:
+    def test_that_can_be_read_here_are_fine(self, given: Given) -> None:
+        [finding] = checks.documents(given())
+        assert finding.ok
+        assert finding.state.startswith("can be read, by OpenTofu 1.")
+
+    @pytest.mark.parametrize(
+        ("script", "reason"),
+        [("echo OpenTofu v1.10.9", "has 1.10.9; documents need"), ("echo OpenTofu v1.11.0", "can't be asked")],
+        ids=["too old", "a script"],
+    )
+    def test_that_can_not_are_told_with_what_to_do(
+        self, given: Given, tmp_path: Path, script: str, reason: str
+    ) -> None:
+        tofu = tmp_path / "tofu"
+        tofu.write_text(f"#!/bin/sh\n{script}\n")
+        tofu.chmod(0o700)
+        chosen = RunnerSettings(work_path=tmp_path / "runs", sandbox="none", tofu_path=tofu)
+        [finding] = checks.documents(given(runner=chosen))
+        assert reason in finding.state
+        assert "runner.tofu_path" in finding.advice
+
+    async def test_workers_read_them_with_the_tofu_that_is_chosen(
+        self, given: Given, tmp_path: Path, client: httpx2.AsyncClient, caller: Caller
+    ) -> None:
+        answer = await publish(client, caller, MODULES, a_module(await claim_namespace(client, caller)))
+        reference = VersionReference(
+            organization_id=caller.organization.id, module_version_id=UUID(answer.json()["id"])
+        )
+        chosen = RunnerSettings(work_path=tmp_path / "runs", sandbox="none", tofu_path=tmp_path / "tofu")
+        async with open_services(given(runner=chosen)) as services:
+            with pytest.raises(ToolMissing, match=f"{tmp_path}/tofu has no version"):
+                await services.registry.documents.read(reference)
+        finding = by_name(await asyncio.to_thread(running.work, given()))["oldest documents that can't be read"]
+        assert f"{tmp_path}/tofu has no version" in finding.state
+        assert not finding.ok
 
 
 class TestApi:

@@ -1,8 +1,11 @@
 """Documents as the real OpenTofu reads them from archives as people publish them."""
 
+import asyncio
 import json
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from domain.errors import ToolMissing
@@ -65,6 +68,10 @@ async def read(tmp_path: Path, archive: bytes) -> Documents:
     file = tmp_path / "archive"
     file.write_bytes(archive)
     return await read_documents(file, find_tool("tofu"), ArchiveLimits())
+
+
+def commands() -> list[list[str]]:
+    return [process.info["cmdline"] or [] for process in psutil.process_iter(["cmdline"])]
 
 
 class TestReadDocuments:
@@ -145,6 +152,23 @@ class TestReadDocuments:
         long = 'join("", [for a in range(1024): join("", [for b in range(1024): join("", range(1024))])])'
         with pytest.raises(DocumentsUnreadable, match=reason):
             await read(tmp_path, a_tar_gz({"main.tf": calls(long)}))
+
+    @pytest.mark.parametrize("ends", ["exit 1", "wait"])
+    async def test_nothing_that_the_tool_started_outlives_it(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str
+    ) -> None:
+        monkeypatch.setattr(reading, "_READABLE", ("/dev/null", "/bin", "/lib", "/usr", "/lib64"))
+        monkeypatch.setattr(reading, "SECONDS", 1)
+        (tmp_path / "archive").write_bytes(a_tar_gz({"main.tf": EMPTY}))
+        tool = tmp_path / "tofu"
+        seconds = f"300.{time.time_ns()}"
+        tool.write_text(f"#!/bin/sh\nsleep {seconds} &\n{ends}\n")
+        tool.chmod(0o700)
+        with pytest.raises(DocumentsUnreadable):
+            await read_documents(tmp_path / "archive", tool, ArchiveLimits())
+        async with asyncio.timeout(10):
+            while any(seconds in command for command in commands()):  # noqa: ASYNC110  the kernel ends them
+                await asyncio.sleep(0.01)
 
     async def test_of_a_tool_that_says_too_much_is_given_up(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

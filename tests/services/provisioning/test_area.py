@@ -8,6 +8,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.scope import Scope
+from services import areas
 from services.all import Services
 from services.provisioning import area
 from services.provisioning.admission import free_and_admit
@@ -79,7 +80,7 @@ class TestLookAfter:
     async def test_runs_that_stay_overdue_take_turns(
         self, driver: Driver, database: Database, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(area, "MOST_AT_ONCE", 1)
+        monkeypatch.setattr(areas, "MOST_AT_ONCE", 1)
         stuck, waiting = await driver.submit(), await driver.submit()
         await age(database, driver, stuck.id, minutes=60)
         await age(database, driver, waiting.id, minutes=30)

@@ -472,7 +472,7 @@ class TestLookAfter:
     async def test_one_is_unfinished_until_it_is_made(self, published: Published, services: Services) -> None:
         reference = await published.ask()
         area = services.areas["registry.verifications"]
-        asked = (reference.organization_id, "registry.verify_provider", str(reference.verification_id))
+        asked = (reference.organization_id, str(reference.verification_id))
         assert await area.is_unfinished(*asked)
         await services.registry.verifications.perform(reference, alive=ignored)
         assert not await area.is_unfinished(*asked)
