@@ -159,6 +159,18 @@ class SecretSettings(Group):
     key_encryption_key_file: Path = Field(description="Wraps the data keys. Losing it loses every state.")
     pepper_file: Path = Field(description="Keys the hashes of API keys in memory.")
     signing_key_file: Path = Field(description="Signs download addresses and page cursors.")
+    previous_signing_key_file: Path | None = Field(
+        default=None,
+        description=(
+            "A second key whose download addresses and cursors are taken too, while the signing key is changed."
+        ),
+    )
+
+    @property
+    def key_files(self) -> tuple[Path, ...]:
+        """All files of keys that are set."""
+        files = (self.key_encryption_key_file, self.pepper_file, self.signing_key_file)
+        return files if self.previous_signing_key_file is None else (*files, self.previous_signing_key_file)
 
 
 class ApiSettings(Group):
@@ -281,8 +293,7 @@ class Settings(BaseSettings):
     def _nothing_of_development_elsewhere(self) -> Self:
         if self.environment == "development":
             return self
-        keys = (self.secrets.key_encryption_key_file, self.secrets.pepper_file, self.secrets.signing_key_file)
-        if any(DEVELOPMENT_SECRETS in path.parts for path in keys):
+        if any(DEVELOPMENT_SECRETS in path.parts for path in self.secrets.key_files):
             raise ValueError(
                 f"secrets: what {DEVELOPMENT_SECRETS} holds is for development; make keys of your own"
             )

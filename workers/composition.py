@@ -91,13 +91,13 @@ def compose(
     return Services(
         identity=make_identity(database, hasher, pepper=secrets.pepper),
         tenants=make_tenants(database, hasher),
-        registry=make_registry(database, blobs, signing_key=secrets.signing_key, limits=limits),
+        registry=make_registry(database, blobs, signing_keys=secrets.signing_keys, limits=limits),
         deployments=deployments,
         provisioning=make_provisioning(database, envelope, sealed, deployments.states, hasher, lease=lease),
         operations=Operations(database, hostname, limits),
         upkeep=Upkeep(database),
         envelope=envelope,
-        cursors=CursorSigner(secrets.signing_key),
+        cursors=CursorSigner(*secrets.signing_keys),
     )
 
 

@@ -197,8 +197,7 @@ def _room(name: str, path: Path) -> Finding:
 def secrets(settings: Settings) -> list[Finding]:
     """Look whether the installation's keys can be read, and by nobody else."""
     findings = []
-    files = settings.secrets
-    for path in (files.key_encryption_key_file, files.pepper_file, files.signing_key_file):
+    for path in settings.secrets.key_files:
         mode = stat.S_IMODE(path.stat().st_mode)
         advice = f"chmod 600 {path}" if mode & 0o077 and not path.is_relative_to(MOUNTED) else ""
         findings.append(Finding(f"secret {path.name}", f"mode {mode:04o}", advice))
