@@ -23,6 +23,7 @@ from config.settings import (
     DatabaseSettings,
     RegistrySettings,
     RunnerSettings,
+    S3Settings,
     SecretSettings,
     Settings,
     TemporalSettings,
@@ -118,12 +119,13 @@ def by_name(findings: list[Finding]) -> dict[str, Finding]:
 
 def in_the_bucket(bucket: Bucket, folder: Path) -> BlobSettings:
     return BlobSettings(
-        store="s3",
         path=folder,
-        s3_endpoint=bucket.endpoint,
-        s3_bucket=bucket.name,
-        s3_access_key=bucket.access_key,
-        s3_secret_key=SecretStr(bucket.secret_key),
+        s3=S3Settings(
+            endpoint=bucket.endpoint,
+            bucket=bucket.name,
+            access_key=bucket.access_key,
+            secret_key=SecretStr(bucket.secret_key),
+        ),
     )
 
 
@@ -237,7 +239,7 @@ class TestFiles:
             settings = given(blobs=in_the_bucket(bucket, tmp_path))
             finding = by_name(await asyncio.to_thread(checks.blobs, settings))["bucket"]
             assert f"{bucket.endpoint}/{bucket.name}: " in finding.state
-            assert "blobs.s3_bucket" in finding.advice
+            assert "blobs.s3.bucket" in finding.advice
 
 
 class TestSecrets:
