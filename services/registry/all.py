@@ -46,14 +46,19 @@ class RegistryServices:
 
 
 def make_registry(
-    database: Database, blobs: BlobStore, *, signing_key: bytes, limits: RegistryLimits, tofu: Path | None
+    database: Database,
+    blobs: BlobStore,
+    *,
+    signing_keys: tuple[bytes, ...],
+    limits: RegistryLimits,
+    tofu: Path | None,
 ) -> RegistryServices:
     """Make the use cases.
 
     Args:
         database: where the truth is.
         blobs: where the bytes are.
-        signing_key: the secret behind addresses of downloads.
+        signing_keys: the secrets behind addresses of downloads; the first signs, and all are taken.
         limits: how large uploads may be.
         tofu: what documents are read with; None for the one on PATH.
     """
@@ -74,7 +79,7 @@ def make_registry(
         offers=Offers(database),
         verifications=Verifications(database, Rechecks(blobs, verifier), changes),
         withdrawals=Withdrawals(database, changes),
-        downloads=Downloads(blobs, Capabilities(signing_key)),
+        downloads=Downloads(blobs, Capabilities(*signing_keys)),
         counter=DownloadCounter(database),
         download_counts=DownloadCounts(database),
         changes=changes,
