@@ -142,10 +142,19 @@ def _next_command(code: object, facts: Any) -> str:  # noqa: ANN401  of somebody
     match code, facts:
         case "registry.namespace_not_found", {"namespace": str(namespace)}:
             return f", or `groundwork namespaces claim {namespace}`"
+        case "registry.module_not_found" | "registry.provider_not_found", dict():
+            return f": `groundwork {_where_it_is_listed(facts)}"
         case "provisioning.plan_not_ready", _:
             return ": `groundwork run status` says where it is"
         case _:
             return ""
+
+
+def _where_it_is_listed(facts: Mapping[str, Any]) -> str:
+    noun = "module" if "module" in facts else "provider"
+    if "version" in facts:
+        return f"{noun}s show {facts.get(noun)}` lists the versions"
+    return f"{noun}s list` shows those that are"
 
 
 def _caused_by_certificate(error: BaseException | None) -> bool:

@@ -1,6 +1,6 @@
-"""Modules of the registry, as far as other commands name them."""
+"""Modules and versions of the registry, found by what a person types of them."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Final
 
@@ -8,6 +8,7 @@ from cli.client.api import Api, Document
 from cli.client.errors import FORBIDDEN, NothingFound, RequestRefused
 from cli.client.files import segment
 from cli.client.finding import find_named
+from domain.registry.versions import canonical, precedence
 
 MODULES: Final = "/api/v1/modules/search"
 NAMED: Final = 5
@@ -33,6 +34,24 @@ def versions_of(api: Api, module: str) -> list[str]:
     return [version["version"] for version in protocol["modules"][0]["versions"]]
 
 
+def find_version(published: Sequence[Document], version: str, *, of: str) -> Document:
+    """Find a version among all that were published, yanked ones included; `v1.0` means 1.0.0, as to the tools.
+
+    Raises:
+        NothingFound: says which there are.
+    """
+    wanted = canonical(version)
+    for each in published:
+        if each["version"] == wanted:
+            return each
+    raise _no_version(of, version, sorted((each["version"] for each in published), key=precedence, reverse=True))
+
+
+def _no_version(of: str, version: str, there: Sequence[str]) -> NothingFound:
+    named = ", ".join(there[:NAMED]) + (", ..." if len(there) > NAMED else "")
+    return NothingFound(f"{of} has no version {version}; it has {named or 'none'}")
+
+
 @contextmanager
 def names_module(api: Api, module: str | None, version: str | None) -> Iterator[None]:
     """Say of a request with an unknown module in it what there is instead, as far as its key may know.
@@ -50,5 +69,4 @@ def names_module(api: Api, module: str | None, version: str | None) -> Iterator[
             there = versions_of(api, module)
         except RequestRefused as second:
             raise error from (None if second.status == FORBIDDEN else second)
-        named = ", ".join(there[:NAMED]) + (", ..." if len(there) > NAMED else "")
-        raise NothingFound(f"{module} has no version {version}; it has {named or 'none'}") from None
+        raise _no_version(module, version or "", there) from None

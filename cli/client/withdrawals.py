@@ -1,5 +1,6 @@
 """Versions that should no longer be used, as commands say it to the API and show it to people."""
 
+from collections.abc import Iterable
 from typing import Annotated
 
 from cyclopts import Parameter
@@ -44,14 +45,14 @@ def unyank(output: ClientOutput, path: str, version: str, *, of: str) -> None:
     _tell(output, {}, of, version, "is offered again")
 
 
-def withdrawn(api: Api, path: str) -> list[Document]:
-    """List the versions of what is at a path that are deprecated, yanked or refused, in order of publication."""
-    told_of = ("deprecation", "yank", "refusal")
-    return [each for each in api.items(f"{path}/versions") if any(map(each.get, told_of))]
+def withdrawn(published: Iterable[Document]) -> list[Document]:
+    """Give those of some versions that are deprecated, yanked or refused."""
+    return [each for each in published if any(map(each.get, ("deprecation", "yank", "refusal")))]
 
 
-def lines_of(versions: list[Document]) -> dict[str, object]:
+def lines_of(versions: Iterable[Document]) -> dict[str, object]:
     """Say of withdrawn versions what people are to know of them."""
+    versions = withdrawn(versions)
     deprecated = [f"{each['version']} ({_words(each['deprecation'])})" for each in versions if each["deprecation"]]
     yanked = [f"{each['version']} ({each['yank']['reason']})" for each in versions if each["yank"]]
     refused = {

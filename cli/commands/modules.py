@@ -6,8 +6,9 @@ from cyclopts import App, Parameter
 
 from cli.client import withdrawals
 from cli.client.api import Api
+from cli.client.described import declared, not_described, to_give
 from cli.client.files import segment
-from cli.client.published import MODULES, address, find_module, versions_of
+from cli.client.published import MODULES, address, find_module, find_version, versions_of
 from cli.client.showing import PEOPLE, ClientOutput, Column, Limit, labelled, moment
 from cli.errors import usage
 from cli.output import examples
@@ -79,36 +80,56 @@ def list_modules(
         )
 
 
-@modules.command(help_epilogue=examples("groundwork modules show platform/network/aws"))
+@modules.command(
+    help_epilogue=examples(
+        "groundwork modules show platform/network/aws", "groundwork modules show platform/network/aws 1.0.0"
+    )
+)
 def show(
     module: Module,
+    version: Annotated[str | None, Parameter(name="VERSION", help="Only this version, yanked or not.")] = None,
     /,
     *,
     output: ClientOutput = PEOPLE,
 ) -> None:
-    """Show a module, its versions, and how to use it. With --quiet: the versions on offer, the highest first."""
+    """Show a module, its versions, how to use it, and what its latest version declares; or one version alone.
+
+    With --quiet: the versions on offer, the highest first.
+    """
     path = _path(module)
     with Api.of_caller() as api:
         found = find_module(api, module)
-        versions = versions_of(api, module)
-        withdrawn = withdrawals.withdrawn(api, path)
-        unread = _unread(api, path, found["latest_version"])
+        published = list(api.items(f"{path}/versions"))
+        one = None if version is None else find_version(published, version, of=module)
+        versions = versions_of(api, module) if one is None else [one["version"]]
+        chosen = found["latest_version"] if one is None else one["version"]
+        known = chosen and api.get(f"{path}/{segment(chosen)}/documents")
         hostname = api.get("/version")["registry_hostname"]
-    source, latest = f"{hostname}/{module}", found["latest_version"]
-    lines = {
+    told = published if one is None else [one]
+    source, usable = f"{hostname}/{module}", chosen and (one is None or one["yank"] is None)
+    about = {
         "module": module,
-        "description": found["description"] or None,
-        "versions": versions,
-        **withdrawals.lines_of(withdrawn),
-        "not described": unread,
-        "first published": moment("created_at")(found),
-        "use it by": latest and f'source = "{source}", version = "{latest}"',
-        "apply it by": latest
-        and f"groundwork run submit {module} {latest} --name DEPLOYMENT --input VARIABLE=VALUE",
+        "description": (one or found)["description"] or None,
+        "versions": versions if one is None else None,
+        **withdrawals.lines_of(told),
+        "not described": known and not_described(known),
+        "first published": moment("created_at")(found) if one is None else None,
+        "published": one and moment("published_at")(one),
+        "sha256": one and one["sha256"],
+        "use it by": f'source = "{source}", version = "{chosen}"' if usable else None,
+        "apply it by": f"groundwork run submit {module} {chosen} --name DEPLOYMENT {to_give(known)}".rstrip()
+        if usable
+        else None,
     }
     output.noun(
-        {**found, "source": source, "versions": versions, "withdrawn": withdrawn},
-        labelled(lines),
+        {
+            **(one or found),
+            "source": source,
+            "versions": versions,
+            "withdrawn": withdrawals.withdrawn(told),
+            "documents": known,
+        },
+        labelled(about) + (declared(known, of=chosen) if known else ""),
         id_field=lambda _: "\n".join(versions),
     )
 
@@ -158,17 +179,6 @@ def yank(
 def unyank(module: Module, version: withdrawals.Version, /, *, output: ClientOutput = PEOPLE) -> None:
     """Offer a yanked version again. Again is harmless."""
     withdrawals.unyank(output, _path(module), version, of=module)
-
-
-def _unread(api: Api, path: str, version: str | None) -> str | None:
-    """Say why nobody can see what a version declares, though it can be installed; None where that is seen."""
-    if version is None:
-        return None
-    known = api.get(f"{path}/{segment(version)}/documents")
-    if known["documents"] is not None:
-        return None
-    reason: str | None = known["reason"]
-    return reason
 
 
 def _path(module: str) -> str:

@@ -4,10 +4,11 @@ from typing import Annotated, Final
 
 from cyclopts import App, Parameter
 
-from cli.client import withdrawals
+from cli.client import releases, withdrawals
 from cli.client.api import Api, Document
 from cli.client.files import segment
 from cli.client.finding import find_named
+from cli.client.published import find_version
 from cli.client.showing import PEOPLE, ClientOutput, Column, Limit, labelled, moment
 from cli.errors import usage
 from cli.output import examples
@@ -67,33 +68,97 @@ def list_providers(
         )
 
 
-@providers.command(help_epilogue=examples("groundwork providers show platform/acme"))
+@providers.command(
+    help_epilogue=examples(
+        "groundwork providers show platform/acme", "groundwork providers show platform/acme 1.0.0"
+    )
+)
 def show(
     provider: Provider,
+    version: Annotated[str | None, Parameter(name="VERSION", help="Only this version, yanked or not.")] = None,
     /,
     *,
     output: ClientOutput = PEOPLE,
 ) -> None:
-    """Show a provider, its versions that can be installed, and how to use it. With --quiet: the versions."""
+    """Show a provider, its versions that can be installed, and its latest release in full; or one release alone.
+
+    Of a release: its platforms, the key that signed it, and what its last check found. With --quiet: the versions.
+    """
     path = _path(provider)
     with Api.of_caller() as api:
         found = find_named(api, PATH, provider, named=_address, noun="provider")
-        versions = api.get(f"/v1/providers{path.removeprefix(PATH)}/versions")["versions"]
-        withdrawn = withdrawals.withdrawn(api, path)
+        published = list(api.items(f"{path}/versions"))
+        one = None if version is None else find_version(published, version, of=provider)
+        offered = api.get(f"/v1/providers{path.removeprefix(PATH)}/versions")["versions"]
+        chosen = found["latest_version"] if one is None else one["version"]
+        keys = list(api.items(f"/api/v1/namespaces/{segment(found['namespace'])}/gpg-keys"))
+        checks = list(api.items(releases.checks_path(path, chosen))) if chosen else []
         hostname = api.get("/version")["registry_hostname"]
-    source, latest = f"{hostname}/{provider}", found["latest_version"]
-    lines = {
+    release = next((each for each in published if each["version"] == chosen), None)
+    versions = [each for each in offered if one is None or each["version"] == chosen]
+    told, source = published if one is None else [one], f"{hostname}/{provider}"
+    none = "none: each is yanked or refused" if one is None else "it can't be installed"
+    listed = [_release(each) for each in versions] if one is None else None
+    about = {
         "provider": provider,
-        "versions": [_release(version) for version in versions] or "none: each is yanked or refused",
-        **withdrawals.lines_of(withdrawn),
-        "first published": moment("created_at")(found),
-        "use it by": latest and f'source = "{source}", version = "{latest}"',
+        "versions": listed if versions else none,
+        **withdrawals.lines_of(told),
+        "first published": moment("created_at")(found) if one is None else None,
+        "use it by": f'source = "{source}", version = "{chosen}"' if versions else None,
     }
     output.noun(
-        {**found, "source": source, "versions": versions, "withdrawn": withdrawn},
-        labelled(lines),
-        id_field=lambda _: "\n".join(version["version"] for version in versions),
+        {
+            **(one or found),
+            "source": source,
+            "versions": versions,
+            "withdrawn": withdrawals.withdrawn(told),
+            "release": release,
+            "verifications": checks,
+        },
+        labelled(about) + ("" if release is None else releases.described(release, keys, checks)),
+        id_field=lambda _: "\n".join(each["version"] for each in versions),
     )
+
+
+@providers.command(help_epilogue=examples("groundwork providers verify platform/acme 1.0.0"))
+def verify(
+    provider: Provider,
+    version: withdrawals.Version,
+    /,
+    *,
+    wait: Annotated[bool, Parameter(help="Wait for what it finds, or only ask for it.")] = True,
+    output: ClientOutput = PEOPLE,
+) -> int:
+    """Have a release checked again: every stored byte, and the signature with today's keys.
+
+    One that is refused is not served until another check verifies it, and the exit status is 1.
+    """
+    path = releases.checks_path(_path(provider), version)
+    again = f"`groundwork providers verifications {provider} {version}`"
+    with Api.of_caller() as api:
+        asked = api.post(path)
+        if not wait:
+            output.noun(asked, f"{provider} {version} will be checked: {again} shows what is found")
+            return 0
+        output.progress(
+            f"a worker checks {provider} {version}; Ctrl-C ends the waiting, and {again} shows it later"
+        )
+        found = releases.awaited(api, path, asked["id"])
+    output.noun(found, releases.verdict(provider, version, found), id_field="result")
+    return 1 if found["result"] == releases.REFUSED else 0
+
+
+@providers.command(help_epilogue=examples("groundwork providers verifications platform/acme 1.0.0"))
+def verifications(
+    provider: Provider, version: withdrawals.Version, /, *, limit: Limit = None, output: ClientOutput = PEOPLE
+) -> None:
+    """List the checks of a release, the first of which was its publication."""
+    with Api.of_caller() as api:
+        output.listing(
+            api.items(releases.checks_path(_path(provider), version), limit=limit),
+            releases.CHECKS,
+            empty=f"none yet: `groundwork providers verify {provider} {version}` makes one",
+        )
 
 
 @providers.command(

@@ -86,6 +86,16 @@ class ProviderNotFound(PlatformError):
     code = "registry.provider_not_found"
 
 
+class ReplacementNotFound(PlatformError):
+    """A version was named to be used in place of a deprecated one, and it is not on offer, or is that one itself.
+
+    The sentence names those that are; publish the replacement first, or name an address.
+    """
+
+    kind = ErrorKind.INVALID
+    code = "registry.replacement_not_found"
+
+
 class FileNotFound(PlatformError):
     """The download address is not one that this registry gave out, or its time is over.
 

@@ -1,12 +1,16 @@
 """Use cases that tell people not to use a published version any more."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final, Protocol
+from uuid import UUID
 
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
+from domain.registry.errors import ReplacementNotFound
 from domain.registry.names import ModuleAddress, ProviderAddress
+from domain.registry.versions import canonical, precedence
 from domain.registry.withdrawals import Deprecation, Yank
 from domain.scope import Scope
 from services.changes import Changes
@@ -16,16 +20,43 @@ from storage import audit
 from storage.database import Database, Session, now
 from storage.registry import modules, providers
 from storage.registry.changes import note_unseen
-from storage.registry.tables import (
-    ModuleRow,
-    ModuleVersionRow,
-    ProviderRow,
-    ProviderVersionRow,
-)
+from storage.registry.tables import ModuleVersionRow, ProviderVersionRow
 
 Address = ModuleAddress | ProviderAddress
 VersionRow = ModuleVersionRow | ProviderVersionRow
-PERMISSIONS: Final = {"module": Permission.MODULE_PUBLISH, "provider": Permission.PROVIDER_PUBLISH}
+NAMED: Final = 5
+"""Versions that a refusal names."""
+
+
+class _Queries(Protocol):
+    """What is asked of the rows; the queries on modules and those on providers have it under the same names."""
+
+    async def get_locked(self, session: Session, organization_id: UUID, address: Any, /) -> Any:  # noqa: ANN401  either's
+        """Read it, and let nobody change it until the transaction ends."""
+
+    async def get_version(self, session: Session, organization_id: UUID, address: Any, version: str, /) -> Any:  # noqa: ANN401  either's
+        """Read one of its versions."""
+
+    async def versions(self, session: Session, organization_id: UUID, of_id: UUID, /) -> dict[str, bool]:
+        """Tell of each version that is offered whether it is deprecated."""
+
+    async def note_latest(self, session: Session, of: Any, /) -> None:  # noqa: ANN401  either's
+        """Bring its latest version up to date."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    """All that differs between modules and providers."""
+
+    noun: str
+    permission: Permission
+    queries: _Queries
+
+
+_KINDS: Final[Mapping[type[Address], _Kind]] = {
+    ModuleAddress: _Kind("module", Permission.MODULE_PUBLISH, modules),
+    ProviderAddress: _Kind("provider", Permission.PROVIDER_PUBLISH, providers),
+}
 
 
 class Withdrawals:
@@ -43,11 +74,20 @@ class Withdrawals:
     async def deprecate(
         self, scope: Scope, address: Address, version: str, message: str, replacement: str | None
     ) -> Deprecation:
-        """Deprecate a version; one that is already gets the new words."""
+        """Deprecate a version; one that is already gets the new words.
+
+        A replacement that is written as a version is one of the same module or provider, and on offer; any other
+        text is an address, of whatever registry.
+
+        Raises:
+            ReplacementNotFound: it is not, or is the version itself; names those that are.
+        """
+        replacement = replacement and (canonical(replacement) or replacement)
         async with self._changing(scope, address, version, "deprecated") as (session, row):
             known = deprecation_of(row)
             if known is not None and (known.message, known.replacement) == (message, replacement):
                 return known
+            await _check_replacement(session, scope, address, row.version, replacement)
             wanted = Deprecation(message=message, replacement=replacement, deprecated_at=await now(session))
             row.deprecated_at, row.deprecation, row.replacement = wanted.deprecated_at, message, replacement
             return wanted
@@ -77,11 +117,12 @@ class Withdrawals:
         self, scope: Scope, address: Address, version: str, deed: str
     ) -> AsyncIterator[tuple[Session, VersionRow]]:
         """Find a version that nobody else changes meanwhile; what the caller changes of it becomes a deed."""
-        noun = "module" if isinstance(address, ModuleAddress) else "provider"
-        scope.require(PERMISSIONS[noun], Target(namespace=address.namespace))
+        kind = _KINDS[type(address)]
+        scope.require(kind.permission, Target(namespace=address.namespace))
         async with changing(self._database, self._changes, scope) as session:
-            of = await _locked(session, scope, address)
-            row = await _version(session, scope, address, version)
+            # Whoever publishes a version holds what it is of, too.
+            of = await kind.queries.get_locked(session, scope.organization_id, address)
+            row = await kind.queries.get_version(session, scope.organization_id, address, version)
             before = deprecation_of(row), yank_of(row)
             yield session, row
             deprecation, yank = deprecation_of(row), yank_of(row)
@@ -89,12 +130,12 @@ class Withdrawals:
                 note_unseen(session)
             else:
                 await session.flush()  # what is offered is asked of the rows
-                await _note_latest(session, of)
+                await kind.queries.note_latest(session, of)
                 audit.record(
                     session,
                     scope,
-                    f"registry.{noun}_{deed}",
-                    (f"{noun}_version", row.id),
+                    f"registry.{kind.noun}_{deed}",
+                    (f"{kind.noun}_version", row.id),
                     address=address,
                     version=row.version,
                     deprecation=deprecation and deprecation.message,
@@ -103,21 +144,22 @@ class Withdrawals:
                 )
 
 
-async def _locked(session: Session, scope: Scope, address: Address) -> ModuleRow | ProviderRow:
-    """Find what the version is of: whoever changes one of its versions holds it, as who publishes one does."""
-    if isinstance(address, ModuleAddress):
-        return await modules.get_locked(session, scope.organization_id, address)
-    return await providers.get_locked(session, scope.organization_id, address)
-
-
-async def _version(session: Session, scope: Scope, address: Address, version: str) -> VersionRow:
-    if isinstance(address, ModuleAddress):
-        return await modules.get_version(session, scope.organization_id, address, version)
-    return await providers.get_version(session, scope.organization_id, address, version)
-
-
-async def _note_latest(session: Session, of: ModuleRow | ProviderRow) -> None:
-    if isinstance(of, ModuleRow):
-        await modules.note_latest(session, of)
-    else:
-        await providers.note_latest(session, of)
+async def _check_replacement(
+    session: Session, scope: Scope, address: Address, version: str, replacement: str | None
+) -> None:
+    if replacement is None or canonical(replacement) is None:
+        return
+    queries = _KINDS[type(address)].queries
+    of = await queries.get_locked(session, scope.organization_id, address)
+    offered = await queries.versions(session, scope.organization_id, of.id)
+    others = sorted(offered.keys() - {version}, key=precedence, reverse=True)
+    if replacement in others:
+        return
+    named = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
+    raise ReplacementNotFound(
+        f"{replacement} is not on offer in place of {version}; "
+        + (f"there are {named}: name one of them, " if others else "there is no other version: ")
+        + "publish the replacement first, or name the address of another",
+        version=version,
+        replacement=replacement,
+    )

@@ -176,12 +176,17 @@ async def page_of_versions(
     return list(await session.scalars(query.order_by(ProviderVersionRow.id).limit(limit)))
 
 
+async def versions(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> dict[str, bool]:
+    """Tell of each version that is offered (those that are yanked are not) whether it is deprecated."""
+    row = ProviderVersionRow
+    query = _vouched(select(row.version, row.deprecated_at.is_not(None)), organization_id, provider_id)
+    found = await session.execute(query.where(row.yanked_at.is_(None)))
+    return dict(found.all())
+
+
 async def note_latest(session: AsyncSession, provider: ProviderRow) -> None:
     """Bring a locked provider's latest version up to date, after a change of what can be installed of it."""
-    row = ProviderVersionRow
-    query = _vouched(select(row.version, row.deprecated_at), provider.organization_id, provider.id)
-    told = await session.execute(query.where(row.yanked_at.is_(None)))
-    offered = {version: deprecated_at is not None for version, deprecated_at in told}
+    offered = await versions(session, provider.organization_id, provider.id)
     provider.latest_version = latest(offered)
     provider.deprecated = offered.get(provider.latest_version or "", False)
 

@@ -31,6 +31,15 @@ PIPELINES: Final = {
 }
 """By a key that stands in each one's file: where it gives the tag, and which is pushed."""
 
+LACKING: Final = (
+    ("module.sh platform network aws v1.0.0", None, "called as: publish-module.sh NAMESPACE NAME SYSTEM"),
+    ("module.sh platform network aws v1.0.0 network", "GROUNDWORK_URL", "set this variable of the pipeline"),
+    ("module.sh platform network aws v1.0.0 network", "GROUNDWORK_KEY", "the secret of the pipeline"),
+    ("provider.sh platform acme", None, "called as: publish-provider.sh NAMESPACE TYPE VERSION"),
+    ("provider.sh platform acme v1.0.0", None, "acme_1.0.0_SHA256SUMS is missing: build and sign the release"),
+)
+"""What is typed, the variable that is not set, and what is said of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -136,8 +145,16 @@ class TestPublishing:
         await desk.type(
             "git init -q && git add network && git -c user.name=a -c user.email=a@b.c commit -qm 'Begin'"
         )
-        said = await desk.type("! sh publish-module.sh nobody network aws v1.0.0 network")
+        slash = desk.environment["GROUNDWORK_URL"] + "/"
+        said = await desk.type("! sh publish-module.sh nobody network aws v1.0.0 network", GROUNDWORK_URL=slash)
         assert '"code":"registry.namespace_not_found"' in said
+
+    async def test_from_a_pipeline_that_lacks_something_says_what(self, desk: Desk, how_to: Path) -> None:
+        for script in desk.blocks(how_to / "publish-from-ci.md", "sh"):
+            (desk.folder / script.split()[1]).write_text(script)
+        for typed, without, sentence in LACKING:
+            said = await desk.type(f"! sh publish-{typed} 2>&1", **({without: ""} if without else {}))
+            assert sentence in said, typed
 
 
 async def published(client: httpx2.AsyncClient, caller: Caller, path: str) -> list[str]:

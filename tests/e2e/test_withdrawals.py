@@ -89,11 +89,11 @@ async def checkout(
 
 class TestDeprecated:
     async def test_providers_are_installed_and_their_users_told(self, checkout: Checkout) -> None:
-        words = {"message": "It forgets leap seconds.", "replacement": "2.0.0"}
+        words = {"message": "It forgets leap seconds.", "replacement": "1.0.0"}
         await checkout.say("time", "1.1.0", "deprecation", words)
         status, said = await checkout.init()
         assert status == 0, said
-        assert "1.1.0 is deprecated: It forgets leap seconds. (use 2.0.0)" in said
+        assert "1.1.0 is deprecated: It forgets leap seconds. (use 1.0.0)" in said
 
 
 class TestYanked:

@@ -26,6 +26,7 @@ pytestmark = pytest.mark.servers
 
 SIGNER = Signer()
 OLD = {"message": "Its subnets overlap.", "replacement": "2.0.0"}
+NEW = {"message": "Its subnets overlap.", "replacement": "1.0.0"}
 BROKEN = {"reason": "It destroys the database."}
 
 
@@ -86,8 +87,8 @@ async def registry(client: httpx2.AsyncClient, caller: Caller) -> Registry:
 class TestDeprecate:
     async def test_keeps_offering_the_version_and_shows_the_words(self, registry: Registry) -> None:
         for of in (registry.module, registry.provider):
-            said = await registry.put(path(of, "2.0.0", "deprecation"), OLD)
-            assert {name: said[name] for name in OLD} == OLD
+            said = await registry.put(path(of, "2.0.0", "deprecation"), NEW)
+            assert {name: said[name] for name in NEW} == NEW
             assert await registry.versions(of) == ["2.0.0", "1.0.0"]
         assert await registry.latest() == [("2.0.0", True), ("2.0.0", True)]
 
@@ -100,9 +101,24 @@ class TestDeprecate:
         sentence = "1.0.0 is deprecated: Its subnets overlap. (use 2.0.0)"
         assert (await registry.get(versions))["warnings"] == [sentence]
 
+    async def test_names_a_replacement_that_is_on_offer_or_an_address(self, registry: Registry) -> None:
+        for of in (registry.module, registry.provider):
+            await registry.put(path(of, "2.0.0", "yank"), BROKEN)
+            for replacement in ("9.9.9", "v1.0", "2.0.0"):
+                said = await registry.put(
+                    path(of, "1.0.0", "deprecation"), {"message": "Old.", "replacement": replacement}, status=422
+                )
+                assert said["code"] == "registry.replacement_not_found"
+                assert "is not on offer in place of 1.0.0; there is no other version: publish" in said["detail"]
+            said = await registry.put(path(of, "2.0.0", "deprecation"), OLD, status=422)
+            assert "2.0.0 is not on offer in place of 2.0.0; there are 1.0.0: name one of them" in said["detail"]
+            for replacement, shown in (("v1.0", "1.0.0"), (of, of), ("ours/other/aws", "ours/other/aws")):
+                words = {"message": "Old.", "replacement": replacement}
+                assert (await registry.put(path(of, "2.0.0", "deprecation"), words))["replacement"] == shown
+
     async def test_is_taken_back(self, registry: Registry) -> None:
         for of in (registry.module, registry.provider):
-            await registry.put(path(of, "2.0.0", "deprecation"), OLD)
+            await registry.put(path(of, "2.0.0", "deprecation"), NEW)
             for _ in range(2):
                 await registry.delete(path(of, "2.0.0", "deprecation"))
         assert await registry.latest() == [("2.0.0", False), ("2.0.0", False)]
@@ -110,7 +126,7 @@ class TestDeprecate:
     async def test_ends_for_the_whole_with_a_newer_version(
         self, registry: Registry, client: httpx2.AsyncClient, caller: Caller
     ) -> None:
-        await registry.put(path(registry.module, "2.0.0", "deprecation"), OLD)
+        await registry.put(path(registry.module, "2.0.0", "deprecation"), NEW)
         await publish(client, caller, MODULES, a_module(registry.module.partition("/")[0], version="3.0.0"))
         found = await registry.get(f"{MODULES}/search?deprecated=false")
         assert [item["latest_version"] for item in found["items"]] == ["3.0.0"]
@@ -183,7 +199,7 @@ class TestListVersions:
     async def test_shows_what_was_said_of_each_in_order_of_publication(self, registry: Registry) -> None:
         for of in (registry.module, registry.provider):
             await registry.put(path(of, "1.0.0", "yank"), BROKEN)
-            await registry.put(path(of, "2.0.0", "deprecation"), OLD)
+            await registry.put(path(of, "2.0.0", "deprecation"), {"message": OLD["message"]})
             versions = f"{MODULES if of == registry.module else PROVIDERS}/{of}/versions"
             first = await registry.get(f"{versions}?limit=1")
             second = await registry.get(f"{versions}?limit=1&cursor={first['next_cursor']}")

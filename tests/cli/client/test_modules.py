@@ -2,6 +2,7 @@
 
 import json
 import re
+from typing import Final
 from uuid import UUID
 
 import httpx2
@@ -26,6 +27,61 @@ from tests.fixtures.archives import a_tar_gz
 from tests.fixtures.signing import Signer
 
 pytestmark = pytest.mark.servers
+
+DECLARING: Final = {
+    "main.tf": """
+        variable "name" {
+          default     = "a"
+          description = "What it is\\n called."
+        }
+        variable "secret" {
+          sensitive = true
+          type      = string
+        }
+        variable "size" {
+          type = number
+        }
+        output "id" {
+          value     = 1
+          sensitive = true
+        }
+        terraform {
+          required_providers {
+            acme = {
+              source  = "platform/acme"
+              version = "~> 1.0"
+            }
+          }
+        }
+        data "acme_zone" "one" {}
+        module "inner" { source = "./modules/inner" }
+    """,
+    "modules/inner/main.tf": 'variable "zone" {}',
+    "examples/broken/main.tf": "}",
+}
+DECLARED: Final = """\
+Inputs of 0.9.0
+  secret (string, required, sensitive)
+  size (number, required)
+  name (any, default "a"): What it is called.
+
+Outputs
+  id (sensitive)
+
+Providers
+  platform/acme ~> 1.0
+
+Resources
+  data.acme_zone.one
+
+Calls
+  inner: ./modules/inner
+
+Submodules
+  modules/inner (takes zone)
+
+Examples
+  examples/broken: can't be read: Error: Argument or block definition required"""
 
 
 @pytest.fixture
@@ -99,13 +155,40 @@ class TestShowModule:
         namespace: str,
         module: str,
     ) -> None:
-        assert "not described" not in (await administrator("modules", "show", module)).out
         form = a_module(namespace, version="2.0.0", archive=a_tar_gz({"main.tf": "}"}))
         version_id = UUID((await publish(client, caller, MODULES, form)).json()["id"])
         reference = VersionReference(organization_id=caller.organization.id, module_version_id=version_id)
         await services.registry.documents.read(reference)
         shown = (await administrator("modules", "show", module)).out
         assert re.search(r"^not described +Error: .* main\.tf line 1", shown, re.MULTILINE), shown
+
+    async def test_of_a_version_tells_what_it_declares(
+        self,
+        administrator: Commands,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        services: Services,
+        namespace: str,
+        module: str,
+    ) -> None:
+        form = a_module(namespace, version="0.9.0", archive=a_tar_gz(DECLARING))
+        version_id = UUID((await publish(client, caller, MODULES, form)).json()["id"])
+        pending = await administrator("modules", "show", module, "0.9.0")
+        assert re.search(r"^not described +its code is not read yet", pending.out, re.MULTILINE), pending.out
+        reference = VersionReference(organization_id=caller.organization.id, module_version_id=version_id)
+        await services.registry.documents.read(reference)
+        shown = (await administrator("modules", "show", module, "v0.9")).out
+        assert f"{module} 0.9.0 --name DEPLOYMENT --secret-input secret --input size=VALUE\n" in shown
+        assert shown.partition("\n\n")[2].startswith(DECLARED)
+        document = json.loads((await administrator("modules", "show", module, "0.9.0", "--json")).out)
+        assert (document["version"], document["documents"]["state"]) == ("0.9.0", "ready")
+
+    async def test_of_a_version_that_is_not_there_names_those_that_are(
+        self, administrator: Commands, module: str
+    ) -> None:
+        done = await administrator("modules", "show", module, "3.0.0")
+        assert (done.code, done.out) == (1, "")
+        assert done.err == f"groundwork: {module} has no version 3.0.0; it has 1.10.0, 1.9.0, 1.0.0\n"
 
     async def test_gives_versions_when_quiet_and_a_document_as_json(
         self, administrator: Commands, module: str
@@ -139,6 +222,22 @@ class TestProviders:
         document = json.loads((await administrator("providers", "show", provider, "--json")).out)
         assert document["versions"][0]["platforms"] == [{"os": "linux", "arch": "amd64"}]
 
+    async def test_are_shown_with_who_signed_a_release_and_its_last_check(
+        self, administrator: Commands, provider: str
+    ) -> None:
+        shown = (await administrator("providers", "show", provider, "0.1.0")).out
+        assert f'/{provider}", version = "0.1.0"\n\nRelease 0.1.0\n  protocols  5.0\n' in shown
+        for line in (
+            r"platforms  linux_amd64 \(.*bytes\)",
+            r"signed by  [0-9a-f]{40} \(",
+            r"verified   20.* by gpg ",
+        ):
+            assert re.search(f"^  {line}", shown, re.MULTILINE), shown
+        document = json.loads((await administrator("providers", "show", provider, "0.1.0", "--json")).out)
+        assert (document["version"], len(document["verifications"])) == ("0.1.0", 1)
+        done = await administrator("providers", "show", provider, "3.0.0")
+        assert done.err == f"groundwork: {provider} has no version 3.0.0; it has 0.1.0\n"
+
     async def test_that_nothing_vouches_for_any_more_are_not_for_use(
         self, administrator: Commands, client: httpx2.AsyncClient, caller: Caller, provider: str
     ) -> None:
@@ -148,6 +247,9 @@ class TestProviders:
         shown = (await administrator("providers", "show", provider)).out
         assert "none: each is yanked, or its key is out of use" in shown
         assert "use it by" not in shown
+        one = (await administrator("providers", "show", provider, "0.1.0")).out
+        assert "it can't be installed" in one
+        assert "out of use)" in one
 
     async def test_are_found_by_beginnings_of_words(self, administrator: Commands, provider: str) -> None:
         namespace = provider.partition("/")[0]

@@ -37,12 +37,13 @@ class TestDeprecate:
     async def test_says_it_and_shows_it_and_takes_it_back(
         self, administrator: Commands, things: dict[str, str], noun: str
     ) -> None:
-        words = (noun, "deprecate", things[noun], "0.1.0", "--message", "Old.", "--replacement", "1.0.0")
+        words = (noun, "deprecate", things[noun], "0.1.0", "--message", "Old.", "--replacement", "ours/new/aws")
         said = await administrator(*words)
-        assert (said.code, said.out) == (0, f"{things[noun]} 0.1.0 is deprecated: Old. (use 1.0.0)\n")
+        assert (said.code, said.out) == (0, f"{things[noun]} 0.1.0 is deprecated: Old. (use ours/new/aws)\n")
         assert json.loads((await administrator(*words, "--json")).out)["message"] == "Old."
         assert (
-            "deprecated       0.1.0 (Old. (use 1.0.0))\n" in (await administrator(noun, "show", things[noun])).out
+            "deprecated       0.1.0 (Old. (use ours/new/aws))\n"
+            in (await administrator(noun, "show", things[noun])).out
         )
         [line] = (await administrator(noun, "list")).lines
         assert line.split("\t")[-1] == "yes"
