@@ -75,7 +75,7 @@ WHERE NOT EXISTS (
 LIMIT :batch
 ON CONFLICT DO NOTHING
 """)
-"""The tick has them read."""
+"""Of versions from before a trigger added their row; the tick has them read."""
 
 _WORDLESS: Final = text("""
 SELECT m.organization_id, m.id, m.namespace, m.name, m.system, m.description FROM module m

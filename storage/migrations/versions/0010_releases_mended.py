@@ -4,6 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 
 from storage.database import PLATFORM_ROLE
+from storage.migrations.checks import replace_check
+from storage.migrations.indexes import build_index
 from storage.migrations.policies import grant
 
 revision = "0010"
@@ -17,19 +19,17 @@ _REASON = "AND (code IS NULL) = (reason IS NULL)"
 
 def upgrade() -> None:
     """Change the schema."""
-    op.add_column("verification_request", sa.Column("sent_again_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column(
+        "verification_request",
+        sa.Column("sent_again_at", sa.DateTime(timezone=True), nullable=True),
+        if_not_exists=True,
+    )
     _check(
         result="result IN ('incomplete', 'refused', 'verified')",
         reason=f"(result = 'verified') = (code IS NULL) {_REASON}",
         evidence="result <> 'verified' OR evidence IS NOT NULL",
     )
-    op.create_index(
-        "ix_provider_version_refused",
-        "provider_version",
-        ["refused_at"],
-        unique=False,
-        postgresql_where=sa.text("refused_at IS NOT NULL"),
-    )
+    build_index("ix_provider_version_refused", "provider_version", "(refused_at) WHERE refused_at IS NOT NULL")
     for table, columns in _COUNTED.items():
         op.execute(f"CREATE POLICY platform ON {table} TO {PLATFORM_ROLE} USING (true) WITH CHECK (true)")
         grant(table, platform=f"SELECT ({columns})")
@@ -51,5 +51,4 @@ def downgrade() -> None:
 
 def _check(**conditions: str) -> None:
     for name, condition in conditions.items():
-        op.drop_constraint(op.f(f"ck_verification_{name}"), "verification")
-        op.create_check_constraint(op.f(f"ck_verification_{name}"), "verification", condition)
+        replace_check("verification", f"ck_verification_{name}", condition)

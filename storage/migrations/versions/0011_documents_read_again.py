@@ -1,4 +1,4 @@
-"""Registry: documents stay while they are read again, every version has a row for them, and what waits an age."""
+"""Registry: documents stay while they are read again, every new version gets a row for them, and what waits an age."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -22,11 +22,6 @@ BEGIN
 END
 $$
 """
-_ADD_MISSING = """
-INSERT INTO module_documents (organization_id, module_version_id, state, due_at)
-SELECT organization_id, id, 'pending', now() FROM module_version
-ON CONFLICT DO NOTHING
-"""
 
 
 def upgrade() -> None:
@@ -43,7 +38,6 @@ def upgrade() -> None:
         "CREATE TRIGGER await_documents AFTER INSERT ON module_version "
         "FOR EACH ROW EXECUTE FUNCTION await_documents()"
     )
-    op.execute(_ADD_MISSING)
 
 
 def downgrade() -> None:
