@@ -6,13 +6,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import delete, func, select, tuple_
+from sqlalchemy import Select, delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.identity.keys import KeyKind
-from domain.registry.downloads import BATCH_KEPT, KEPT, RUNS, Consumer, DownloadKind, Interval, MostDownloaded
+from domain.registry.downloads import (
+    BATCH_KEPT,
+    KEPT,
+    RUNS,
+    Consumer,
+    DownloadInterval,
+    DownloadKind,
+    MostDownloaded,
+)
 from storage.database import insert_unless_there
 from storage.identity.tables import ApiKeyRow
 from storage.registry.tables import (
@@ -24,6 +32,8 @@ from storage.registry.tables import (
     ProviderRow,
     ProviderVersionRow,
 )
+
+_ByKey = Select[UUID, str, Sequence[str], int, datetime]  # as SQLAlchemy types them: the name may be NULL
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +150,7 @@ async def in_time(
     begin: datetime,
     end: datetime,
     *,
-    interval: Interval,
+    interval: DownloadInterval,
     kind: DownloadKind | None,
 ) -> list[tuple[datetime, int]]:
     """Add downloads up by hour or day, in order."""
@@ -207,7 +217,25 @@ async def consumers(
 ) -> list[Consumer]:
     """List the keys that have downloaded a version, in order of id."""
     key_id = DownloadCountRow.api_key_id
-    query = (
+    query = _consumers(organization_id).where(DownloadCountRow.version_id == version_id)
+    if after is not None:
+        query = query.where(key_id > after)
+    return await _shown(session, query.order_by(key_id).limit(limit))
+
+
+async def most_consumers(
+    session: AsyncSession, organization_id: UUID, begin: datetime, end: datetime, *, limit: int
+) -> list[Consumer]:
+    """List the keys that have downloaded anything, the most first."""
+    query = _consumers(organization_id).where(DownloadCountRow.hour >= begin, DownloadCountRow.hour < end)
+    most = func.sum(DownloadCountRow.downloads).desc()
+    return await _shown(session, query.order_by(most, DownloadCountRow.api_key_id).limit(limit))
+
+
+def _consumers(organization_id: UUID) -> _ByKey:
+    """Ask for counts by key; which of them, and in which order, is the caller's."""
+    key_id = DownloadCountRow.api_key_id
+    return (
         select(
             key_id,
             func.max(ApiKeyRow.name),
@@ -219,16 +247,12 @@ async def consumers(
             ApiKeyRow,
             (ApiKeyRow.organization_id == DownloadCountRow.organization_id) & (ApiKeyRow.id == key_id),
         )
-        .where(
-            DownloadCountRow.organization_id == organization_id,
-            DownloadCountRow.version_id == version_id,
-        )
+        .where(DownloadCountRow.organization_id == organization_id)
         .group_by(key_id)
-        .order_by(key_id)
-        .limit(limit)
     )
-    if after is not None:
-        query = query.where(key_id > after)
+
+
+async def _shown(session: AsyncSession, query: _ByKey) -> list[Consumer]:
     return [
         Consumer(
             api_key_id=None if found == RUNS else found,
