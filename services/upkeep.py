@@ -8,7 +8,7 @@ from uuid import UUID
 from domain.long_work import TickReport
 from storage import idempotency, operations, ticks
 from storage.database import Database
-from storage.registry import download_counts
+from storage.registry import download_batches
 
 AREA: Final = "upkeep"
 MOST_KEYS: Final = 10_000
@@ -39,8 +39,8 @@ class Upkeep:
         async with self._database.platform("forget idempotency keys") as session:
             forgotten = await idempotency.forget_old(session, limit=MOST_KEYS)
         async with self._database.platform("forget counts of downloads") as session:
-            counts = await download_counts.forget_old(session, limit=MOST_COUNTS)
-            batches = await download_counts.forget_batches(session, limit=MOST_COUNTS)
+            counts = await download_batches.forget_old(session, limit=MOST_COUNTS)
+            batches = await download_batches.forget_batches(session, limit=MOST_COUNTS)
         async with self._database.platform("audit partitions") as session:
             made = await operations.make_audit_partitions(session)
         done = Counter(

@@ -9,7 +9,7 @@ from api.dependencies import DownloadCountsService, Requires
 from api.pagination import CallerPaging, Page
 from domain.identity.permissions import Permission
 from domain.moments import Moment
-from domain.registry.downloads import Consumer, DownloadKind, DownloadsInTime, Interval, MostDownloaded
+from domain.registry.downloads import Consumer, DownloadInterval, DownloadKind, DownloadsInTime, MostDownloaded
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.scope import Scope
 from services.registry.download_counts import Period
@@ -45,7 +45,7 @@ async def count_downloads(
     scope: Reader,
     counts: DownloadCountsService,
     period: AskedPeriod,
-    interval: Interval = Interval.DAY,
+    interval: DownloadInterval = DownloadInterval.DAY,
     kind: DownloadKind | None = None,
 ) -> Page[DownloadsInTime]:
     """Count downloads by hour or day, those without any left out; days are UTC's, whatever zone `from` is in.
@@ -74,6 +74,14 @@ async def list_most_downloaded_providers(
         items=await counts.most_downloaded(scope, period, kind=DownloadKind.PROVIDER, limit=limit),
         next_cursor=None,
     )
+
+
+@router.get("/consumers", operation_id="list_most_consumers")
+async def list_most_consumers(
+    scope: Reader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
+) -> Page[Consumer]:
+    """List the keys that downloaded most, the most first, and the tools they came with; runs as one."""
+    return Page(items=await counts.most_consumers(scope, period, limit=limit), next_cursor=None)
 
 
 @router.get("/modules/{namespace}/{name}/{system}/{version}/consumers", operation_id="list_module_consumers")

@@ -87,6 +87,12 @@ def providers(*, begin: From = None, end: To = None, limit: Most = 20, output: C
     _most("providers", begin, end, limit, output)
 
 
+@downloads.command(help_epilogue=examples("groundwork downloads keys --limit 10"))
+def keys(*, begin: From = None, end: To = None, limit: Most = 20, output: ClientOutput = PEOPLE) -> None:
+    """List the keys that downloaded most, the most first; runs as one. With --quiet: their ids."""
+    _most("consumers", begin, end, limit, output)
+
+
 @downloads.command(
     help_epilogue=examples(
         "groundwork downloads consumers platform/network/aws 1.0.0",
@@ -111,14 +117,19 @@ def consumers(
             api.items(f"{PATH}/{path}/consumers", limit=limit),
             CONSUMER_COLUMNS,
             empty=f"no key has downloaded {address} {version} in the last 400 days",
-            id_field=lambda consumer: consumer["api_key_id"] or consumer["name"],
+            id_field=_id,
         )
 
 
 def _most(noun: str, begin: datetime | None, end: datetime | None, limit: int, output: ClientOutput) -> None:
     with Api.of_caller() as api:
         page = api.get(f"{PATH}/{noun}", limit=limit, **_period(begin, end))
-    output.listing(page["items"], MOST_COLUMNS, empty=NOTHING, id_field="address")
+    columns, id_field = (CONSUMER_COLUMNS, _id) if noun == "consumers" else (MOST_COLUMNS, "address")
+    output.listing(page["items"], columns, empty=NOTHING, id_field=id_field)
+
+
+def _id(consumer: Document) -> str:
+    return str(consumer["api_key_id"] or consumer["name"])
 
 
 def _period(begin: datetime | None, end: datetime | None) -> dict[str, str | None]:

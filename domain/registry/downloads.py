@@ -27,7 +27,7 @@ class DownloadKind(StrEnum):
     PROVIDER = "provider"
 
 
-class Interval(StrEnum):
+class DownloadInterval(StrEnum):
     """What downloads are counted by; days are UTC's."""
 
     HOUR = "hour"
@@ -60,7 +60,7 @@ class MostDownloaded(BaseModel, frozen=True):
 
 
 class Consumer(BaseModel, frozen=True):
-    """A key that has downloaded a version, or all runs of the organization together."""
+    """A key that has downloaded something, or all runs of the organization together."""
 
     api_key_id: UUID | None = Field(description="Null for runs: each of their steps has a key of its own.")
     name: str | None = Field(description="Of the key, or `runs`; null once the key is no longer kept.")

@@ -20,7 +20,7 @@ from domain.registry.downloads import RUNS, DownloadKind, Given
 from domain.registry.tools import LONGEST_USER_AGENT, OTHER, tool_of
 from domain.scope import PLATFORM, Scope
 from storage.database import Database
-from storage.registry import download_counts
+from storage.registry import download_batches
 
 WRITE_SECONDS: Final = 5.0
 MOST_NOTED: Final = 20_000
@@ -160,22 +160,22 @@ class DownloadCounter:
     async def _write(self, batch: _Batch) -> None:
         organization_id = batch.organization_id
         async with self._database.transaction(Scope(organization_id, PLATFORM)) as session:
-            if not await download_counts.is_new(session, organization_id, batch.id):
+            if not await download_batches.is_new(session, organization_id, batch.id):
                 return
             of: dict[UUID, UUID] = {}
             for kind in DownloadKind:
                 wanted = {note.given.version_id for note in batch.notes if note.given.kind is kind}
                 if wanted:
-                    of |= await download_counts.parents(session, organization_id, kind, wanted)
+                    of |= await download_batches.parents(session, organization_id, kind, wanted)
             keys = {note.api_key_id for note in batch.notes}
-            of_runs = await download_counts.run_keys(session, organization_id, keys)
+            of_runs = await download_batches.run_keys(session, organization_id, keys)
             counted: Counter[tuple[Given, UUID, str]] = Counter()
             for note in batch.notes:
                 key_id = RUNS if note.api_key_id in of_runs else note.api_key_id
                 counted[note.given, key_id, note.tool] += note.downloads
             counts = [
-                download_counts.Count(given.kind, given.version_id, of[given.version_id], key_id, tool, downloads)
+                download_batches.Count(given.kind, given.version_id, of[given.version_id], key_id, tool, downloads)
                 for (given, key_id, tool), downloads in counted.items()
                 if given.version_id in of  # it was there when it was answered
             ]
-            await download_counts.add(session, organization_id, counts)
+            await download_batches.add(session, organization_id, counts)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from domain.identity.permissions import Permission
 from domain.identity.rights import ORGANIZATION
-from domain.registry.downloads import Consumer, DownloadKind, DownloadsInTime, Interval, MostDownloaded
+from domain.registry.downloads import Consumer, DownloadInterval, DownloadKind, DownloadsInTime, MostDownloaded
 from domain.registry.errors import PeriodInvalid
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.scope import Scope
@@ -39,7 +39,7 @@ class DownloadCounts:
         self._database = database
 
     async def in_time(
-        self, scope: Scope, period: Period, *, interval: Interval, kind: DownloadKind | None
+        self, scope: Scope, period: Period, *, interval: DownloadInterval, kind: DownloadKind | None
     ) -> list[DownloadsInTime]:
         """Count downloads by hour or day; hours and days without any are left out.
 
@@ -66,6 +66,17 @@ class DownloadCounts:
             return await download_counts.most_downloaded(
                 session, scope.organization_id, period.begin, period.end, kind=kind, limit=limit
             )
+
+    async def most_consumers(self, scope: Scope, period: Period, *, limit: int) -> list[Consumer]:
+        """List the keys that have downloaded anything, the most first.
+
+        Raises:
+            PermissionDenied.
+        """
+        scope.require(Permission.DOWNLOAD_READ, ORGANIZATION)
+        async with self._database.transaction(scope) as session:
+            organization_id, begin, end = scope.organization_id, period.begin, period.end
+            return await download_counts.most_consumers(session, organization_id, begin, end, limit=limit)
 
     async def consumers_of_module(
         self, scope: Scope, address: ModuleAddress, version: str, *, after: UUID | None, limit: int

@@ -11,7 +11,7 @@ from services import upkeep
 from services.all import Services
 from storage import idempotency
 from storage.database import Database
-from storage.registry import download_counts
+from storage.registry import download_batches, download_counts
 from tests.factories.organizations import Caller
 
 pytestmark = pytest.mark.servers
@@ -66,10 +66,10 @@ class TestLookAfter:
         version_id, module_id = new_id(), new_id()
         async with database.transaction(caller.scope) as session:
             counts = [
-                download_counts.Count(DownloadKind.MODULE, version_id, module_id, new_id(), "tofu", 3)
+                download_batches.Count(DownloadKind.MODULE, version_id, module_id, new_id(), "tofu", 3)
                 for _ in range(3)
             ]
-            await download_counts.add(session, caller.organization.id, counts)
+            await download_batches.add(session, caller.organization.id, counts)
             age = text(
                 "UPDATE download_count SET hour = now() - make_interval(days => :days) WHERE api_key_id = :key"
             )
@@ -89,14 +89,14 @@ class TestLookAfter:
         organization_id, (today, yesterday) = caller.organization.id, (new_id(), new_id())
         async with database.transaction(caller.scope) as session:
             for batch_id in (today, yesterday):
-                assert await download_counts.is_new(session, organization_id, batch_id)
+                assert await download_batches.is_new(session, organization_id, batch_id)
         async with owner.begin() as connection:
             age = text("UPDATE download_batch SET written_at = now() - interval '25 hours' WHERE id = :id")
             await connection.execute(age, {"id": yesterday})
         assert (await services.upkeep.look_after()).done == {"batches_forgotten": 1}
         async with database.transaction(caller.scope) as session:
-            assert not await download_counts.is_new(session, organization_id, today)
-            assert await download_counts.is_new(session, organization_id, yesterday)
+            assert not await download_batches.is_new(session, organization_id, today)
+            assert await download_batches.is_new(session, organization_id, yesterday)
 
     async def test_makes_partitions_of_the_audit_that_are_missing(
         self, services: Services, owner: AsyncEngine

@@ -38,6 +38,7 @@ READ = (
     "/api/v1/analytics/downloads",
     "/api/v1/analytics/modules",
     "/api/v1/analytics/providers",
+    "/api/v1/analytics/consumers",
     "/api/v1/analytics/modules/:namespace/:name/:system/:version/consumers",
     "/api/v1/analytics/providers/:namespace/:type/:version/consumers",
 )

@@ -63,6 +63,20 @@ class TestDownloads:
         [most] = await asked(client, caller, "modules")
         assert (most["address"], most["downloads"], most["api_keys"]) == (f"{namespace}/network/aws", 4, 2)
 
+    async def test_are_added_up_by_key_the_most_first(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, counter: DownloadCounter
+    ) -> None:
+        made = await client.post("/api/v1/api-keys", json={"name": "pipeline"}, headers=caller.headers)
+        pipeline = {"Authorization": f"Bearer {made.json()['key']}"}
+        for headers in (caller.headers, pipeline, pipeline):
+            await client.get(f"/v1/modules/{namespace}/network/aws/0.1.0/download", headers=headers)
+        await counter.write()
+        most, other = await asked(client, caller, "consumers")
+        assert (most["name"], most["downloads"], other["downloads"]) == ("pipeline", 2, 1)
+        assert await asked(client, caller, "consumers", limit="1") == [most]
+        yesterday = (datetime.now(UTC) - timedelta(days=1)).isoformat()
+        assert await asked(client, caller, "consumers", to=yesterday) == []
+
     async def test_are_counted_when_they_are_asked_for_in_an_unusual_way(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str, counter: DownloadCounter
     ) -> None:
@@ -129,7 +143,7 @@ class TestDownloads:
     async def test_of_a_period_without_a_moment_can_not_be_asked_for(
         self, client: httpx2.AsyncClient, caller: Caller, query: dict[str, str]
     ) -> None:
-        for path in ("downloads", "modules", "providers"):
+        for path in ("downloads", "modules", "providers", "consumers"):
             answer = await client.get(f"{ANALYTICS}/{path}", params=query, headers=caller.headers)
             assert (answer.status_code, answer.json()["code"]) == (422, "registry.period_invalid")
 
@@ -144,7 +158,7 @@ class TestDownloads:
         path = f"modules/{namespace}/network/aws/0.1.0"
         assert (await client.get(f"/v1/{path}/download", headers=caller.headers)).status_code == 200
         await counter.write()
-        for listed in ("downloads", "modules", "providers"):
+        for listed in ("downloads", "modules", "providers", "consumers"):
             assert await asked(client, stranger, listed) == []
         answer = await client.get(f"{ANALYTICS}/{path}/consumers", headers=stranger.headers)
         assert (answer.status_code, answer.json()["code"]) == (404, "registry.module_not_found")

@@ -52,6 +52,9 @@ class TestDownloads:
         [line] = (await administrator("downloads", "consumers", module, "0.1.0")).lines
         assert line.split("\t")[0] == "2"
         assert line.split("\t")[2] == "OpenTofu/1.12"
+        [most] = (await administrator("downloads", "keys")).lines
+        assert most == line
+        assert (await administrator("downloads", "keys", "--quiet")).lines == [line.split("\t")[-1]]
         absent = await administrator("downloads", "consumers", module, "9.9.9")
         assert (absent.code, absent.out) == (1, "")
         wrong = await administrator("downloads", "consumers", "network", "9.9.9")
