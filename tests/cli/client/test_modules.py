@@ -146,7 +146,7 @@ class TestProviders:
         [key] = (await client.get(keys, headers=caller.headers)).json()["items"]
         await client.delete(f"{keys}/{key['id']}", headers=caller.headers)
         shown = (await administrator("providers", "show", provider)).out
-        assert "none: each is yanked, or its key is out of use" in shown
+        assert "none: each is yanked or refused" in shown
         assert "use it by" not in shown
 
     async def test_are_found_by_beginnings_of_words(self, administrator: Commands, provider: str) -> None:
