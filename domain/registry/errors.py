@@ -247,6 +247,26 @@ class NotAProvider(PlatformError):
     code = "registry.not_a_provider"
 
 
+class PackageOfAnotherVersion(PlatformError):
+    """The executable in the zip is named after another version than the one that is published.
+
+    Pack the executable of this version: tools would install it without a word.
+    """
+
+    kind = ErrorKind.INVALID
+    code = "registry.package_of_another_version"
+
+
+class PackageOfAnotherPlatform(PlatformError):
+    """The executable in the zip is built for another operating system than the zip is named after.
+
+    Build it for the platform of the zip's name: nobody could start it there.
+    """
+
+    kind = ErrorKind.INVALID
+    code = "registry.package_of_another_platform"
+
+
 class ChecksumsInvalid(PlatformError):
     """The SHA256SUMS file is not exactly what both command line tools read.
 

@@ -114,6 +114,7 @@ class ReleaseNames:
 
     def __init__(self, address: ProviderAddress, version: str) -> None:
         """Take a checked address and version."""
+        self.address, self.version = address, version
         self._stem = f"terraform-provider-{address.type}_{version}_"
         self.checksums = f"{self._stem}SHA256SUMS"
         self.signature = f"{self._stem}SHA256SUMS.sig"

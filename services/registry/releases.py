@@ -17,7 +17,7 @@ from domain.registry.errors import (
     VersionExists,
 )
 from domain.registry.gpg_keys import PublicKey, SignatureEvidence
-from domain.registry.names import Platform, ProviderAddress
+from domain.registry.names import ProviderAddress
 from domain.registry.providers import (
     LARGEST_MANIFEST,
     ProviderPackage,
@@ -105,7 +105,7 @@ class Releases:
             manifest = await self._next(stack, files, names.manifest, limit=LARGEST_MANIFEST)
             _check_hash(names.manifest, manifest, hashes)
             protocols = read_manifest(await asyncio.to_thread(manifest.path.read_bytes))
-            packages, received = await self._packages(stack, files, names, hashes, type=address.type)
+            packages, received = await self._packages(stack, files, names, hashes)
             yield CheckedRelease(checksums, signature, evidence, protocols, packages, received)
 
     async def keep(
@@ -146,8 +146,6 @@ class Releases:
         files: AsyncIterator[ReleaseFile],
         names: ReleaseNames,
         hashes: dict[str, str],
-        *,
-        type: str,
     ) -> tuple[list[ProviderPackage], list[Received]]:
         missing = {name: platform for name in hashes if (platform := names.platform(name)) is not None}
         if not missing:
@@ -162,21 +160,30 @@ class Releases:
                 )
             package = await self._receive(stack, file, limit=self._limits.package_bytes, advice=OF_PACKAGES)
             _check_hash(file.name, package, hashes)
-            packages.append(await self._package(file.name, package, type, platform))
+            h1 = await asyncio.to_thread(
+                check_provider,
+                package.path,
+                type=names.address.type,
+                version=names.version,
+                platform=platform,
+                limits=self._limits.package_archive,
+            )
+            packages.append(
+                ProviderPackage(
+                    os=platform.os,
+                    arch=platform.arch,
+                    filename=file.name,
+                    sha256=package.sha256,
+                    size=package.size,
+                    h1=h1,
+                )
+            )
             received.append(package)
         if missing:
             raise ReleaseIncomplete(
                 "packages that SHA256SUMS names were not sent; send the whole release", missing=sorted(missing)
             )
         return packages, received
-
-    async def _package(self, name: str, package: Received, type: str, platform: Platform) -> ProviderPackage:
-        h1 = await asyncio.to_thread(
-            check_provider, package.path, type=type, platform=platform, limits=self._limits.package_archive
-        )
-        return ProviderPackage(
-            os=platform.os, arch=platform.arch, filename=name, sha256=package.sha256, size=package.size, h1=h1
-        )
 
     async def _next(
         self, stack: AsyncExitStack, files: AsyncIterator[ReleaseFile], expected: str, *, limit: int

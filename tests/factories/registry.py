@@ -15,6 +15,8 @@ from tests.fixtures.archives import a_provider_zip, a_tar_gz, package_name
 from tests.fixtures.signing import Signer
 
 LINUX = Platform("linux", "amd64")
+ONE_PACKAGE: Mapping[Platform, bytes] = {}
+"""For a test that does not care which: it is made as the release needs it."""
 MODULES = "/api/v1/modules"
 PROVIDERS = "/api/v1/providers"
 NAMESPACES = "/api/v1/namespaces"
@@ -40,8 +42,13 @@ class Release:
     signer: Signer
     type: str = "time"
     version: str = "0.1.0"
-    packages: Mapping[Platform, bytes] = field(default_factory=lambda: {LINUX: a_provider_zip()})
+    packages: Mapping[Platform, bytes] = field(default_factory=lambda: ONE_PACKAGE)
     protocols: tuple[str, ...] = ("5.0",)
+
+    def __post_init__(self) -> None:
+        """Pack one package of this version where the test names none."""
+        if self.packages is ONE_PACKAGE:
+            object.__setattr__(self, "packages", {LINUX: a_provider_zip(self.type, self.version)})
 
     @property
     def stem(self) -> str:

@@ -5,7 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from domain.registry.errors import ArchiveMemberRefused, NotAProvider
+from domain.registry.errors import (
+    ArchiveMemberRefused,
+    NotAProvider,
+    PackageOfAnotherPlatform,
+    PackageOfAnotherVersion,
+)
 from domain.registry.names import Platform
 from integrations.archives.members import ArchiveLimits
 from integrations.archives.provider import check_provider
@@ -16,7 +21,9 @@ LINUX = Platform("linux", "amd64")
 
 
 def check(folder: Path, content: bytes, platform: Platform = LINUX) -> str:
-    return check_provider(written(folder, content), type="time", platform=platform, limits=ArchiveLimits())
+    return check_provider(
+        written(folder, content), type="time", version="0.1.0", platform=platform, limits=ArchiveLimits()
+    )
 
 
 class TestCheckProvider:
@@ -30,7 +37,17 @@ class TestCheckProvider:
         }
         assert len(hashes) == 1
 
-    @pytest.mark.parametrize("name", ["terraform-provider-time", "terraform-provider-time_v0.1.0_x5"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "terraform-provider-time",
+            "terraform-provider-time_v0.1.0_x5",
+            "terraform-provider-time_v0.1.0_x5.exe",
+            "terraform-provider-time_v0.1",
+            "terraform-provider-time_vanilla",
+            "terraform-provider-time.sh",
+        ],
+    )
     def test_takes_each_name_that_tools_find(self, tmp_path: Path, name: str) -> None:
         assert check(tmp_path, a_zip({name: "x"}, mode=0o100755)).startswith("h1:")
 
@@ -48,6 +65,25 @@ class TestCheckProvider:
             check(tmp_path, content)
         windows = Platform("windows", "amd64")
         assert check(tmp_path, a_zip({"terraform-provider-time_v0.1.0.exe": "x"}), windows).startswith("h1:")
+
+    @pytest.mark.parametrize("version", ["9.9.9", "0.1.0-rc1", "0.1.0_x5_x6", "00.1.0"])
+    def test_refuses_an_executable_that_is_named_after_another_version(self, tmp_path: Path, version: str) -> None:
+        for ending in ("", "_x5", ".exe", "_x5.exe"):
+            name = f"terraform-provider-time_v{version}{ending}"
+            with pytest.raises(PackageOfAnotherVersion, match=r"another version than 0\.1\.0"):
+                check(tmp_path, a_zip({name: "x"}, mode=0o100755))
+
+    def test_refuses_an_executable_of_another_operating_system(self, tmp_path: Path) -> None:
+        beginnings = {"linux": b"\x7fELF", "windows": b"MZ", "darwin": b"\xcf\xfa\xed\xfe", "freebsd": b"\x7fELF"}
+        for built_for, beginning in beginnings.items():
+            content = a_provider_zip(content=beginning + bytes(100))
+            for named, expected in beginnings.items():
+                platform = Platform(named, "amd64")
+                if beginning == expected:
+                    assert check(tmp_path, content, platform).startswith("h1:"), (built_for, named)
+                else:
+                    with pytest.raises(PackageOfAnotherPlatform, match=f"built for {platform}"):
+                        check(tmp_path, content, platform)
 
     @pytest.mark.parametrize("beside", ["terraform-provider-time.md", "terraform-provider-time"])
     def test_refuses_what_tools_would_start_in_its_place(self, tmp_path: Path, beside: str) -> None:
