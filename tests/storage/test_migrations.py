@@ -41,6 +41,17 @@ A_RELEASE = (
         "size, h1) VALUES (:id, :id, 'linux', 'amd64', 'time.zip', :zip, 1, 'h1:')"
     ),
 )
+A_MODULE = (
+    "INSERT INTO blob (sha256, size) VALUES (:sums, 1)",
+    (
+        "INSERT INTO module (organization_id, id, namespace, name, system, description) "
+        "VALUES (:id, :id, 'acme', 'network', 'aws', '')"
+    ),
+    (
+        "INSERT INTO module_version (organization_id, id, module_id, version, description, sha256, size, format, "
+        "published_by) VALUES (:id, :id, :id, '1.0.0', '', :sums, 1, 'zip', '{}')"
+    ),
+)
 WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob", "tick"}
 
 
@@ -122,6 +133,27 @@ class TestPlatforms:
                 ["linux_386", "linux_amd64"]
             ]
         engine.dispose()
+
+
+class TestDocuments:
+    def test_of_what_was_published_without_a_row_are_read_too(self, empty_url: str) -> None:
+        configured = configuration(empty_url)
+        command.upgrade(configured, "0009")
+        engine = create_engine(empty_url)
+        with engine.begin() as connection:
+            for statement in (*A_RELEASE[:2], *A_MODULE):
+                connection.execute(text(statement), {"id": RELEASE_ID, "sums": "a" * 64})
+        command.upgrade(configured, "0011")
+        with engine.begin() as connection:
+            [row] = connection.execute(text("SELECT * FROM module_documents"))
+            assert (row.module_version_id, row.state) == (RELEASE_ID, "pending")
+            # As it stands where the release before is gone back to: it knows nothing of either.
+            connection.execute(text("""UPDATE module_documents SET documents = '{}', reason = 'no tofu'"""))
+        command.downgrade(configured, "0009")
+        with engine.connect() as connection:
+            [row] = connection.execute(text("SELECT * FROM module_documents"))
+        engine.dispose()
+        assert (row.state, row.documents, row.reason) == ("pending", None, None)
 
 
 class TestReplaceCheck:
