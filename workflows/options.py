@@ -41,8 +41,8 @@ DATABASE_STEP: Final = StepOptions(
 
 FILE_STEP: Final = StepOptions(
     start_to_close_timeout=timedelta(minutes=10),
-    # Also while a store is away, or no worker has the tool.
-    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(minutes=1)),
+    # Also while a store is away, or no worker has the tool; then each file is fetched anew, for all that wait.
+    retry_policy=RetryPolicy(initial_interval=timedelta(milliseconds=500), maximum_interval=timedelta(minutes=10)),
 )
 
 REREAD_STEP: Final = WatchedStepOptions(

@@ -226,6 +226,27 @@ class TestPermissions:
         assert held == ["run:read", "download:read"]
 
 
+class TestDocuments:
+    def test_of_what_was_published_without_a_row_are_read_too(self, empty_url: str) -> None:
+        configured = configuration(empty_url)
+        command.upgrade(configured, "0009")
+        engine = create_engine(empty_url)
+        with engine.begin() as connection:
+            for statement in (*A_RELEASE, *A_MODULE):
+                connection.execute(text(statement), GIVEN)
+        upgrade(empty_url)
+        with engine.begin() as connection:
+            [row] = connection.execute(text("SELECT * FROM module_documents"))
+            assert (row.module_version_id, row.state) == (RELEASE_ID, "pending")
+            # As it stands where the release before is gone back to: it knows nothing of either.
+            connection.execute(text("""UPDATE module_documents SET documents = '{}', reason = 'no tofu'"""))
+        command.downgrade(configured, "0009")
+        with engine.connect() as connection:
+            [row] = connection.execute(text("SELECT * FROM module_documents"))
+        engine.dispose()
+        assert (row.state, row.documents, row.reason) == ("pending", None, None)
+
+
 class TestReplaceCheck:
     @pytest.fixture
     def table(self, empty_url: str) -> Iterator[Connection]:
