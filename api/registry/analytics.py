@@ -5,19 +5,17 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from api.dependencies import Requires, UsageService
+from api.dependencies import UsageService
 from api.pagination import CallerPaging, Page
-from domain.identity.permissions import Permission
+from api.registry.callers import UsageReader
 from domain.moments import Moment
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.usage import Consumer, DownloadsInTime, MostInstalled, UsageInterval, UsageKind
-from domain.scope import Scope
 from services.registry.usage import Period
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["registry"])
 
 USUAL: Final = timedelta(days=30)
-Reader = Annotated[Scope, Depends(Requires(Permission.USAGE_READ))]
 
 
 async def _period(
@@ -36,7 +34,7 @@ Most = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 
 @router.get("/downloads", operation_id="count_downloads")
 async def count_downloads(
-    scope: Reader,
+    scope: UsageReader,
     usage: UsageService,
     period: AskedPeriod,
     interval: UsageInterval = UsageInterval.DAY,
@@ -51,7 +49,7 @@ async def count_downloads(
 
 @router.get("/modules", operation_id="list_most_installed_modules")
 async def list_most_installed_modules(
-    scope: Reader, usage: UsageService, period: AskedPeriod, limit: Most = 20
+    scope: UsageReader, usage: UsageService, period: AskedPeriod, limit: Most = 20
 ) -> Page[MostInstalled]:
     """List the modules that were installed most, the most first."""
     return Page(
@@ -61,7 +59,7 @@ async def list_most_installed_modules(
 
 @router.get("/providers", operation_id="list_most_installed_providers")
 async def list_most_installed_providers(
-    scope: Reader, usage: UsageService, period: AskedPeriod, limit: Most = 20
+    scope: UsageReader, usage: UsageService, period: AskedPeriod, limit: Most = 20
 ) -> Page[MostInstalled]:
     """List the providers that were installed most, the most first."""
     return Page(
@@ -76,7 +74,7 @@ async def list_module_consumers(
     name: str,
     system: str,
     version: str,
-    scope: Reader,
+    scope: UsageReader,
     usage: UsageService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
@@ -93,7 +91,7 @@ async def list_provider_consumers(
     namespace: str,
     type: str,
     version: str,
-    scope: Reader,
+    scope: UsageReader,
     usage: UsageService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
