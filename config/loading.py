@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final, get_args
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import SettingsError
 
@@ -51,7 +52,7 @@ def load_settings() -> Settings:
 def setting_paths(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     """Give the path of every setting, the `_file` of each secret included."""
     for name, field in model.model_fields.items():
-        group = next((kind for kind in (field.annotation, *get_args(field.annotation)) if _is_group(kind)), None)
+        group = group_of(field)
         if group is not None:
             yield from setting_paths(group, (*above, name))
             continue
@@ -65,8 +66,12 @@ def environment_name(path: tuple[str, ...]) -> str:
     return PREFIX + "__".join(path).upper()
 
 
-def _is_group(kind: object) -> bool:
-    return isinstance(kind, type) and issubclass(kind, BaseModel)
+def group_of(field: FieldInfo) -> type[BaseModel] | None:
+    """Give the group of settings that a field holds, or may hold; None for a single setting."""
+    for kind in (field.annotation, *get_args(field.annotation)):
+        if isinstance(kind, type) and issubclass(kind, BaseModel):
+            return kind
+    return None
 
 
 def _check_file() -> None:

@@ -8,7 +8,7 @@ from typing import get_args
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from config.loading import OTHERS, environment_name
+from config.loading import OTHERS, environment_name, group_of
 from config.settings import ALIASES, Settings, is_secret
 
 
@@ -27,20 +27,27 @@ def reference() -> str:
         "",
         *_table((), Settings),
     ]
-    for name, field in Settings.model_fields.items():
-        group = _group(field)
-        if group is not None:
-            lines += ["", f"## {name}", "", (group.__doc__ or "").strip(), "", *_table((name,), group)]
+    lines += _groups((), Settings)
     lines += ["", "## Variables that are no settings", "", "| variable | |", "|---|---|"]
     lines += [f"| `{name}` | {meaning} |" for name, meaning in OTHERS.items()]
     return "\n".join(lines) + "\n"
+
+
+def _groups(above: tuple[str, ...], model: type[BaseModel]) -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        group = group_of(field)
+        if group is not None:
+            path = (*above, name)
+            yield from ("", f"## {'.'.join(path)}", "", (group.__doc__ or "").strip(), "")
+            yield from _table(path, group)
+            yield from _groups(path, group)
 
 
 def _table(above: tuple[str, ...], model: type[BaseModel]) -> Iterator[str]:
     yield "| variable | in the file | default | |"
     yield "|---|---|---|---|"
     for name, field in model.model_fields.items():
-        if _group(field) is not None:
+        if group_of(field) is not None:
             continue
         path = (*above, name)
         alias = next((f" Also `{other}`." for other, setting in ALIASES.items() if setting == path), "")
@@ -51,11 +58,6 @@ def _table(above: tuple[str, ...], model: type[BaseModel]) -> Iterator[str]:
         choice = f" One of {', '.join(f'`{value}`' for value in values)}." if len(values) > 1 else ""
         described = f"{field.description}{choice}{secret}{alias}"
         yield f"| `{environment_name(path)}` | `{'.'.join(path)}` | {_default(field)} | {described} |"
-
-
-def _group(field: FieldInfo) -> type[BaseModel] | None:
-    kind = field.annotation
-    return kind if isinstance(kind, type) and issubclass(kind, BaseModel) else None
 
 
 def _default(field: FieldInfo) -> str:

@@ -19,6 +19,16 @@ class Secrets:
     key_encryption_key: bytes
     pepper: bytes
     signing_key: bytes
+    previous_signing_key: bytes | None = None
+
+    @property
+    def signing_keys(self) -> tuple[bytes, ...]:
+        """The key that signs, and behind it the one that is taken as well."""
+        return (
+            (self.signing_key,)
+            if self.previous_signing_key is None
+            else (self.signing_key, self.previous_signing_key)
+        )
 
     @classmethod
     def read(cls, settings: Settings) -> Self:
@@ -29,10 +39,12 @@ class Secrets:
             OSError: a file can't be read.
         """
         files = settings.secrets
+        previous = files.previous_signing_key_file
         return cls(
             key_encryption_key=_read_key_file(files.key_encryption_key_file),
             pepper=_read_key_file(files.pepper_file),
             signing_key=_read_key_file(files.signing_key_file),
+            previous_signing_key=None if previous is None else _read_key_file(previous),
         )
 
 

@@ -105,51 +105,47 @@ class RegistrySettings(Group):
     )
 
 
-class BlobSettings(Group):
-    """Where the bytes of archives, states, plans and logs are: a folder, or a bucket of an S3 server."""
+class S3Settings(Group):
+    """The bucket of an S3 server that blobs are kept in, where any of these is set."""
 
-    store: Literal["local", "s3"] = Field(
-        default="local", description="`local` is the folder `path`; with `s3`, servers need not share a machine."
+    endpoint: str = Field(
+        description="Address of the S3 server, such as https://s3.eu-central-1.amazonaws.com.",
+        pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?$",
     )
+    region: str = Field(default="us-east-1", description="Region of the bucket; many servers have only this.")
+    bucket: str = Field(
+        description="Bucket, which has to be there; nothing else belongs in it.",
+        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
+    )
+    access_key: str = Field(description="Name of the key to the bucket.")
+    secret_key: SecretStr = Field(description="The key to the bucket.")
+
+
+class BlobSettings(Group):
+    """Where the bytes of archives, states, plans and logs are: in a folder, or in a bucket of an S3 server."""
+
     path: Path = Field(
         default=Path("/var/lib/groundwork/blobs"),
         description=(
-            "Folder that the API and all workers share. With `s3` each server has one of its own, where uploads "
-            "wait until they are known to be good."
+            "Folder that the API and all workers share. With a bucket each server has one of its own, where "
+            "uploads wait until they are known to be good."
         ),
     )
     delivery: Literal["proxied", "presigned"] = Field(
         default="proxied",
         description=(
-            "How files of the registry reach clients: through the API, or, with `s3`, from the bucket, by an "
-            "address that the API redirects to and that is valid for 15 minutes. Clients have to reach "
-            "`s3_endpoint` then."
+            "How files of the registry reach clients: through the API, or from the bucket, by an address that the "
+            "API redirects to and that is valid for 15 minutes. Clients have to reach `blobs.s3.endpoint` then."
         ),
     )
-    s3_endpoint: str | None = Field(
-        default=None,
-        description="Address of the S3 server, such as https://s3.eu-central-1.amazonaws.com.",
-        pattern=r"^https?://[A-Za-z0-9.-]+(:\d{1,5})?$",
-    )
-    s3_region: str = Field(default="us-east-1", description="Region of the bucket; many servers have only this.")
-    s3_bucket: str | None = Field(
-        default=None,
-        description="Bucket, which has to be there; nothing else belongs in it.",
-        pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$",
-    )
-    s3_access_key: str | None = Field(default=None, description="Name of the key to the bucket.")
-    s3_secret_key: SecretStr | None = Field(default=None, description="The key to the bucket.")
+    s3: S3Settings | None = Field(default=None, description="The bucket; without one, blobs are in the folder.")
 
     @model_validator(mode="after")
     def _fits_the_store(self) -> Self:
-        needed = ("s3_endpoint", "s3_bucket", "s3_access_key", "s3_secret_key")
-        missing = [name for name in needed if getattr(self, name) is None]
-        if self.store == "s3" and missing:
-            raise ValueError(f"store is s3, which also needs {', '.join(missing)}")
-        if self.store == "local" and len(missing) < len(needed):
-            raise ValueError("store is local, which has no use for settings that begin with s3_; set store to s3")
-        if self.store == "local" and self.delivery == "presigned":
-            raise ValueError("delivery is presigned, which only store s3 can do; a folder has no addresses")
+        if self.s3 is None and self.delivery == "presigned":
+            raise ValueError(
+                "delivery is presigned, which only a bucket can do: set blobs.s3, or delivery to proxied"
+            )
         return self
 
 
@@ -159,6 +155,18 @@ class SecretSettings(Group):
     key_encryption_key_file: Path = Field(description="Wraps the data keys. Losing it loses every state.")
     pepper_file: Path = Field(description="Keys the hashes of API keys in memory.")
     signing_key_file: Path = Field(description="Signs download addresses and page cursors.")
+    previous_signing_key_file: Path | None = Field(
+        default=None,
+        description=(
+            "A second key whose download addresses and cursors are taken too, while the signing key is changed."
+        ),
+    )
+
+    @property
+    def key_files(self) -> tuple[Path, ...]:
+        """All files of keys that are set."""
+        files = (self.key_encryption_key_file, self.pepper_file, self.signing_key_file)
+        return files if self.previous_signing_key_file is None else (*files, self.previous_signing_key_file)
 
 
 class ApiSettings(Group):
@@ -281,8 +289,7 @@ class Settings(BaseSettings):
     def _nothing_of_development_elsewhere(self) -> Self:
         if self.environment == "development":
             return self
-        keys = (self.secrets.key_encryption_key_file, self.secrets.pepper_file, self.secrets.signing_key_file)
-        if any(DEVELOPMENT_SECRETS in path.parts for path in keys):
+        if any(DEVELOPMENT_SECRETS in path.parts for path in self.secrets.key_files):
             raise ValueError(
                 f"secrets: what {DEVELOPMENT_SECRETS} holds is for development; make keys of your own"
             )

@@ -39,6 +39,7 @@ class Operations:
         self.module_bytes = limits.module_bytes
         self._database_away = Outage(log, "PostgreSQL")
         self._database_slow = Outage(log, "PostgreSQL, asked how it goes")
+        self._measuring = asyncio.Lock()
         self._readiness = _Remembered(self._look_whether_ready)
         self._health = _Remembered(self._look_how_it_is)
 
@@ -55,7 +56,7 @@ class Operations:
 
     async def _look_whether_ready(self) -> Readiness:
         try:
-            async with asyncio.timeout(PATIENCE), self._database.platform("readiness") as session:
+            async with asyncio.timeout(PATIENCE), self._database.probe("readiness") as session:
                 writable, revision = await operations.readiness(session)
         except (Unavailable, TimeoutError) as error:
             self._database_away.began(error)
@@ -66,7 +67,7 @@ class Operations:
     async def _look_how_it_is(self) -> Health:
         readiness = Readiness(database=True)
         try:
-            async with asyncio.timeout(PATIENCE), self._database.platform("health") as session:
+            async with asyncio.timeout(PATIENCE), self._database.probe("health") as session:
                 _, age = await operations.outbox(session)
                 alive = await workers.seen_within(session, ALIVE)
                 health = Health(
@@ -97,12 +98,12 @@ class Operations:
             )
 
     async def measure(self) -> Measures:
-        """Count what there is.
+        """Count what there is; for one who asks at a time.
 
         Raises:
             Unavailable.
         """
-        async with self._database.platform("metrics") as session:
+        async with self._measuring, self._database.probe("metrics") as session:
             waiting, age = await operations.outbox(session)
             queued, queued_age = await operations.waiting_runs(session)
             alive = await workers.seen_within(session, ALIVE)

@@ -1,4 +1,4 @@
-"""The two ways into PostgreSQL: a transaction for one organization, and one for the platform itself."""
+"""The ways into PostgreSQL: a transaction for one organization, and one for the platform itself or its probes."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Sequence
@@ -20,6 +20,8 @@ from domain.scope import Scope
 LONGEST_TRANSACTION: Final = 8  # seconds; below the shortest timeout of whoever waits for one
 POOL_SECONDS: Final = 5.0
 """How long a transaction waits for one of the process's connections."""
+PROBES: Final = 3
+"""Connections beside the pools, for those who look how it goes: readiness, health and metrics, one each."""
 NO_ANSWER: Final = "the database does not answer"
 AWAY: Final = {
     "25006": "the database takes no changes now, it is read-only",  # a former primary, or out of storage
@@ -67,6 +69,7 @@ class Database:
         """Take the addresses of two roles: `app`, held to an organization, and `platform`, to tables."""
         self._app = _engine(app_url, pool_size)
         self._platform = _engine(platform_url, pool_size)
+        self._probes = _engine(platform_url, 1, overflow=PROBES - 1)
 
     @asynccontextmanager
     async def transaction(self, scope: Scope) -> AsyncIterator[AsyncSession]:
@@ -93,10 +96,25 @@ class Database:
             await _begin(session, "application_name", reason)
             yield session
 
+    @asynccontextmanager
+    async def probe(self, reason: str) -> AsyncIterator[AsyncSession]:
+        """Yield a session of the platform's that looks how it goes, by one of PROBES connections for that alone.
+
+        So it is answered while requests have all the others, and takes none from them.
+
+        Raises:
+            Unavailable: the database does not answer.
+            Busy: others held what this needs for too long.
+        """
+        async with _transaction(self._probes) as session:
+            await _begin(session, "application_name", reason)
+            yield session
+
     async def close(self) -> None:
         """Close all connections."""
         await self._app.dispose()
         await self._platform.dispose()
+        await self._probes.dispose()
 
 
 async def now(session: AsyncSession) -> datetime:
@@ -157,12 +175,12 @@ def locked(query: Locked, *, skip_locked: bool = False) -> Locked:
     return query.with_for_update(key_share=True, skip_locked=skip_locked).execution_options(populate_existing=True)
 
 
-def _engine(url: str, pool_size: int) -> AsyncEngine:
+def _engine(url: str, pool_size: int, *, overflow: int | None = None) -> AsyncEngine:
     engine = create_async_engine(
         url,
         pool_pre_ping=True,
         pool_size=pool_size,
-        max_overflow=pool_size,
+        max_overflow=pool_size if overflow is None else overflow,
         pool_timeout=POOL_SECONDS,
         hide_parameters=True,  # errors travel into logs and workflow histories
         connect_args={

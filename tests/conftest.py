@@ -90,7 +90,12 @@ async def database(postgresql: PostgreSQL) -> AsyncIterator[Database]:
 @pytest.fixture(scope="session")
 def secrets() -> Secrets:
     """Make an installation's secrets."""
-    return Secrets(key_encryption_key=os.urandom(32), pepper=os.urandom(32), signing_key=os.urandom(32))
+    return Secrets(
+        key_encryption_key=os.urandom(32),
+        pepper=os.urandom(32),
+        signing_key=os.urandom(32),
+        previous_signing_key=os.urandom(32),
+    )
 
 
 @pytest.fixture(scope="session")

@@ -5,9 +5,7 @@ import contextlib
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Final, cast
-
-from pydantic import SecretStr
+from typing import Final
 
 from config.secrets import Secrets
 from config.settings import Settings
@@ -48,19 +46,16 @@ def open_database(settings: Settings) -> Database:
 def open_blobs(settings: Settings) -> BlobStore:
     """Open the store of bytes that the settings name; nothing has to be closed."""
     blobs = settings.blobs
-    if blobs.store == "local":
+    if blobs.s3 is None:
         return LocalBlobStore(blobs.path)
     from storage.blobs.s3 import Bucket, S3BlobStore  # noqa: PLC0415  0.3 s that others need not wait for
 
-    # BlobSettings takes no s3 without these.
-    endpoint, name = cast("str", blobs.s3_endpoint), cast("str", blobs.s3_bucket)
-    access_key, secret_key = cast("str", blobs.s3_access_key), cast("SecretStr", blobs.s3_secret_key)
     bucket = Bucket(
-        endpoint=endpoint,
-        name=name,
-        region=blobs.s3_region,
-        access_key=access_key,
-        secret_key=secret_key.get_secret_value(),
+        endpoint=blobs.s3.endpoint,
+        name=blobs.s3.bucket,
+        region=blobs.s3.region,
+        access_key=blobs.s3.access_key,
+        secret_key=blobs.s3.secret_key.get_secret_value(),
     )
     return S3BlobStore(blobs.path, bucket, gives_addresses=blobs.delivery == "presigned")
 
@@ -91,13 +86,13 @@ def compose(
     return Services(
         identity=make_identity(database, hasher, pepper=secrets.pepper),
         tenants=make_tenants(database, hasher),
-        registry=make_registry(database, blobs, signing_key=secrets.signing_key, limits=limits),
+        registry=make_registry(database, blobs, signing_keys=secrets.signing_keys, limits=limits),
         deployments=deployments,
         provisioning=make_provisioning(database, envelope, sealed, deployments.states, hasher, lease=lease),
         operations=Operations(database, hostname, limits),
         upkeep=Upkeep(database),
         envelope=envelope,
-        cursors=CursorSigner(secrets.signing_key),
+        cursors=CursorSigner(*secrets.signing_keys),
     )
 
 

@@ -14,7 +14,7 @@ from temporalio.service import RPCError, RPCStatusCode
 from cli.servers import running
 from cli.servers.findings import Finding
 from config.secrets import Secrets
-from config.settings import DEVELOPMENT_SECRETS, Settings
+from config.settings import DEVELOPMENT_SECRETS, S3Settings, Settings
 from domain.errors import SealBroken, ToolMissing, Unavailable
 from integrations.temporal_registration import missing_search_attributes
 from integrations.tools import TOOLS, find_tool, version_of
@@ -162,18 +162,18 @@ async def _missing(settings: Settings) -> list[str]:
 def blobs(settings: Settings) -> list[Finding]:
     """Look whether bytes can be received, and whether the bucket answers where there is one."""
     findings = [_room("blobs", settings.blobs.path)]
-    if settings.blobs.store == "s3":
+    if settings.blobs.s3 is not None:
         with contextlib.suppress(OSError):  # of the folder, which is told already
-            findings.append(_bucket(settings))
+            findings.append(_bucket(settings, settings.blobs.s3))
     return findings
 
 
-def _bucket(settings: Settings) -> Finding:
-    where = f"{settings.blobs.s3_endpoint}/{settings.blobs.s3_bucket}"
+def _bucket(settings: Settings, s3: S3Settings) -> Finding:
+    where = f"{s3.endpoint}/{s3.bucket}"
     try:
         asyncio.run(open_blobs(settings).size(NO_BLOB))
     except Unavailable as away:
-        advice = "look at that server, and at the settings blobs.s3_bucket and blobs.s3_access_key"
+        advice = "look at that server, and at the settings blobs.s3.bucket and blobs.s3.access_key"
         return Finding("bucket", f"{where}: {away.reason}", advice)
     return Finding("bucket", f"{where} answers")
 
@@ -197,8 +197,7 @@ def _room(name: str, path: Path) -> Finding:
 def secrets(settings: Settings) -> list[Finding]:
     """Look whether the installation's keys can be read, and by nobody else."""
     findings = []
-    files = settings.secrets
-    for path in (files.key_encryption_key_file, files.pepper_file, files.signing_key_file):
+    for path in settings.secrets.key_files:
         mode = stat.S_IMODE(path.stat().st_mode)
         advice = f"chmod 600 {path}" if mode & 0o077 and not path.is_relative_to(MOUNTED) else ""
         findings.append(Finding(f"secret {path.name}", f"mode {mode:04o}", advice))

@@ -11,9 +11,9 @@ from sqlalchemy.exc import OperationalError
 from cli.output import PEOPLE, Output
 from config.settings import DatabaseSettings, TemporalSettings
 from config.start import begin_process
-from domain.errors import SettingsInvalid, Unavailable
+from domain.errors import Busy, SettingsInvalid, Unavailable
 from integrations.temporal_registration import register
-from storage.migrations.upgrade import current, head, upgrade
+from storage.migrations.upgrade import head, upgrade
 from storage.roles import ensure_roles
 from workers.temporal_client import connect
 
@@ -58,20 +58,23 @@ def migrate_database(settings: DatabaseSettings) -> str | None:
         url.get_secret_value() for url in (settings.owner_url, settings.app_url, settings.platform_url)
     )
     ensure_roles(owner, app, platform)
-    before = current(owner)
-    upgrade(owner)
-    return before
+    return upgrade(owner)
 
 
 def patient(work: Callable[[], T], name: str, deadline: float) -> T:
-    """Do something that needs PostgreSQL; while it can't be reached, try again until the deadline.
+    """Do something that needs PostgreSQL; while it can't be reached, or others hold it, try again to the deadline.
 
     Raises:
         Unavailable: it could not be reached in time.
+        Busy: others held what it needs until then.
     """
     while True:
         try:
             return work()
+        except Busy:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(PAUSE_SECONDS)
         except OperationalError as error:
             if time.monotonic() > deadline:
                 raise Unavailable(f"{name} does not answer: {str(error.orig).splitlines()[0]}") from error

@@ -5,7 +5,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Final
@@ -25,7 +25,8 @@ _PR_SET_PDEATHSIG: Final = 1
 def shared_counts(processes: int) -> Iterator[None]:
     """Give the processes that are started meanwhile a folder for their counts.
 
-    What a process that died has counted stays counted: a sum that fell would look like a new beginning.
+    What a process that died has counted stays counted, by the one that takes its place: a sum that fell would look
+    like a new beginning.
 
     Raises:
         Unavailable: the disk of temporary files has no room for it.
@@ -56,7 +57,29 @@ def begin_child() -> None:
     if os.getppid() != parent.pid:  # it was faster
         os.kill(os.getpid(), signal.SIGTERM)
     if COUNTS in os.environ:
-        _reserve(Path(os.environ[COUNTS]), str(os.getpid()))
+        folder, process = Path(os.environ[COUNTS]), str(os.getpid())
+        _take_over(folder, process)
+        _reserve(folder, process)
+
+
+def _take_over(folder: Path, process: str) -> None:
+    """Go on with the counts of a process that died, if there is one, so that there are never more than processes.
+
+    Otherwise one that dies again and again would fill the disk, and make each scrape read more.
+    """
+    first, *others = COUNTED
+    for path in folder.glob(f"{first}_*.db"):
+        died = path.stem.removeprefix(f"{first}_")
+        if Path("/proc", died).exists():
+            continue
+        try:
+            path.rename(folder / f"{first}_{process}.db")
+        except FileNotFoundError:  # another new one was faster
+            continue
+        for kind in others:
+            with suppress(FileNotFoundError):  # it died before it had made it
+                (folder / f"{kind}_{died}.db").rename(folder / f"{kind}_{process}.db")
+        return
 
 
 def _reserve(folder: Path, process: str) -> None:

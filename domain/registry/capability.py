@@ -26,13 +26,13 @@ def seconds_left(moment: datetime) -> float:
 class Capabilities:
     """Makes and checks capabilities of one installation; all its processes share the key."""
 
-    def __init__(self, key: bytes) -> None:
-        """Take the installation's signing key."""
-        self._key = hmac.digest(key, b"registry download capability", "sha256")
+    def __init__(self, key: bytes, *others: bytes) -> None:
+        """Take the installation's signing key, and others whose capabilities open as well."""
+        self._keys = [hmac.digest(each, b"registry download capability", "sha256") for each in (key, *others)]
 
     def issue(self, sha256: str, *, window: int) -> str:
         """Make the capability to read one content, valid in the window, the one before, and the next."""
-        return f"{window}.{self._mac(sha256, window)}"
+        return f"{window}.{_mac(self._keys[0], sha256, window)}"
 
     def allows(self, capability: str, sha256: str, *, now: datetime) -> bool:
         """Tell whether the capability opens this content now. Anything that was not issued does not."""
@@ -40,9 +40,11 @@ class Capabilities:
         if not (number.isascii() and number.isdecimal() and len(number) <= 12):  # noqa: PLR2004  beyond year 9999
             return False
         window = int(number)
-        authentic = hmac.compare_digest(mac.encode(), self._mac(sha256, window).encode())
+        macs = (_mac(key, sha256, window) for key in self._keys)
+        authentic = any(hmac.compare_digest(mac.encode(), each.encode()) for each in macs)
         # The window before too: whoever gave the address out may have a clock that is ahead of this one.
         return authentic and window - 1 <= window_of(now) <= window + 1
 
-    def _mac(self, sha256: str, window: int) -> str:
-        return hmac.new(self._key, f"{sha256}:{window}".encode(), hashlib.sha256).hexdigest()
+
+def _mac(key: bytes, sha256: str, window: int) -> str:
+    return hmac.new(key, f"{sha256}:{window}".encode(), hashlib.sha256).hexdigest()

@@ -44,9 +44,9 @@ class RegistryServices:
 
 
 def make_registry(
-    database: Database, blobs: BlobStore, *, signing_key: bytes, limits: RegistryLimits
+    database: Database, blobs: BlobStore, *, signing_keys: tuple[bytes, ...], limits: RegistryLimits
 ) -> RegistryServices:
-    """Make the use cases; the signing key is the secret behind addresses of downloads."""
+    """Make the use cases; the first signing key signs addresses of downloads, and all are taken."""
     changes = Changes()
     verifier = SignatureVerifier()
     return RegistryServices(
@@ -58,7 +58,7 @@ def make_registry(
         offers=Offers(database),
         verifications=Verifications(database, Rechecks(blobs, verifier), changes),
         withdrawals=Withdrawals(database, changes),
-        downloads=Downloads(blobs, Capabilities(signing_key)),
+        downloads=Downloads(blobs, Capabilities(*signing_keys)),
         counter=DownloadCounter(database),
         download_counts=DownloadCounts(database),
         changes=changes,

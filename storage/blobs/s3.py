@@ -171,7 +171,7 @@ class S3BlobStore:
             outage.began(error)
             raise Unavailable(
                 f"the blob store does not work now ({code}); it goes on by itself once its S3 server answers, and "
-                "takes the bucket and the key of the settings blobs.s3_bucket and blobs.s3_access_key",
+                "takes the bucket and the key of the settings blobs.s3.bucket and blobs.s3.access_key",
                 reason=str(error),
             ) from error
         outage.ended()

@@ -3,21 +3,26 @@
 from typing import Final
 
 from alembic import context
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, pool, text
 
 from storage.migrations.metadata import METADATA
+from storage.migrations.turns import turn
 
-ADVISORY_LOCK: Final = 0x67776D6967  # any number that nobody else takes
+LOCK_TIMEOUT: Final = "1s"
 
 
 def run() -> None:
-    """Upgrade, or compare for `alembic check`; two at once run one after the other."""
-    engine = create_engine(context.config.attributes["url"], poolclass=pool.NullPool, hide_parameters=True)
-    with engine.connect() as connection:
-        connection.execute(text("SET lock_timeout = '60s'"))  # as long as all migrations of another may take
-        connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": ADVISORY_LOCK})
+    """Upgrade, or compare for `alembic check`; two at once run one after the other.
+
+    The revision that was there when the turn came is left in the attribute `before`.
+    """
+    attributes = context.config.attributes
+    engine = create_engine(attributes["url"], poolclass=pool.NullPool, hide_parameters=True)
+    with engine.connect() as connection, turn(connection):
+        attributes["before"] = MigrationContext.configure(connection).get_current_revision()
         # A migration that waits for a lock makes everybody behind it wait too: it gives up and is run again.
-        connection.execute(text("SET lock_timeout = '5s'"))
+        connection.execute(text(f"SET lock_timeout = '{LOCK_TIMEOUT}'"))
         connection.commit()
         context.configure(
             connection=connection,
@@ -28,8 +33,6 @@ def run() -> None:
         )
         with context.begin_transaction():
             context.run_migrations()
-        connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": ADVISORY_LOCK})
-        connection.commit()
     engine.dispose()
 
 

@@ -8,9 +8,19 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
+from psycopg.errors import DeadlockDetected, LockNotAvailable
 from sqlalchemy import create_engine, pool, text
+from sqlalchemy.exc import OperationalError
+
+from domain.errors import Busy
+from storage.migrations.fills import fill
 
 HERE: Final = Path(__file__).parent
+IN_USE: Final = (
+    "a table that the migration has to change was in use all the time: look in pg_stat_activity for a transaction "
+    "that stays open, such as a backup's, end it or wait for it, and run `groundwork migrate` again; it goes on "
+    "where it stopped"
+)
 
 
 def configuration(owner_url: str) -> Config:
@@ -22,15 +32,31 @@ def configuration(owner_url: str) -> Config:
     return config
 
 
-def upgrade(owner_url: str) -> None:
-    """Bring the schema to the newest revision; harmless when it is there.
+def upgrade(owner_url: str) -> str | None:
+    """Bring the schema to the newest revision, and fill in what rows lack for it; harmless when it is there.
 
     After a long rest the audit partitions are made anew here: the first rows come before the first tick.
+
+    Returns:
+        The revision that was there; None for an empty database.
+
+    Raises:
+        Busy: others held what this needs for too long. What was done stays; run again it goes on.
     """
-    command.upgrade(configuration(owner_url), "head")
+    configured = configuration(owner_url)
     engine = create_engine(owner_url, poolclass=pool.NullPool, hide_parameters=True)
-    with engine.begin() as connection:
-        connection.execute(text("SELECT make_audit_partitions()"))
+    try:
+        command.upgrade(configured, "head")
+        with engine.connect() as connection:
+            connection.execute(text("SELECT make_audit_partitions()"))
+            connection.commit()
+            fill(connection)
+    except OperationalError as error:
+        if isinstance(error.orig, LockNotAvailable | DeadlockDetected):
+            raise Busy(IN_USE) from error
+        raise
+    before: str | None = configured.attributes["before"]
+    return before
 
 
 @functools.cache

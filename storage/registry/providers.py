@@ -1,7 +1,7 @@
 """Queries on providers and their releases."""
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -119,10 +119,34 @@ async def alike(session: AsyncSession, organization_id: UUID, provider_id: UUID)
     )
     versions = func.array_agg(row.version, type_=ARRAY(TEXT))
     query = _vouched(select(versions, *said), organization_id, provider_id).group_by(*said)
-    return [
+    groups = [
         Alike(list(of), protocols, platforms, key_id, withdrawn)
         for of, protocols, platforms, key_id, withdrawn in await session.execute(query)
     ]
+    unfilled = [group for group in groups if not group.platforms]
+    if not unfilled:
+        return groups
+    of_packages = await _of_packages(session, organization_id, provider_id)
+    return [group for group in groups if group.platforms] + [
+        replace(group, versions=[version], platforms=of_packages.get(version, []))
+        for group in unfilled
+        for version in group.versions
+    ]
+
+
+async def _of_packages(session: AsyncSession, organization_id: UUID, provider_id: UUID) -> dict[str, list[str]]:
+    """Tell the platforms of releases whose rows do not: a server of the release before has written them."""
+    row, package = ProviderVersionRow, ProviderPlatformRow
+    query = (
+        select(row.version, package.os + "_" + package.arch)
+        .join(package, (package.organization_id == row.organization_id) & (package.provider_version_id == row.id))
+        .where(row.organization_id == organization_id, row.provider_id == provider_id, row.platforms == [])
+        .order_by(package.os, package.arch)
+    )
+    found: dict[str, list[str]] = {}
+    for version, platform in await session.execute(query):
+        found.setdefault(version, []).append(platform)
+    return found
 
 
 async def of_versions(

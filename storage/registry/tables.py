@@ -189,7 +189,8 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
 
     A release that its last verification refused has `refused_at` and why, until another one verifies it.
     `platforms` are those of its packages, as in `linux_amd64` and in the packages' order: a list of versions tells
-    them, and would otherwise read thousands of rows.
+    them, and would otherwise read thousands of rows. They are none in a row that a server of the release before
+    has written, until `groundwork migrate` fills them in.
     """
 
     __tablename__ = "provider_version"
@@ -217,7 +218,7 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
     provider_id: Mapped[UUID]
     version: Mapped[str]
     protocols: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
-    platforms: Mapped[list[str]] = mapped_column(ARRAY(TEXT))
+    platforms: Mapped[list[str]] = mapped_column(ARRAY(TEXT), server_default="{}")
     gpg_key_id: Mapped[UUID]
     checksums_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
     signature_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))

@@ -205,11 +205,10 @@ class TestRefusals:
 
 class TestBlobs:
     S3 = MappingProxyType({
-        "GROUNDWORK_BLOBS__STORE": "s3",
-        "GROUNDWORK_BLOBS__S3_ENDPOINT": "https://s3.acme.example",
-        "GROUNDWORK_BLOBS__S3_BUCKET": "groundwork",
-        "GROUNDWORK_BLOBS__S3_ACCESS_KEY": "groundwork",
-        "GROUNDWORK_BLOBS__S3_SECRET_KEY": "long-and-secret",
+        "GROUNDWORK_BLOBS__S3__ENDPOINT": "https://s3.acme.example",
+        "GROUNDWORK_BLOBS__S3__BUCKET": "groundwork",
+        "GROUNDWORK_BLOBS__S3__ACCESS_KEY": "groundwork",
+        "GROUNDWORK_BLOBS__S3__SECRET_KEY": "long-and-secret",
     })  # fmt: skip
 
     @pytest.fixture
@@ -239,14 +238,13 @@ class TestBlobs:
         ("changes", "reason"),
         [
             (
-                {"GROUNDWORK_BLOBS__STORE": "s3", "GROUNDWORK_BLOBS__S3_BUCKET": "groundwork"},
-                "blobs: store is s3, which also needs s3_endpoint, s3_access_key, s3_secret_key",
+                {"GROUNDWORK_BLOBS__S3__BUCKET": "groundwork"},
+                "blobs.s3.secret_key is not set: set GROUNDWORK_BLOBS__S3__SECRET_KEY, or write it",
             ),
-            (dict(S3) | {"GROUNDWORK_BLOBS__STORE": "local"}, "blobs: store is local, which has no use for"),
-            ({"GROUNDWORK_BLOBS__DELIVERY": "presigned"}, "which only store s3 can do"),
-            (dict(S3) | {"GROUNDWORK_BLOBS__S3_ENDPOINT": "s3.acme.example"}, "blobs.s3_endpoint: "),
-            (dict(S3) | {"GROUNDWORK_BLOBS__S3_ENDPOINT": "https://s3.acme.example/path"}, "blobs.s3_endpoint: "),
-            (dict(S3) | {"GROUNDWORK_BLOBS__S3_BUCKET": "A_Bucket"}, "blobs.s3_bucket: "),
+            ({"GROUNDWORK_BLOBS__DELIVERY": "presigned"}, "which only a bucket can do"),
+            (dict(S3) | {"GROUNDWORK_BLOBS__S3__ENDPOINT": "s3.acme.example"}, "blobs.s3.endpoint: "),
+            (dict(S3) | {"GROUNDWORK_BLOBS__S3__ENDPOINT": "https://s3.acme.example/path"}, "blobs.s3.endpoint: "),
+            (dict(S3) | {"GROUNDWORK_BLOBS__S3__BUCKET": "A_Bucket"}, "blobs.s3.bucket: "),
         ],
     )
     def test_are_nowhere_that_half_is_said_of(self, given: Given, changes: dict[str, str], reason: str) -> None:

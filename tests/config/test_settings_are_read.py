@@ -6,19 +6,20 @@ from pathlib import Path
 
 from pydantic import BaseModel
 
-from config.loading import setting_paths
+from config.loading import group_of, setting_paths
 from config.settings import Settings
 
 NOT_READERS = {"tests", "bench", "tools", "stubs"}
 
 
-def groups(model: type[BaseModel] = Settings) -> dict[str, str]:
-    """Give the field of each group by its class's name."""
-    return {
-        field.annotation.__name__: name
-        for name, field in model.model_fields.items()
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
-    }
+def groups(model: type[BaseModel] = Settings, above: tuple[str, ...] = ()) -> dict[str, tuple[str, ...]]:
+    """Give the path of each group by its class's name."""
+    found: dict[str, tuple[str, ...]] = {}
+    for name, field in model.model_fields.items():
+        group = group_of(field)
+        if group is not None:
+            found |= {group.__name__: (*above, name)} | groups(group, (*above, name))
+    return found
 
 
 class Reads(ast.NodeVisitor):
@@ -43,7 +44,7 @@ class Reads(ast.NodeVisitor):
                 case ast.Name(id="Settings"):
                     self._names[argument.arg] = ()
                 case ast.Name(id=name) if name in self._groups:
-                    self._names[argument.arg] = (self._groups[name],)
+                    self._names[argument.arg] = self._groups[name]
         self.generic_visit(node)
         self._names = before
 

@@ -330,10 +330,11 @@ class TestBlobsInABucket:
         for variable, value in (services[name]["environment"] | bucket["services"][name]["environment"]).items():
             monkeypatch.setenv(variable, value.replace("/run/secrets", str(prepared)))
 
-        blobs = load_settings().blobs
+        s3 = load_settings().blobs.s3
 
-        assert (blobs.store, blobs.s3_bucket) == ("s3", "groundwork")
-        assert blobs.s3_endpoint == f"http://seaweedfs:{services['seaweedfs']['healthcheck']['test'][-1]}"
+        assert s3 is not None
+        assert s3.bucket == "groundwork"
+        assert s3.endpoint == f"http://seaweedfs:{services['seaweedfs']['healthcheck']['test'][-1]}"
 
     def test_the_key_is_the_one_that_the_server_takes(self, prepared: Path) -> None:
         [identity] = json.loads(prepared.joinpath("s3_identities").read_text())["identities"]

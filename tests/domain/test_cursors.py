@@ -31,6 +31,13 @@ class TestRead:
         with pytest.raises(CursorInvalid):
             SIGNER.read("runs", {}, base64.urlsafe_b64encode(raw).decode().rstrip("="))
 
+    def test_gives_what_the_key_before_signed(self) -> None:
+        after = new_id()
+        changed = CursorSigner(b"j" * 32, b"k" * 32)
+        assert changed.read("runs", {}, SIGNER.sign("runs", {}, after)) == after
+        with pytest.raises(CursorInvalid):
+            SIGNER.read("runs", {}, changed.sign("runs", {}, after))
+
     def test_refuses_another_list_other_filters_and_another_installation(self) -> None:
         cursor = SIGNER.sign("runs", {"state": "applied"}, new_id())
         for signer, listing, filters in (

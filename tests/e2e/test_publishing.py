@@ -143,11 +143,10 @@ class TestMemory:
         bucket = await s3.make_bucket()
         values = {
             "path": str(tmp_path),
-            "store": "s3",
-            "s3_endpoint": bucket.endpoint,
-            "s3_bucket": bucket.name,
-            "s3_access_key": bucket.access_key,
-            "s3_secret_key": bucket.secret_key,
+            "s3.endpoint": bucket.endpoint,
+            "s3.bucket": bucket.name,
+            "s3.access_key": bucket.access_key,
+            "s3.secret_key": bucket.secret_key,
         }
         api = ApiProcess(make_installation(), {"blobs": values})
         async with running(api):

@@ -1,16 +1,21 @@
 """The schema: models and migrations agree, changes can be taken back, and no table stands open."""
 
+import time
 from collections.abc import Iterator
-from uuid import UUID
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from threading import Event
+from uuid import UUID, uuid4
 
 import pytest
 from alembic import command
 from alembic.migration import MigrationContext
 from alembic.operations import Operations
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 from sqlalchemy.exc import IntegrityError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from domain.errors import Busy
 from domain.registry.verifications import VerifiedFile
 from integrations.embedded.postgresql import PostgreSQL
 from storage.database import APP_ROLE, PLATFORM_ROLE, Database
@@ -41,7 +46,69 @@ A_RELEASE = (
         "size, h1) VALUES (:id, :id, 'linux', 'amd64', 'time.zip', :zip, 1, 'h1:')"
     ),
 )
+A_MODULE = (
+    (
+        "INSERT INTO module (organization_id, id, namespace, name, system, description) "
+        "VALUES (:id, :id, 'acme', 'web-server', 'aws', 'Serves.')"
+    ),
+    (
+        "INSERT INTO module_version (organization_id, id, module_id, version, format, sha256, size, description, "
+        "published_by) VALUES (:id, :id, :id, '1.0.0', 'zip', :zip, 1, '', '{}')"
+    ),
+)
+GIVEN = {"id": RELEASE_ID, "sums": "a" * 64, "zip": "b" * 64}
+ANOTHER_RELEASE = tuple(
+    statement.replace(":id, :id, :id, '1.0.0'", ":id, :new_id, :id, :version").replace(
+        "VALUES (:id, :id, 'linux'", "VALUES (:id, :new_id, 'linux'"
+    )
+    for statement in A_RELEASE[-2:]
+)
 WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob", "tick"}
+
+
+class Servers:
+    """What servers of the release before do while a database is migrated."""
+
+    def __init__(self, engine: Engine) -> None:
+        self.engine = engine
+        self.stopped = Event()
+        self.published = 0
+        self.was_read = 0
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        """Go on during the block; what fails in them fails here."""
+        with ThreadPoolExecutor(2) as threads:
+            going = [threads.submit(self.publish), threads.submit(self.read)]
+            try:
+                yield
+            finally:
+                self.stopped.set()
+        for each in going:
+            each.result()
+        self.engine.dispose()
+
+    def publish(self) -> None:
+        while not self.stopped.is_set():
+            with self.engine.begin() as connection:
+                given = GIVEN | {"new_id": uuid4(), "version": f"2.0.{self.published}"}
+                for statement in ANOTHER_RELEASE:
+                    connection.execute(text(statement), given)
+            self.published += 1
+
+    def read(self) -> None:
+        while not self.stopped.is_set():
+            with self.engine.begin() as connection:
+                connection.execute(text("SELECT id, version, evidence, yanked_at FROM provider_version")).all()
+            self.was_read += 1
+
+    def expect_more(self) -> None:
+        """Wait until more was read and published."""
+        published, was_read = self.published, self.was_read
+        until = time.monotonic() + 10
+        while not (self.published > published and self.was_read > was_read):
+            assert time.monotonic() < until
+            time.sleep(0.01)
 
 
 @pytest.fixture
@@ -49,7 +116,7 @@ def empty_url(postgresql: PostgreSQL) -> str:
     """Make a database of the test's own, without a schema."""
     engine = create_engine(postgresql.owner_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text("DROP DATABASE IF EXISTS round_trip"))
+        connection.execute(text("DROP DATABASE IF EXISTS round_trip WITH (FORCE)"))
         connection.execute(text("CREATE DATABASE round_trip"))
     engine.dispose()
     return postgresql.url("groundwork_owner", "round_trip")
@@ -83,18 +150,27 @@ class TestUpgrade:
         assert of_migrations == of_models
 
 
-class TestVerifications:
-    def test_what_was_published_before_has_its_evidence_as_the_first(self, empty_url: str) -> None:
-        configured = configuration(empty_url)
-        command.upgrade(configured, "0004")
+class TestRowsOfTheReleaseBefore:
+    @pytest.fixture
+    def engine(self, empty_url: str) -> Iterator[Engine]:
+        command.upgrade(configuration(empty_url), "0004")
         engine = create_engine(empty_url)
         with engine.begin() as connection:
-            for statement in A_RELEASE:
-                connection.execute(text(statement), {"id": RELEASE_ID, "sums": "a" * 64, "zip": "b" * 64})
-        command.upgrade(configured, "0005")
+            for statement in (*A_RELEASE, A_RELEASE[-1].replace("amd64", "386"), *A_MODULE):
+                connection.execute(text(statement), GIVEN)
+        yield engine
+        engine.dispose()
+
+    def test_get_what_they_lack(self, engine: Engine, empty_url: str) -> None:
+        assert upgrade(empty_url) == "0004"
         with engine.connect() as connection:
             [row] = connection.execute(text("SELECT * FROM verification"))
-        engine.dispose()
+            platforms = connection.scalars(text("SELECT platforms FROM provider_version")).all()
+            words = set(connection.scalars(text("SELECT word FROM module_word")))
+            documents = connection.execute(text("SELECT module_version_id, state FROM module_documents")).all()
+        assert platforms == [["linux_386", "linux_amd64"]]
+        assert words == {"acme", "web", "server", "aws", "serves"}
+        assert documents == [(RELEASE_ID, "pending")]
         assert (row.organization_id, row.provider_version_id, row.result) == (RELEASE_ID, RELEASE_ID, "verified")
         assert (row.code, row.checked_by, row.evidence) == (None, {"gpg": "2.2"}, {"verified_by": {"gpg": "2.2"}})
         assert [VerifiedFile.model_validate(each) for each in row.files] == [
@@ -103,25 +179,36 @@ class TestVerifications:
                 ("terraform-provider-time_1.0.0_SHA256SUMS", "a" * 64),
                 ("terraform-provider-time_1.0.0_SHA256SUMS.sig", "a" * 64),
                 ("time.zip", "b" * 64),
+                ("time.zip", "b" * 64),
             )
         ]
 
-
-class TestPlatforms:
-    def test_stand_in_the_rows_of_releases_that_were_there(self, empty_url: str) -> None:
-        configured = configuration(empty_url)
-        command.upgrade(configured, "0008")
-        engine = create_engine(empty_url)
-        given = {"id": RELEASE_ID, "sums": "a" * 64, "zip": "b" * 64}
-        with engine.begin() as connection:
-            for statement in (*A_RELEASE, A_RELEASE[-1].replace("amd64", "386")):
-                connection.execute(text(statement), given)
-        command.upgrade(configured, "0009")
+    def test_can_be_read_and_written_by_its_servers_all_the_time(self, engine: Engine, empty_url: str) -> None:
+        servers = Servers(create_engine(empty_url, connect_args={"options": "-c lock_timeout=5s"}))
+        with servers.at_work():
+            with engine.begin() as stays_open:
+                stays_open.execute(text("SELECT count(*) FROM provider_version"))
+                with pytest.raises(Busy, match="a transaction that stays open"):
+                    upgrade(empty_url)
+                servers.expect_more()
+            upgrade(empty_url)
+            servers.expect_more()
+        upgrade(empty_url)
         with engine.connect() as connection:
-            assert connection.scalars(text("SELECT platforms FROM provider_version")).all() == [
-                ["linux_386", "linux_amd64"]
-            ]
-        engine.dispose()
+            [(published, filled)] = connection.execute(
+                text("SELECT count(*), count(*) FILTER (WHERE platforms = '{linux_amd64}') FROM provider_version")
+            )
+            assert (published, filled) == (1 + servers.published, servers.published)
+            assert connection.scalar(text("SELECT count(*) FROM verification")) == published
+
+    def test_an_index_that_broke_off_is_built_anew(self, engine: Engine, empty_url: str) -> None:
+        command.upgrade(configuration(empty_url), "0008")
+        with engine.begin() as connection:  # as far as it may have come
+            connection.execute(text("ALTER TABLE provider_version ADD platforms text[] NOT NULL DEFAULT '{}'"))
+            connection.execute(text("CREATE INDEX ix_module_namespace ON module (id)"))
+        upgrade(empty_url)
+        of_migrations, of_models = of_migrations_and_models(empty_url)
+        assert of_migrations == of_models
 
 
 class TestPermissions:

@@ -15,7 +15,7 @@ from typing import Final
 
 from tools.checks.problem import Problem, text_of
 
-DOORS: Final = frozenset({"transaction", "platform"})
+DOORS: Final = frozenset({"transaction", "platform", "probe"})
 OPENERS: Final = frozenset({"changing"})
 """Functions that go through such a door, and yield the session."""
 DATABASE: Final = "Database"

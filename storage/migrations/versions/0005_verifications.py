@@ -4,45 +4,19 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from storage.migrations.checks import replace_check
 from storage.migrations.policies import protect
 
 revision = "0005"
 down_revision = "0004"
 _REASON = "(result = 'refused') = (code IS NOT NULL) AND (code IS NULL) = (reason IS NULL)"
-_OF_PUBLISHING = """
-INSERT INTO verification (
-    organization_id, id, provider_version_id, result, checked_at, checked_by, evidence, files
-)
-SELECT v.organization_id, v.id, v.id, 'verified', v.published_at, v.evidence -> 'verified_by', v.evidence,
-    jsonb_build_array(
-        jsonb_build_object(
-            'name', format('terraform-provider-%s_%s_SHA256SUMS', p.type, v.version),
-            'sha256', v.checksums_sha256, 'found_sha256', v.checksums_sha256
-        ),
-        jsonb_build_object(
-            'name', format('terraform-provider-%s_%s_SHA256SUMS.sig', p.type, v.version),
-            'sha256', v.signature_sha256, 'found_sha256', v.signature_sha256
-        )
-    ) || (
-        SELECT jsonb_agg(
-            jsonb_build_object('name', f.filename, 'sha256', f.sha256, 'found_sha256', f.sha256)
-            ORDER BY f.filename
-        )
-        FROM provider_platform f
-        WHERE f.organization_id = v.organization_id AND f.provider_version_id = v.id
-    )
-FROM provider_version v
-JOIN provider p ON p.organization_id = v.organization_id AND p.id = v.provider_id
-"""
 
 
 def upgrade() -> None:
-    """Change the schema; what was published before has its evidence as its first verification."""
-    op.add_column("provider_version", sa.Column("refused_at", sa.DateTime(timezone=True), nullable=True))
-    op.add_column("provider_version", sa.Column("refusal", sa.String(), nullable=True))
-    op.create_check_constraint(
-        op.f("ck_provider_version_refusal"), "provider_version", "(refused_at IS NULL) = (refusal IS NULL)"
-    )
+    """Change the schema."""
+    for column in (sa.Column("refused_at", sa.DateTime(timezone=True)), sa.Column("refusal", sa.String())):
+        op.add_column("provider_version", column, if_not_exists=True)
+    replace_check("provider_version", "ck_provider_version_refusal", "(refused_at IS NULL) = (refusal IS NULL)")
     op.create_table(
         "verification",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -90,7 +64,6 @@ def upgrade() -> None:
     )
     protect("verification", app="SELECT, INSERT")
     protect("verification_request", app="SELECT, INSERT, UPDATE, DELETE", platform="SELECT")
-    op.execute(_OF_PUBLISHING)
 
 
 def downgrade() -> None:

@@ -1,10 +1,10 @@
 """Registry: searching modules by the beginnings of words, and versions that are deprecated or yanked."""
 
-import re
-
 import sqlalchemy as sa
 from alembic import op
 
+from storage.migrations.checks import replace_check
+from storage.migrations.indexes import build_index
 from storage.migrations.policies import protect
 
 revision = "0006"
@@ -13,19 +13,22 @@ _VERSIONS = ("module_version", "provider_version")
 _DEPRECATION = (
     "(deprecated_at IS NULL) = (deprecation IS NULL) AND (replacement IS NULL OR deprecated_at IS NOT NULL)"
 )
-_BATCH = 1_000
 
 
 def upgrade() -> None:
     """Change the schema."""
     for table in _VERSIONS:
-        op.add_column(table, sa.Column("replacement", sa.String(), nullable=True))
-        op.create_check_constraint(op.f(f"ck_{table}_deprecation"), table, _DEPRECATION)
-        op.create_check_constraint(op.f(f"ck_{table}_yank"), table, "(yanked_at IS NULL) = (yank_reason IS NULL)")
+        op.add_column(table, sa.Column("replacement", sa.String()), if_not_exists=True)
+        replace_check(table, f"ck_{table}_deprecation", _DEPRECATION)
+        replace_check(table, f"ck_{table}_yank", "(yanked_at IS NULL) = (yank_reason IS NULL)")
     for table in ("module", "provider"):
-        op.add_column(table, sa.Column("deprecated", sa.Boolean(), server_default=sa.false(), nullable=False))
-    op.create_index("ix_module_system", "module", ["organization_id", "system", "id"], unique=False)
-    op.create_index("ix_module_deprecated", "module", ["organization_id", "deprecated", "id"], unique=False)
+        op.add_column(
+            table,
+            sa.Column("deprecated", sa.Boolean(), server_default=sa.false(), nullable=False),
+            if_not_exists=True,
+        )
+    build_index("ix_module_system", "module", "(organization_id, system, id)")
+    build_index("ix_module_deprecated", "module", "(organization_id, deprecated, id)")
     op.create_table(
         "module_word",
         sa.Column("organization_id", sa.Uuid(), nullable=False),
@@ -43,7 +46,6 @@ def upgrade() -> None:
         "ix_module_word_beginning", "module_word", ["organization_id", "word", "module_id"], unique=False
     )
     protect("module_word", app="SELECT, INSERT, DELETE")
-    _find_words()
 
 
 def downgrade() -> None:
@@ -57,19 +59,3 @@ def downgrade() -> None:
         op.drop_constraint(op.f(f"ck_{table}_yank"), table)
         op.drop_constraint(op.f(f"ck_{table}_deprecation"), table)
         op.drop_column(table, "replacement")
-
-
-def _find_words() -> None:
-    """Write the words of the modules that are there, as publishing does it from now on."""
-    connection = op.get_bind()
-    word = sa.table("module_word", *(sa.column(name) for name in ("organization_id", "module_id", "word")))
-    columns = ("organization_id", "id", "namespace", "name", "system", "description")
-    there = connection.execute(sa.select(sa.table("module", *map(sa.column, columns))))
-    for batch in there.partitions(_BATCH):
-        rows = [
-            {"organization_id": row[0], "module_id": row[1], "word": each}
-            for row in batch
-            for each in {found[:64] for found in re.findall(r"[^\W_]+", " ".join(row[2:]).lower())}
-        ]
-        if rows:  # nothing is no row with defaults
-            connection.execute(sa.insert(word), rows)

@@ -45,11 +45,6 @@ def upgrade() -> None:
         postgresql_where=sa.text("due_at IS NOT NULL"),
     )
     protect("module_documents", app="SELECT, INSERT, UPDATE", platform="SELECT")
-    # The tick has those read that were published before.
-    op.execute(
-        "INSERT INTO module_documents (organization_id, module_version_id, state, due_at) "
-        "SELECT organization_id, id, 'pending', now() FROM module_version"
-    )
 
 
 def downgrade() -> None:

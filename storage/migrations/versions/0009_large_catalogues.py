@@ -4,30 +4,28 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from storage.migrations.indexes import build_index
+
 revision = "0009"
 down_revision = "0008"
 _UNIQUE = "uq_provider_version_organization_id_provider_id_version"
 _KEY = "organization_id, provider_id, version"
 _LISTED = "protocols, platforms, gpg_key_id, deprecated_at, yanked_at, refused_at"
-_OF_PACKAGES = """
-UPDATE provider_version v
-SET platforms = ARRAY(
-    SELECT p.os || '_' || p.arch FROM provider_platform p
-    WHERE p.organization_id = v.organization_id AND p.provider_version_id = v.id
-    ORDER BY p.os, p.arch
-)
-"""
 
 
 def upgrade() -> None:
-    """Change the schema."""
-    op.create_index("ix_module_namespace", "module", ["organization_id", "namespace", "id"], unique=False)
-    op.add_column("provider_version", sa.Column("platforms", postgresql.ARRAY(sa.TEXT()), nullable=True))
-    op.execute(_OF_PACKAGES)
-    op.alter_column("provider_version", "platforms", nullable=False)
-    op.drop_constraint(op.f(_UNIQUE), "provider_version")
-    # Alembic's own operation knows no columns but the key's.
-    op.execute(f"ALTER TABLE provider_version ADD CONSTRAINT {_UNIQUE} UNIQUE ({_KEY}) INCLUDE ({_LISTED})")
+    """Change the schema; a server of the release before writes no platforms."""
+    op.add_column(
+        "provider_version",
+        sa.Column("platforms", postgresql.ARRAY(sa.TEXT()), server_default="{}", nullable=False),
+        if_not_exists=True,
+    )
+    build_index("ix_module_namespace", "module", "(organization_id, namespace, id)")
+    build_index(f"{_UNIQUE}_new", "provider_version", f"({_KEY}) INCLUDE ({_LISTED})", unique=True)
+    op.execute(
+        f"ALTER TABLE provider_version DROP CONSTRAINT {_UNIQUE}, "
+        f"ADD CONSTRAINT {_UNIQUE} UNIQUE USING INDEX {_UNIQUE}_new"
+    )
 
 
 def downgrade() -> None:

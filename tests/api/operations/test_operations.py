@@ -25,7 +25,7 @@ from integrations.embedded.postgresql import PostgreSQL
 from services.all import Services
 from services.operations import PATIENCE
 from storage.blobs.local import LocalBlobStore
-from storage.database import PLATFORM_ROLE, Database, Session
+from storage.database import PLATFORM_ROLE, POOL_SECONDS, Database, Session
 from storage.migrations.upgrade import head
 from tests.factories.modules import publish_module
 from tests.factories.organizations import Caller
@@ -174,10 +174,10 @@ class TestProbes:
         @asynccontextmanager
         async def counted(reason: str) -> AsyncIterator[Session]:
             asked.append(reason)
-            async with Database.platform(database, reason) as session:
+            async with Database.probe(database, reason) as session:
                 yield session
 
-        monkeypatch.setattr(database, "platform", counted)
+        monkeypatch.setattr(database, "probe", counted)
         app = create_app(make_services(database, secrets, blobs))
         async with (
             LifespanManager(app) as running,
@@ -185,6 +185,17 @@ class TestProbes:
         ):
             await asyncio.gather(*(client.get(path) for path in ["/readyz", "/healthz", "/api/v1/health"] * 5))
         assert sorted(asked) == ["health", "readiness"]
+
+    async def test_are_answered_while_requests_have_all_connections(
+        self, postgresql: PostgreSQL, secrets: Secrets, blobs: LocalBlobStore
+    ) -> None:
+        small = Database(postgresql.app_url, postgresql.platform_url, pool_size=1)
+        operations = make_services(small, secrets, blobs).operations
+        async with asyncio.timeout(POOL_SECONDS / 2), small.platform("one"), small.platform("another"):
+            health, measures = await asyncio.gather(operations.health(), operations.measure())
+        await small.close()
+        assert (health.readiness.ready, health.outbox_age is not None) == (True, True)
+        assert measures.queues
 
 
 class TestRequestLog:

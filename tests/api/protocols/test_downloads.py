@@ -6,7 +6,7 @@ import io
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
@@ -272,6 +272,15 @@ class TestCapability:
             answer = await client.get(self.address(secrets, SHA256, ago=ago))
             assert answer.status_code == 404
             assert "run the command again" in answer.json()["errors"][0]
+
+    async def test_of_the_key_before_is_good_and_none_is_given_out(
+        self, client: httpx2.AsyncClient, location: str, secrets: Secrets
+    ) -> None:
+        assert secrets.previous_signing_key is not None
+        before = replace(secrets, signing_key=secrets.previous_signing_key)
+        assert (await client.get(self.address(before, SHA256))).status_code == 200
+        now = datetime.now(UTC)
+        assert not Capabilities(secrets.previous_signing_key).allows(location.split("/")[3], SHA256, now=now)
 
     async def test_opens_nothing_else(self, client: httpx2.AsyncClient, location: str) -> None:
         capability = location.split("/")[3]

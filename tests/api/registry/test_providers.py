@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.ids import new_id
 from domain.registry.names import Platform
@@ -412,3 +413,24 @@ class TestListProviders:
         assert await latest() is None
         await publish(client, caller, PROVIDERS, a_provider(namespace, Release(signer, version="1.0.0")))
         assert await latest() == "1.0.0"
+
+
+class TestListVersions:
+    async def test_tells_the_platforms_of_releases_that_a_server_of_the_release_before_published(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, signer: Signer, owner: AsyncEngine
+    ) -> None:
+        for version in ("1.0.0", "1.1.0"):
+            await publish(client, caller, PROVIDERS, a_provider(namespace, Release(signer, version=version)))
+        async with owner.begin() as connection:
+            await connection.execute(
+                text(
+                    "UPDATE provider_version SET platforms = '{}' WHERE organization_id = :id AND version = :old"
+                ),
+                {"id": caller.scope.organization_id, "old": "1.0.0"},
+            )
+        shown = (await client.get(f"/v1/providers/{namespace}/time/versions", headers=caller.headers)).json()
+        platforms = [{"os": "linux", "arch": "amd64"}]
+        assert {each["version"]: each["platforms"] for each in shown["versions"]} == {
+            "1.0.0": platforms,
+            "1.1.0": platforms,
+        }

@@ -23,6 +23,7 @@ from config.settings import (
     DatabaseSettings,
     RegistrySettings,
     RunnerSettings,
+    S3Settings,
     SecretSettings,
     Settings,
     TemporalSettings,
@@ -57,7 +58,8 @@ Given = Callable[..., Settings]
 @pytest.fixture
 def given(postgresql: PostgreSQL, secrets: Secrets, tmp_path: Path) -> Given:
     """Give the settings of an installation with nothing wrong, changed where a test says so."""
-    keys = {name: tmp_path / name for name in ("key_encryption_key", "pepper", "signing_key")}
+    names = ("key_encryption_key", "pepper", "signing_key", "previous_signing_key")
+    keys = {name: tmp_path / name for name in names}
     for name, path in keys.items():
         path.write_bytes(base64.b64encode(getattr(secrets, name)))
         path.chmod(0o600)
@@ -78,6 +80,7 @@ def given(postgresql: PostgreSQL, secrets: Secrets, tmp_path: Path) -> Given:
                 key_encryption_key_file=keys["key_encryption_key"],
                 pepper_file=keys["pepper"],
                 signing_key_file=keys["signing_key"],
+                previous_signing_key_file=keys["previous_signing_key"],
             ),
             blobs=BlobSettings(path=tmp_path / "blobs"),
             runner=RunnerSettings(work_path=tmp_path / "runs", sandbox="none"),
@@ -116,12 +119,13 @@ def by_name(findings: list[Finding]) -> dict[str, Finding]:
 
 def in_the_bucket(bucket: Bucket, folder: Path) -> BlobSettings:
     return BlobSettings(
-        store="s3",
         path=folder,
-        s3_endpoint=bucket.endpoint,
-        s3_bucket=bucket.name,
-        s3_access_key=bucket.access_key,
-        s3_secret_key=SecretStr(bucket.secret_key),
+        s3=S3Settings(
+            endpoint=bucket.endpoint,
+            bucket=bucket.name,
+            access_key=bucket.access_key,
+            secret_key=SecretStr(bucket.secret_key),
+        ),
     )
 
 
@@ -235,7 +239,7 @@ class TestFiles:
             settings = given(blobs=in_the_bucket(bucket, tmp_path))
             finding = by_name(await asyncio.to_thread(checks.blobs, settings))["bucket"]
             assert f"{bucket.endpoint}/{bucket.name}: " in finding.state
-            assert "blobs.s3_bucket" in finding.advice
+            assert "blobs.s3.bucket" in finding.advice
 
 
 class TestSecrets:
@@ -268,11 +272,12 @@ class TestSecrets:
         finding = by_name(checks.secrets(away))["key-encryption key"]
         assert (finding.ok, finding.state) == (False, "unknown while the database is away")
 
-    def test_a_file_that_holds_no_key_is_found(self, given: Given, tmp_path: Path) -> None:
-        (tmp_path / "pepper").write_text("changeme")
+    @pytest.mark.parametrize("name", ["pepper", "previous_signing_key"])
+    def test_a_file_that_holds_no_key_is_found(self, given: Given, tmp_path: Path, name: str) -> None:
+        (tmp_path / name).write_text("changeme")
         finding = by_name(checks.secrets(given()))["secrets"]
         assert not finding.ok
-        assert str(tmp_path / "pepper") in finding.state
+        assert str(tmp_path / name) in finding.state
 
 
 class TestSandbox:

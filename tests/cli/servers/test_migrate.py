@@ -11,12 +11,13 @@ from sqlalchemy.exc import OperationalError
 
 from cli.servers.migrate import migrate_database, patient
 from config.settings import DatabaseSettings
-from domain.errors import SettingsInvalid, Unavailable
+from domain.errors import Busy, SettingsInvalid, Unavailable
 from integrations.embedded.postgresql import APP, OWNER, PLATFORM, PostgreSQL
 from storage.inspection import default_partition_bytes, role_facts
 from storage.migrations.upgrade import current, head
 
 pytestmark = pytest.mark.servers
+REFUSED = OperationalError("", {}, Exception("connection refused"))
 
 
 @pytest.fixture
@@ -65,13 +66,13 @@ class TestMigrateDatabase:
 
 
 class TestPatience:
-    def refusing(self, times: int) -> Callable[[], str]:
+    def refusing(self, times: int, error: Exception = REFUSED) -> Callable[[], str]:
         left = iter(range(times))
 
         def work() -> str:
             if next(left, None) is None:
                 return "done"
-            raise OperationalError("", {}, Exception("connection refused"))
+            raise error
 
         return work
 
@@ -81,3 +82,9 @@ class TestPatience:
     def test_one_that_does_not_come_is_an_error_with_the_reason(self) -> None:
         with pytest.raises(Unavailable, match="PostgreSQL does not answer: connection refused"):
             patient(self.refusing(2), "PostgreSQL", time.monotonic() - 1)
+
+    def test_what_others_hold_is_tried_again_until_the_deadline(self) -> None:
+        busy = Busy("in use")
+        assert patient(self.refusing(1, busy), "PostgreSQL", time.monotonic() + 60) == "done"
+        with pytest.raises(Busy, match="in use"):
+            patient(self.refusing(1, busy), "PostgreSQL", time.monotonic() - 1)

@@ -50,6 +50,19 @@ class TestSharedCounts:
             assert 'groundwork_http_requests_total{method="GET",route="/version",status="200"} 1.0' in counted
         assert not folder.exists()
 
+    def test_a_child_goes_on_with_the_counts_of_one_that_died(self, tmp_path: Path, repository: Path) -> None:
+        script = tmp_path / "count.py"
+        script.write_text(CHILD)
+        with shared_counts(1):
+            for _ in range(2):
+                subprocess.run(
+                    [sys.executable, script], check=True, env=os.environ | {"PYTHONPATH": str(repository)}
+                )
+            assert len(list(Path(os.environ[COUNTS]).iterdir())) == 2
+            registry = CollectorRegistry()
+            MultiProcessCollector(registry)  # type: ignore[no-untyped-call]  # the library leaves it out
+            assert 'route="/version",status="200"} 2.0' in generate_latest(registry).decode()
+
     def test_a_full_disk_is_told_before_anything_starts(self, monkeypatch: pytest.MonkeyPatch) -> None:
         def full(_file: int, _offset: int, _length: int) -> None:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools.checks.trees import plant
-from tools.checks import addresses, module_size, packaging, stubs, transactions
+from tools.checks import addresses, changes, migrations, module_size, packaging, stubs, transactions
 
 
 class TestModuleSize:
@@ -16,6 +16,65 @@ class TestModuleSize:
     def test_what_is_generated_or_no_code_may_be_longer(self, tmp_path: Path) -> None:
         files = plant(tmp_path, {"web/schema.gen.ts": "x\n" * 501, "docs/openapi.json": "x\n" * 501})
         assert list(module_size.find(tmp_path, files)) == []
+
+
+class TestChanges:
+    BLOCK = """
+async def rename(self, scope):
+    async with {} as session:
+        if row.name != name:
+            audit.record(session, scope, "{}", ("module", row.id))
+"""
+
+    @pytest.mark.parametrize(
+        ("door", "event", "lines"),
+        [
+            ("self._database.transaction(scope)", "registry.module_renamed", [5]),
+            ("changing(self._database, self._changes, scope)", "registry.module_renamed", []),
+            ("self._database.transaction(scope)", "registry.namespace_claimed", []),
+        ],
+    )
+    def test_what_is_recorded_in_a_transaction_of_which_nobody_hears_is_found(
+        self, tmp_path: Path, door: str, event: str, lines: list[int]
+    ) -> None:
+        planted = plant(tmp_path, {"services/registry/modules.py": self.BLOCK.format(door, event)})
+        assert [problem.line for problem in changes.find(tmp_path, planted)] == lines
+
+
+class TestMigrations:
+    @pytest.mark.parametrize(
+        "upgrade",
+        [
+            "op.create_index('ix', 'thing', ['a'])",
+            "op.create_check_constraint('ck', 'thing', 'a > 0')",
+            "op.create_foreign_key('fk', 'thing', 'other', ['a'], ['b'])",
+            "op.alter_column('thing', 'a', nullable=False)",
+            "op.drop_column('thing', 'a')",
+            "op.add_column('thing', sa.Column('a', sa.String(), nullable=False))",
+            "op.execute('UPDATE thing SET a = 1')",
+        ],
+    )
+    def test_what_the_release_before_would_not_live_with_is_found(self, tmp_path: Path, upgrade: str) -> None:
+        planted = plant(
+            tmp_path, {"storage/migrations/versions/0042_thing.py": f"def upgrade():\n    {upgrade}\n"}
+        )
+        assert [problem.line for problem in migrations.find(tmp_path, planted)] == [2]
+
+    @pytest.mark.parametrize(
+        "migration",
+        [
+            "def upgrade():\n    op.create_table('thing')\n    op.create_index('ix', 'thing', ['a'])\n",
+            "def upgrade():\n    op.create_table('thing', sa.Column('a', sa.String(), nullable=False))\n",
+            "def upgrade():\n    op.add_column('thing', sa.Column('a', sa.String(), nullable=True))\n",
+            "def upgrade():\n    op.add_column('thing', sa.Column('a', server_default='', nullable=False))\n",
+            "def upgrade():\n    replace_check('thing', 'ck', 'a > 0')\n    op.execute('GRANT UPDATE ON thing')\n",
+            "CONTRACTS = '1.2.0'\ndef upgrade():\n    op.drop_column('thing', 'a')\n",
+            "def downgrade():\n    op.drop_table('thing')\n",
+        ],
+    )
+    def test_what_adds_or_says_since_when_a_thing_is_unused_is_kept(self, tmp_path: Path, migration: str) -> None:
+        planted = plant(tmp_path, {"storage/migrations/versions/0042_thing.py": migration})
+        assert list(migrations.find(tmp_path, planted)) == []
 
 
 class TestPackaging:
