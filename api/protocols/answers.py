@@ -9,13 +9,8 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request, Response
 
-from api.dependencies import Requires
-from domain.identity.permissions import Permission
-from domain.scope import Scope
-
 MOST: Final = 100
 """Entries of one answer: who asks for more gets so many, as there, and is told so."""
-Reader = Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))]
 
 
 def json_answer(answer: dict[str, Any], headers: dict[str, str] | None = None) -> Response:

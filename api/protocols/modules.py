@@ -7,15 +7,15 @@ api.protocols.cache sets.
 
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from api.dependencies import ModuleService, OfferService
-from api.protocols.answers import CallerOffsets, Reader, json_answer, moment
-from api.registry.addresses import module_address
+from api.protocols.answers import CallerOffsets, json_answer, moment
+from api.registry.addresses import OfModule
+from api.registry.callers import Reader
 from api.routing import facts
 from domain.registry.documents import Documents, DocumentsState, ModulePart, VersionDocuments
 from domain.registry.errors import ModuleNotFound
-from domain.registry.names import ModuleAddress
 from domain.registry.offers import ModuleDetail, ModuleOffer
 from domain.registry.search import ModuleSearch
 from domain.registry.versions import latest
@@ -103,17 +103,13 @@ async def systems_of_module(
 
 @router.get("/{namespace}/{name}/{system}", operation_id="protocol_latest_module")
 @facts(kept=True)
-async def latest_module(
-    address: Annotated[ModuleAddress, Depends(module_address)], scope: Reader, offers: OfferService
-) -> Response:
+async def latest_module(address: OfModule, scope: Reader, offers: OfferService) -> Response:
     """Show the latest version of a module, and what its code declares."""
     return json_answer(_detail(await offers.module(scope, address)))
 
 
 @router.get("/{namespace}/{name}/{system}/download", operation_id="protocol_latest_module_download")
-async def latest_module_download(
-    address: Annotated[ModuleAddress, Depends(module_address)], scope: Reader, modules: ModuleService
-) -> Response:
+async def latest_module_download(address: OfModule, scope: Reader, modules: ModuleService) -> Response:
     """Send on to the download of the latest version."""
     version = latest(await modules.versions(scope, address))
     if version is None:
@@ -123,9 +119,7 @@ async def latest_module_download(
 
 @router.get("/{namespace}/{name}/{system}/{version}", operation_id="protocol_module_version")
 @facts(kept=True)
-async def module_version(
-    address: Annotated[ModuleAddress, Depends(module_address)], version: str, scope: Reader, offers: OfferService
-) -> Response:
+async def module_version(address: OfModule, version: str, scope: Reader, offers: OfferService) -> Response:
     """Show one version of a module, also one that is yanked, and what its code declares.
 
     The code is read within seconds of publishing. Until then, and where it can't be read, the root module is empty

@@ -3,16 +3,16 @@
 What is published or withdrawn shows at once; `downloads` may be half a minute behind, as that of modules.
 """
 
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Depends, Response
+from fastapi import APIRouter, Response
 
 from api.dependencies import OfferService
-from api.protocols.answers import CallerOffsets, Reader, json_answer, moment
-from api.registry.addresses import provider_address
+from api.protocols.answers import CallerOffsets, json_answer, moment
+from api.registry.addresses import OfProvider
+from api.registry.callers import Reader
 from api.routing import facts
 from domain.registry.errors import ProviderNotFound
-from domain.registry.names import ProviderAddress
 from domain.registry.offers import ProviderDetail, ProviderOffer
 
 router = APIRouter(prefix="/v1/providers", tags=["protocols"])
@@ -40,9 +40,7 @@ async def providers_of_namespace(
 
 @router.get("/{namespace}/{type}", operation_id="protocol_latest_provider")
 @facts(kept=True)
-async def latest_provider(
-    address: Annotated[ProviderAddress, Depends(provider_address)], scope: Reader, offers: OfferService
-) -> Response:
+async def latest_provider(address: OfProvider, scope: Reader, offers: OfferService) -> Response:
     """Show the latest version of a provider."""
     return json_answer(_detail(await offers.provider(scope, address)))
 
@@ -50,7 +48,7 @@ async def latest_provider(
 @router.get("/{namespace}/{type}/{version}", operation_id="protocol_provider_version")
 @facts(kept=True)
 async def provider_version(
-    address: Annotated[ProviderAddress, Depends(provider_address)],
+    address: OfProvider,
     version: str,
     scope: Reader,
     offers: OfferService,

@@ -10,12 +10,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Request, Response
 
 from api.dependencies import DownloadService, ModuleService, ProviderService
-from api.protocols.answers import Reader, json_answer, text_answer, written
-from api.registry.addresses import module_address, provider_address
+from api.protocols.answers import json_answer, text_answer, written
+from api.registry.addresses import OfModule, OfProvider
+from api.registry.callers import Reader
 from api.routing import facts
 from domain.registry.downloads import DownloadKind, Given
 from domain.registry.errors import ProviderNotFound
-from domain.registry.names import ModuleAddress, Platform, ProviderAddress
+from domain.registry.names import Platform
 from domain.registry.providers import ProviderPackage, ReleaseNames
 
 router = APIRouter(prefix="/v1", tags=["protocols"])
@@ -27,9 +28,7 @@ async def _platform(os: str, arch: str) -> Platform:
 
 @router.get("/modules/{namespace}/{name}/{system}/versions", operation_id="protocol_module_versions")
 @facts(kept=True)
-async def module_versions(
-    address: Annotated[ModuleAddress, Depends(module_address)], scope: Reader, modules: ModuleService
-) -> Response:
+async def module_versions(address: OfModule, scope: Reader, modules: ModuleService) -> Response:
     """List the versions of a module, the highest first."""
     found = await modules.versions(scope, address)
     return json_answer({"modules": [{"versions": [{"version": version} for version in found]}]})
@@ -39,7 +38,7 @@ async def module_versions(
 @facts(kept=True)
 async def module_download(
     *,
-    address: Annotated[ModuleAddress, Depends(module_address)],
+    address: OfModule,
     version: str,
     request: Request,
     scope: Reader,
@@ -57,7 +56,7 @@ async def module_download(
 @router.get("/providers/{namespace}/{type}/versions", operation_id="protocol_provider_versions")
 @facts(kept=True)
 async def provider_versions(
-    address: Annotated[ProviderAddress, Depends(provider_address)],
+    address: OfProvider,
     scope: Reader,
     providers: ProviderService,
 ) -> Response:
@@ -81,7 +80,7 @@ async def provider_versions(
 @facts(kept=True)
 async def provider_download(
     *,
-    address: Annotated[ProviderAddress, Depends(provider_address)],
+    address: OfProvider,
     version: str,
     platform: Annotated[Platform, Depends(_platform)],
     request: Request,

@@ -1,13 +1,21 @@
 """Addresses of modules and providers as paths name them; what is no address is simply not there."""
 
+from typing import Annotated
+
+from fastapi import Depends
+
 from domain.registry.names import ModuleAddress, ProviderAddress
 
 
-async def module_address(namespace: str, name: str, system: str) -> ModuleAddress:
-    """Take a module's address from the path."""
+async def _module(namespace: str, name: str, system: str) -> ModuleAddress:
     return ModuleAddress(namespace, name, system)
 
 
-async def provider_address(namespace: str, type: str) -> ProviderAddress:
-    """Take a provider's address from the path."""
+async def _provider(namespace: str, type: str) -> ProviderAddress:
     return ProviderAddress(namespace, type)
+
+
+OfModule = Annotated[ModuleAddress, Depends(_module)]
+"""A module's address, taken from the path."""
+OfProvider = Annotated[ProviderAddress, Depends(_provider)]
+"""A provider's address, taken from the path."""

@@ -5,19 +5,17 @@ from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, Query
 
-from api.dependencies import DownloadCountsService, Requires
+from api.dependencies import DownloadCountsService
 from api.pagination import CallerPaging, Page
-from domain.identity.permissions import Permission
+from api.registry.callers import DownloadReader
 from domain.moments import Moment
 from domain.registry.downloads import Consumer, DownloadInterval, DownloadKind, DownloadsInTime, MostDownloaded
 from domain.registry.names import ModuleAddress, ProviderAddress
-from domain.scope import Scope
 from services.registry.download_counts import Period
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["registry"])
 
 USUAL: Final = timedelta(days=30)
-Reader = Annotated[Scope, Depends(Requires(Permission.DOWNLOAD_READ))]
 
 
 async def _period(
@@ -42,7 +40,7 @@ Most = Annotated[int, Query(ge=1, le=200, description="How many at most.")]
 
 @router.get("/downloads", operation_id="count_downloads")
 async def count_downloads(
-    scope: Reader,
+    scope: DownloadReader,
     counts: DownloadCountsService,
     period: AskedPeriod,
     interval: DownloadInterval = DownloadInterval.DAY,
@@ -58,7 +56,7 @@ async def count_downloads(
 
 @router.get("/modules", operation_id="list_most_downloaded_modules")
 async def list_most_downloaded_modules(
-    scope: Reader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
+    scope: DownloadReader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
 ) -> Page[MostDownloaded]:
     """List the modules that were downloaded most, the most first."""
     items = await counts.most_downloaded(scope, period, kind=DownloadKind.MODULE, limit=limit)
@@ -67,7 +65,7 @@ async def list_most_downloaded_modules(
 
 @router.get("/providers", operation_id="list_most_downloaded_providers")
 async def list_most_downloaded_providers(
-    scope: Reader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
+    scope: DownloadReader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
 ) -> Page[MostDownloaded]:
     """List the providers that were downloaded most, the most first."""
     return Page(
@@ -78,7 +76,7 @@ async def list_most_downloaded_providers(
 
 @router.get("/consumers", operation_id="list_most_consumers")
 async def list_most_consumers(
-    scope: Reader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
+    scope: DownloadReader, counts: DownloadCountsService, period: AskedPeriod, limit: Most = 20
 ) -> Page[Consumer]:
     """List the keys that downloaded most, the most first, and the tools they came with; runs as one."""
     return Page(items=await counts.most_consumers(scope, period, limit=limit), next_cursor=None)
@@ -91,7 +89,7 @@ async def list_module_consumers(
     name: str,
     system: str,
     version: str,
-    scope: Reader,
+    scope: DownloadReader,
     counts: DownloadCountsService,
     paging: CallerPaging,
 ) -> Page[Consumer]:
@@ -108,7 +106,7 @@ async def list_provider_consumers(
     namespace: str,
     type: str,
     version: str,
-    scope: Reader,
+    scope: DownloadReader,
     counts: DownloadCountsService,
     paging: CallerPaging,
 ) -> Page[Consumer]:

@@ -1,15 +1,11 @@
 """Routes of what modules declare."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Depends
-
-from api.dependencies import ModuleDocumentService, ModuleService, Requires
-from api.registry.addresses import module_address
-from domain.identity.permissions import Permission
+from api.dependencies import ModuleDocumentService, ModuleService
+from api.registry.addresses import OfModule
+from api.registry.callers import ModulePublisher, Reader
 from domain.registry.documents import VersionDocuments
-from domain.registry.names import ModuleAddress
-from domain.scope import Scope
 
 router = APIRouter(prefix="/api/v1", tags=["registry"])
 
@@ -17,9 +13,9 @@ router = APIRouter(prefix="/api/v1", tags=["registry"])
 @router.get("/modules/{namespace}/{name}/{system}/{version}/documents", operation_id="get_module_documents")
 async def get_module_documents(
     *,
-    address: Annotated[ModuleAddress, Depends(module_address)],
+    address: OfModule,
     version: str,
-    scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
+    scope: Reader,
     modules: ModuleService,
     documents: ModuleDocumentService,
 ) -> VersionDocuments:
@@ -38,9 +34,9 @@ async def get_module_documents(
 )
 async def read_module_documents(
     *,
-    address: Annotated[ModuleAddress, Depends(module_address)],
+    address: OfModule,
     version: str,
-    scope: Annotated[Scope, Depends(Requires(Permission.MODULE_PUBLISH))],
+    scope: ModulePublisher,
     documents: ModuleDocumentService,
 ) -> VersionDocuments:
     """Have the documents of a version read once more, such as after a worker got a newer OpenTofu."""

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Final
 from uuid import UUID
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from api.dependencies import (
     GpgKeyService,
@@ -11,21 +11,26 @@ from api.dependencies import (
     ModuleService,
     NamespaceService,
     ProviderService,
-    Requires,
 )
 from api.json_bodies import StrictRoute
 from api.pagination import CallerPaging, Page
+from api.registry.callers import (
+    KeyManager,
+    ModulePublisher,
+    NamespaceClaimer,
+    NamespaceReader,
+    ProviderPublisher,
+    Reader,
+)
 from api.registry.schemas import MODULE_UPLOAD, PROVIDER_UPLOAD, GpgKeyCreate, NamespaceCreate
 from api.registry.uploads import Upload
 from api.routing import facts
-from domain.identity.permissions import Permission
 from domain.registry.gpg_keys import GpgKey
 from domain.registry.modules import Module, ModuleVersion
 from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.namespaces import Namespace
 from domain.registry.providers import Provider, ProviderVersion
 from domain.registry.search import ModuleSearch
-from domain.scope import Scope
 from domain.text import Text
 from services.registry.modules import PublishModule
 
@@ -42,7 +47,7 @@ SEEN_BEFORE: Final[dict[int | str, dict[str, Any]]] = {
 @router.post("/namespaces", status_code=201, operation_id="claim_namespace", responses=SEEN_BEFORE)
 async def claim_namespace(
     body: NamespaceCreate,
-    scope: Annotated[Scope, Depends(Requires(Permission.NAMESPACE_CLAIM))],
+    scope: NamespaceClaimer,
     namespaces: NamespaceService,
     claim: IdempotencyClaim,
     response: Response,
@@ -55,7 +60,7 @@ async def claim_namespace(
 
 @router.get("/namespaces", operation_id="list_namespaces")
 async def list_namespaces(
-    scope: Annotated[Scope, Depends(Requires(Permission.NAMESPACE_READ))],
+    scope: NamespaceReader,
     namespaces: NamespaceService,
     paging: CallerPaging,
 ) -> Page[Namespace]:
@@ -70,7 +75,7 @@ async def add_gpg_key(
     *,
     namespace: str,
     body: GpgKeyCreate,
-    scope: Annotated[Scope, Depends(Requires(Permission.GPG_KEY_MANAGE))],
+    scope: KeyManager,
     gpg_keys: GpgKeyService,
     claim: IdempotencyClaim,
     response: Response,
@@ -82,9 +87,7 @@ async def add_gpg_key(
 
 
 @router.get("/namespaces/{namespace}/gpg-keys", operation_id="list_gpg_keys")
-async def list_gpg_keys(
-    namespace: str, scope: Annotated[Scope, Depends(Requires(Permission.NAMESPACE_READ))], gpg_keys: GpgKeyService
-) -> Page[GpgKey]:
+async def list_gpg_keys(namespace: str, scope: NamespaceReader, gpg_keys: GpgKeyService) -> Page[GpgKey]:
     """List all keys of a namespace in order of adding, revoked ones included."""
     return Page(items=await gpg_keys.list(scope, namespace), next_cursor=None)
 
@@ -93,7 +96,7 @@ async def list_gpg_keys(
 async def remove_gpg_key(
     namespace: str,
     gpg_key_id: UUID,
-    scope: Annotated[Scope, Depends(Requires(Permission.GPG_KEY_MANAGE))],
+    scope: KeyManager,
     gpg_keys: GpgKeyService,
 ) -> None:
     """Take a key out of use for good: releases that it signed can no longer be installed. Again is harmless."""
@@ -110,7 +113,7 @@ async def remove_gpg_key(
 @facts(streams_body=True)
 async def publish_module(
     request: Request,
-    scope: Annotated[Scope, Depends(Requires(Permission.MODULE_PUBLISH))],
+    scope: ModulePublisher,
     modules: ModuleService,
     response: Response,
 ) -> ModuleVersion:
@@ -129,7 +132,7 @@ async def publish_module(
 
 @router.get("/modules", operation_id="list_modules")
 async def list_modules(
-    scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
+    scope: Reader,
     modules: ModuleService,
     paging: CallerPaging,
 ) -> Page[Module]:
@@ -140,7 +143,7 @@ async def list_modules(
 @router.get("/modules/search", operation_id="search_modules")
 async def search_modules(
     *,
-    scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
+    scope: Reader,
     modules: ModuleService,
     paging: CallerPaging,
     q: Annotated[Text, Query(max_length=200, description="Beginnings of words in address or description.")] = "",
@@ -165,7 +168,7 @@ async def search_modules(
 @facts(streams_body=True)
 async def publish_provider(
     request: Request,
-    scope: Annotated[Scope, Depends(Requires(Permission.PROVIDER_PUBLISH))],
+    scope: ProviderPublisher,
     providers: ProviderService,
     response: Response,
 ) -> ProviderVersion:
@@ -180,7 +183,7 @@ async def publish_provider(
 
 @router.get("/providers", operation_id="list_providers")
 async def list_providers(
-    scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
+    scope: Reader,
     providers: ProviderService,
     paging: CallerPaging,
     q: Annotated[Text, Query(max_length=200, description="Beginnings of words in the address.")] = "",

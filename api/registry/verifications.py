@@ -1,32 +1,22 @@
 """Routes of verifications: what each check of a provider release found, and asking for another."""
 
-from typing import Annotated
+from fastapi import APIRouter, Response
 
-from fastapi import APIRouter, Depends, Response
-
-from api.dependencies import IdempotencyClaim, Requires, VerificationService
+from api.dependencies import IdempotencyClaim, VerificationService
 from api.pagination import CallerPaging, Page
-from domain.identity.permissions import Permission
-from domain.registry.names import ProviderAddress
+from api.registry.addresses import OfProvider
+from api.registry.callers import ProviderPublisher, Reader
 from domain.registry.verifications import RequestedVerification, Verification
-from domain.scope import Scope
 
 router = APIRouter(prefix="/api/v1", tags=["registry"])
-
-
-async def _provider(namespace: str, type: str) -> ProviderAddress:
-    return ProviderAddress(namespace, type)
-
-
-Address = Annotated[ProviderAddress, Depends(_provider)]
 
 
 @router.get("/providers/{namespace}/{type}/{version}/verifications", operation_id="list_verifications")
 async def list_verifications(
     *,
-    address: Address,
+    address: OfProvider,
     version: str,
-    scope: Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))],
+    scope: Reader,
     verifications: VerificationService,
     paging: CallerPaging,
 ) -> Page[Verification]:
@@ -43,9 +33,9 @@ async def list_verifications(
 )
 async def request_verification(
     *,
-    address: Address,
+    address: OfProvider,
     version: str,
-    scope: Annotated[Scope, Depends(Requires(Permission.PROVIDER_PUBLISH))],
+    scope: ProviderPublisher,
     verifications: VerificationService,
     claim: IdempotencyClaim,
     response: Response,

@@ -1,26 +1,20 @@
 """Routes that list what was published, for people and pipelines; the tools' own lists are in api.protocols."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Depends
-
-from api.dependencies import ModuleService, ProviderService, Requires
+from api.dependencies import ModuleService, ProviderService
 from api.pagination import CallerPaging, Page
-from api.registry.addresses import module_address, provider_address
-from domain.identity.permissions import Permission
+from api.registry.addresses import OfModule, OfProvider
+from api.registry.callers import Reader
 from domain.registry.modules import ModuleVersion
-from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.providers import ProviderVersion
-from domain.scope import Scope
 
 router = APIRouter(prefix="/api/v1", tags=["registry"])
-
-Reader = Annotated[Scope, Depends(Requires(Permission.REGISTRY_READ))]
 
 
 @router.get("/modules/{namespace}/{name}/{system}/versions", operation_id="list_module_versions")
 async def list_module_versions(
-    address: Annotated[ModuleAddress, Depends(module_address)],
+    address: OfModule,
     scope: Reader,
     modules: ModuleService,
     paging: CallerPaging,
@@ -31,7 +25,7 @@ async def list_module_versions(
 
 @router.get("/providers/{namespace}/{type}/versions", operation_id="list_provider_versions")
 async def list_provider_versions(
-    address: Annotated[ProviderAddress, Depends(provider_address)],
+    address: OfProvider,
     scope: Reader,
     providers: ProviderService,
     paging: CallerPaging,

@@ -1,24 +1,15 @@
 """Routes that tell people not to use a published version any more."""
 
-from typing import Annotated
+from fastapi import APIRouter
 
-from fastapi import APIRouter, Depends
-
-from api.dependencies import Requires, WithdrawalService
+from api.dependencies import WithdrawalService
 from api.json_bodies import StrictRoute
-from api.registry.addresses import module_address, provider_address
+from api.registry.addresses import OfModule, OfProvider
+from api.registry.callers import ModulePublisher, ProviderPublisher
 from api.registry.schemas import DeprecationPut, YankPut
-from domain.identity.permissions import Permission
-from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.registry.withdrawals import Deprecation, Yank
-from domain.scope import Scope
 
 router = APIRouter(prefix="/api/v1", tags=["registry"], route_class=StrictRoute)
-
-ModulePublisher = Annotated[Scope, Depends(Requires(Permission.MODULE_PUBLISH))]
-ProviderPublisher = Annotated[Scope, Depends(Requires(Permission.PROVIDER_PUBLISH))]
-OfModule = Annotated[ModuleAddress, Depends(module_address)]
-OfProvider = Annotated[ProviderAddress, Depends(provider_address)]
 
 
 MODULE_VERSION = "/modules/{namespace}/{name}/{system}/{version}"

@@ -1,5 +1,7 @@
 """Who may begin: what submit, the end of a run or of a hold, and the tick do alike in their transactions."""
 
+from typing import NamedTuple
+
 from domain.provisioning.run_states import FINAL
 from domain.provisioning.steps import StepOperation
 from domain.scope import Scope
@@ -11,19 +13,25 @@ from storage.provisioning import queue
 from storage.provisioning.tables import RunRow
 
 
-async def free_and_admit(session: Session, scope: Scope, capacity: dict[str, int | None]) -> tuple[int, int]:
+class Moved(NamedTuple):
+    """How much of what waited goes on."""
+
+    released: int
+    """Locks that were let go of."""
+    admitted: int
+    """Runs that were admitted."""
+
+
+async def free_and_admit(session: Session, scope: Scope, capacity: dict[str, int | None]) -> Moved:
     """Let go of the locks of runs that have ended, and admit whoever waits for what is free now.
 
     Everybody calls it who ends a run, releases a lock, or takes away what blocks a deployment. Once the session is
     flushed it sees what they did; the rest is as for admit_next.
-
-    Returns:
-        How many locks it let go of, and how many runs it admitted.
     """
     await session.flush()
     ended = await queue.locks_of_ended(session, scope.organization_id)
     released = [lock for lock in ended if await locks.release(session, lock)]
-    return len(released), len(await admit_next(session, scope, capacity))
+    return Moved(len(released), len(await admit_next(session, scope, capacity)))
 
 
 async def admit_next(session: Session, scope: Scope, capacity: dict[str, int | None]) -> list[RunRow]:

@@ -10,7 +10,7 @@ from domain.provisioning.errors import RunNotFound
 from domain.provisioning.run_states import FINAL
 from domain.scope import PLATFORM, Scope
 from services.areas import each_organization, wake_overdue
-from services.provisioning.admission import free_and_admit
+from services.provisioning.admission import Moved, free_and_admit
 from services.provisioning.wakes import AREA, wake_of
 from storage.database import Database, Session
 from storage.provisioning import queue, runs
@@ -43,15 +43,11 @@ class ProvisioningArea:
     async def _look_after_one(self, organization_id: UUID) -> Counter[str]:
         scope = Scope(organization_id, PLATFORM)
         woken = await wake_overdue(organization_id, self._database, runs.DUE, _wakes)
-        released, admitted = await self.admit_waiting(scope)
-        return +Counter(woken=woken, released=released, admitted=admitted)
+        moved = await self.admit_waiting(scope)
+        return +Counter(woken=woken, released=moved.released, admitted=moved.admitted)
 
-    async def admit_waiting(self, scope: Scope) -> tuple[int, int]:
-        """Let go of locks whose runs have ended, and admit who is next: what was missed when it was due.
-
-        Returns:
-            How many locks, and how many runs.
-        """
+    async def admit_waiting(self, scope: Scope) -> Moved:
+        """Let go of locks whose runs have ended, and admit who is next: what was missed when it was due."""
         async with self._database.transaction(scope) as session:
             capacity = await queue.lock_permits(session, scope.organization_id)
             return await free_and_admit(session, scope, capacity)

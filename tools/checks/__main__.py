@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from tools.checks import addresses, migrations, module_size, packaging, stubs, transactions
+from tools.checks import addresses, changes, migrations, module_size, packaging, stubs, transactions
 from tools.checks.problem import tracked_files
 
 ROOT = Path(__file__).parents[2]
@@ -14,7 +14,7 @@ def main() -> int:
     files = tracked_files(ROOT)
     found = [
         problem
-        for rule in (addresses, migrations, module_size, packaging, stubs, transactions)
+        for rule in (addresses, changes, migrations, module_size, packaging, stubs, transactions)
         for problem in rule.find(ROOT, files)
     ]
     for problem in found:

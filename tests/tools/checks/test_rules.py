@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.tools.checks.trees import plant
-from tools.checks import addresses, migrations, module_size, packaging, stubs, transactions
+from tools.checks import addresses, changes, migrations, module_size, packaging, stubs, transactions
 
 
 class TestModuleSize:
@@ -16,6 +16,29 @@ class TestModuleSize:
     def test_what_is_generated_or_no_code_may_be_longer(self, tmp_path: Path) -> None:
         files = plant(tmp_path, {"web/schema.gen.ts": "x\n" * 501, "docs/openapi.json": "x\n" * 501})
         assert list(module_size.find(tmp_path, files)) == []
+
+
+class TestChanges:
+    BLOCK = """
+async def rename(self, scope):
+    async with {} as session:
+        if row.name != name:
+            audit.record(session, scope, "{}", ("module", row.id))
+"""
+
+    @pytest.mark.parametrize(
+        ("door", "event", "lines"),
+        [
+            ("self._database.transaction(scope)", "registry.module_renamed", [5]),
+            ("changing(self._database, self._changes, scope)", "registry.module_renamed", []),
+            ("self._database.transaction(scope)", "registry.namespace_claimed", []),
+        ],
+    )
+    def test_what_is_recorded_in_a_transaction_of_which_nobody_hears_is_found(
+        self, tmp_path: Path, door: str, event: str, lines: list[int]
+    ) -> None:
+        planted = plant(tmp_path, {"services/registry/modules.py": self.BLOCK.format(door, event)})
+        assert [problem.line for problem in changes.find(tmp_path, planted)] == lines
 
 
 class TestMigrations:
