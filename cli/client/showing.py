@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from cli.client.api import Document
 from cli.output import Output, colours_wanted
@@ -103,7 +104,7 @@ class ClientOutput(Output):
 PEOPLE: Final = ClientOutput()
 """What a command assumes: a person reads."""
 
-Limit = Annotated[int | None, Parameter(help="How many at most; all by default.")]
+Limit = Annotated[int | None, Parameter(validator=Number(gte=1), help="How many at most; all by default.")]
 """The bound that every command takes that lists something."""
 
 
