@@ -20,13 +20,13 @@ def _state(key: Document) -> str:
 
 
 COLUMNS: Final = (
-    Column("ID", "id"),
+    Column("ID", "id", extra=1),
     Column("KEY", "key_id"),
     Column("STATE", _state),
-    Column("FOR", "user_ids", extra=True),
-    Column("ADDED", moment("created_at"), extra=True),
-    Column("EXPIRES", moment("expires_at"), extra=True),
-    Column("WARNING", "warning", extra=True),
+    Column("FOR", "user_ids"),
+    Column("ADDED", moment("created_at"), extra=2),
+    Column("EXPIRES", moment("expires_at")),
+    Column("WARNING", "warning"),
 )
 Namespace = Annotated[str, Parameter(help="Namespace that the key signs for.")]
 

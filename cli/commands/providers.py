@@ -39,7 +39,7 @@ COLUMNS: Final = (
     Column("PROVIDER", _address),
     Column("LATEST", "latest_version"),
     Column("FIRST PUBLISHED", moment("created_at")),
-    Column("DEPRECATED", "deprecated", extra=True),
+    Column("DEPRECATED", "deprecated", extra=1),
 )
 
 
