@@ -197,7 +197,7 @@ def yank(
     output: ClientOutput = PEOPLE,
 ) -> None:
     """Offer a version no longer: `init` prints why, and fails where a lock file has it, until `init -upgrade`."""
-    withdrawals.yank(output, _path(provider), version, reason, of=provider)
+    withdrawals.yank(output, _path(provider), version, reason, of=provider, locked=", not by a lock file either")
 
 
 @providers.command(help_epilogue=examples("groundwork providers unyank platform/acme 1.0.0"))
