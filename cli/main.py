@@ -10,8 +10,9 @@ import traceback
 from dataclasses import dataclass
 from typing import Final, NoReturn
 
-from cyclopts import App, CycloptsError, Group, MissingArgumentError, UnknownCommandError
+from cyclopts import App, CycloptsError, Group, MissingArgumentError, UnknownCommandError, UnusedCliTokensError
 
+from cli.errors import because
 from cli.output import complain, examples
 from config.exit import end_process
 from domain.errors import PlatformError
@@ -173,12 +174,18 @@ def _in_words(error: CycloptsError) -> str:
         case UnknownCommandError(app=App() as of):
             known = ", ".join(name for name in of if not name.startswith("-"))
             return f"{str(error).partition(' Available commands:')[0]} There are: {known}."
+        case UnusedCliTokensError():
+            return f"{' '.join(error.unused_tokens or ())} is too much: the command takes nothing more."
         case MissingArgumentError() if argument is not None:
             is_there = error.keyword is not None
             name, fault = error.keyword or argument.name, "needs a value" if is_there else "is missing"
             return f"{name} {fault}: {argument.parameter.help}"
         case _:
             return str(error)
+
+
+def _of_system(error: OSError) -> str:
+    return str(error) if error.filename is None else f"{error.filename} can't be used {because(error)}"
 
 
 def main() -> NoReturn:
@@ -201,7 +208,7 @@ def run(arguments: list[str]) -> int:
     except BrokenPipeError:
         return NOBODY_READS  # `head` goes once it has its lines
     except (PlatformError, OSError) as error:
-        complain(error.detail if isinstance(error, PlatformError) else str(error))
+        complain(error.detail if isinstance(error, PlatformError) else _of_system(error))
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -19,6 +19,7 @@ from domain.registry.errors import ModuleNotFound
 from domain.registry.offers import ModuleDetail, ModuleOffer
 from domain.registry.search import ModuleSearch
 from domain.registry.versions import latest
+from domain.scope import Scope
 from domain.text import Text
 
 router = APIRouter(prefix="/v1/modules", tags=["protocols"])
@@ -47,12 +48,10 @@ async def list_modules(
     verified: Verified = "",  # noqa: ARG001  all are
 ) -> Response:
     """List all modules with their latest versions, in order of first publication."""
-    found = await offers.modules(scope, ModuleSearch(system=system), offset=offsets.offset, limit=offsets.to_find)
-    return offsets.answer("modules", [_entry(each) for each in found])
+    return await _listed(scope, offers, offsets, ModuleSearch(system=system))
 
 
 @router.get("/search", operation_id="protocol_search_modules")
-@facts(kept=True)
 async def search_modules(
     *,
     scope: Reader,
@@ -64,9 +63,7 @@ async def search_modules(
     verified: Verified = "",  # noqa: ARG001  all are
 ) -> Response:
     """List the modules that have every word, with their latest versions, in order of first publication."""
-    search = ModuleSearch(q=q, namespace=namespace, system=system)
-    found = await offers.modules(scope, search, offset=offsets.offset, limit=offsets.to_find)
-    return offsets.answer("modules", [_entry(each) for each in found])
+    return await _listed(scope, offers, offsets, ModuleSearch(q=q, namespace=namespace, system=system))
 
 
 @router.get("/{namespace}", operation_id="protocol_modules_of_namespace")
@@ -81,11 +78,8 @@ async def modules_of_namespace(
     verified: Verified = "",  # noqa: ARG001  all are
 ) -> Response:
     """List the modules of a namespace with their latest versions."""
-    search = ModuleSearch(namespace=namespace, system=system)
-    found = await offers.modules(scope, search, offset=offsets.offset, limit=offsets.to_find)
-    if not found and offsets.offset == 0:
-        raise ModuleNotFound("this namespace has no such modules", namespace=namespace)
-    return offsets.answer("modules", [_entry(each) for each in found])
+    none = ModuleNotFound("this namespace has no such modules", namespace=namespace)
+    return await _listed(scope, offers, offsets, ModuleSearch(namespace=namespace, system=system), none=none)
 
 
 @router.get("/{namespace}/{name}", operation_id="protocol_systems_of_module")
@@ -94,11 +88,8 @@ async def systems_of_module(
     namespace: str, name: str, scope: Reader, offers: OfferService, offsets: CallerOffsets
 ) -> Response:
     """List the modules of one name, each for another system, with their latest versions."""
-    search = ModuleSearch(namespace=namespace)
-    found = await offers.modules(scope, search, name=name, offset=offsets.offset, limit=offsets.to_find)
-    if not found and offsets.offset == 0:
-        raise ModuleNotFound("there is no module of this name", module=f"{namespace}/{name}")
-    return offsets.answer("modules", [_entry(each) for each in found])
+    none = ModuleNotFound("there is no module of this name", module=f"{namespace}/{name}")
+    return await _listed(scope, offers, offsets, ModuleSearch(namespace=namespace), name=name, none=none)
 
 
 @router.get("/{namespace}/{name}/{system}", operation_id="protocol_latest_module")
@@ -126,6 +117,21 @@ async def module_version(address: OfModule, version: str, scope: Reader, offers:
     and there are no others; `documents` says how far that is, and why.
     """
     return json_answer(_detail(await offers.module(scope, address, version)))
+
+
+async def _listed(
+    scope: Scope,
+    offers: OfferService,
+    offsets: CallerOffsets,
+    search: ModuleSearch,
+    *,
+    name: str | None = None,
+    none: ModuleNotFound | None = None,
+) -> Response:
+    found = await offers.modules(scope, search, name=name, offset=offsets.offset, limit=offsets.to_find)
+    if not found and offsets.offset == 0 and none is not None:
+        raise none
+    return offsets.answer("modules", [_entry(each) for each in found])
 
 
 def _detail(found: ModuleDetail) -> dict[str, Any]:

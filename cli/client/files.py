@@ -5,20 +5,21 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cli.client.errors import FileUnusable
+from cli.errors import because
 
 
-def read_text(file: Path) -> str:
+def read_text(file: Path, *, instead: str) -> str:
     """Read a text that a person named; `-` is standard input.
 
     Raises:
-        FileUnusable: it can't be read, or is not text.
+        FileUnusable: it can't be read, or is not text; says what is needed instead.
     """
     try:
         return sys.stdin.read() if str(file) == "-" else file.expanduser().read_text()
     except OSError as error:
-        raise FileUnusable(f"{file} can't be read ({error.strerror})") from error
+        raise FileUnusable(f"{file} can't be read {because(error)}") from error
     except UnicodeDecodeError:
-        raise FileUnusable(f"{file} is not text") from None
+        raise FileUnusable(f"{file} is not text: {instead}") from None
 
 
 def segment(text: str) -> str:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from cli.client.api import PAGE, Api, Document
 from cli.client.errors import NothingFound, SeveralFound
+from cli.client.files import segment
 
 RUNS: Final = "/api/v1/runs"
 DEPLOYMENTS: Final = "/api/v1/deployments"
@@ -65,7 +66,8 @@ def _find_run(api: Api, words: str) -> tuple[str, str | None]:
             return str(run["id"]), str(run["deployment_id"])
         runs.append(run)
     searched = f"the newest {NEWEST} runs, and none of them is of a deployment of this name"
-    return _only(words, _ids(runs), searched + meant(words, [run["deployment_name"] for run in runs])), None
+    searched += meant(words, [run["deployment_name"] for run in runs])
+    return _only(words, _ids(runs), searched, listed_by="groundwork run list"), None
 
 
 def find_deployment(api: Api, words: str) -> str:
@@ -81,7 +83,8 @@ def find_deployment(api: Api, words: str) -> str:
             return str(deployment["id"])
     deployments = list(islice(api.items(DEPLOYMENTS), NEWEST))
     searched = f"the newest {NEWEST} deployments, and none has this name"
-    return _only(words, _ids(deployments), searched + meant(words, [known["name"] for known in deployments]))
+    searched += meant(words, [known["name"] for known in deployments])
+    return _only(words, _ids(deployments), searched, listed_by="groundwork deployments list")
 
 
 def find_api_key(api: Api, words: str) -> str:
@@ -90,16 +93,18 @@ def find_api_key(api: Api, words: str) -> str:
     Raises:
         NothingFound, SeveralFound.
     """
-    return _whole_id(words) or _only(words, _ids(api.items(API_KEYS)), "the organization's API keys")
+    if (whole := _whole_id(words)) is not None:
+        return whole
+    return _only(words, _ids(api.items(API_KEYS)), "the organization's API keys", listed_by="groundwork keys list")
 
 
-def find_gpg_key(api: Api, path: str, words: str) -> Document:
+def find_gpg_key(api: Api, namespace: str, words: str) -> Document:
     """Give a signing key, by its id or the beginning of it, its key id or its fingerprint.
 
     Raises:
         NothingFound, SeveralFound.
     """
-    keys = list(api.items(path))
+    keys = list(api.items(gpg_keys_path(namespace)))
     named = words.lower().removeprefix("0x")
     for key in keys:
         if named in {key["id"], key["key_id"].lower(), key["fingerprint"]}:
@@ -107,8 +112,14 @@ def find_gpg_key(api: Api, path: str, words: str) -> Document:
     whole = _whole_id(words)
     if whole is not None:  # of a key that is out of use already, or of none, which the API tells
         return {"id": whole, "key_id": whole, "user_ids": []}
-    found = _only(words, _ids(keys), "the namespace's keys")
+    listed_by = f"groundwork gpg-keys list --namespace {namespace}"
+    found = _only(words, _ids(keys), f"the keys of {namespace}", listed_by=listed_by)
     return next(key for key in keys if key["id"] == found)
+
+
+def gpg_keys_path(namespace: str) -> str:
+    """Give the path of the keys that releases of a namespace are signed with."""
+    return f"/api/v1/namespaces/{segment(namespace)}/gpg-keys"
 
 
 def find_named(
@@ -161,14 +172,14 @@ def _whole_id(words: str) -> str | None:
         return None
 
 
-def _only(words: str, ids: list[str], searched: str) -> str:
+def _only(words: str, ids: list[str], searched: str, *, listed_by: str) -> str:
     beginning = words.lower()
     found = [known for known in ids if len(words) >= SHORTEST and known.startswith(beginning)]
     match found:
         case [one]:
             return one
         case []:
-            raise NothingFound(f"no id begins with {words} among {searched}")
+            raise NothingFound(f"no id begins with {words} among {searched}: `{listed_by}` shows them")
         case _:
             named = ", ".join(found[:NAMED]) + (", ..." if len(found) > NAMED else "")
             raise SeveralFound(f"{len(found)} ids begin with {words} ({named}): write more of it")

@@ -18,6 +18,7 @@ from pathspec import GitIgnoreSpec
 
 from cli.client.errors import FileUnusable
 from cli.client.key_search import KeySearch
+from cli.errors import because
 from integrations.archives.members import ArchiveLimits
 from integrations.archives.module import CONFIGURATION
 
@@ -109,9 +110,7 @@ def _add(archive: tarfile.TarFile, directory: Path, path: PurePosixPath) -> None
             member.mode = EXECUTABLE if status.st_mode & stat.S_IXUSR else PLAIN
             archive.addfile(member, _Searched(content, KeySearch(str(directory / path))))
     except OSError as error:
-        raise FileUnusable(
-            f"{directory / path} can't be read ({error.strerror or 'it changed meanwhile'})"
-        ) from error
+        raise FileUnusable(f"{directory / path} can't be read {because(error)}") from error
     except (ValueError, UnicodeError) as error:
         raise FileUnusable(f"{directory / path} can't be packed ({error})") from error
 
@@ -120,7 +119,7 @@ def _check_is_module(directory: Path, ignored: "_Ignored") -> None:
     try:
         names = [entry.name for entry in directory.iterdir()]
     except OSError as error:
-        raise FileUnusable(f"{directory} can't be read ({error.strerror})") from error
+        raise FileUnusable(f"{directory} can't be read {because(error)}") from error
     if any(name.endswith(CONFIGURATION) and not ignored.has(name) for name in names):
         return
     modules = sorted(
@@ -140,7 +139,7 @@ def _check_is_module(directory: Path, ignored: "_Ignored") -> None:
 
 def _files(directory: Path, ignored: "_Ignored") -> Iterator[tuple[PurePosixPath, int]]:
     def unreadable(error: OSError) -> None:
-        raise FileUnusable(f"{error.filename} can't be read ({error.strerror})") from error
+        raise FileUnusable(f"{error.filename} can't be read {because(error)}") from error
 
     for place, folders, names in os.walk(directory, onerror=unreadable):
         here = PurePosixPath(Path(place).relative_to(directory).as_posix())

@@ -10,6 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 
 from cli.client.errors import FileUnusable, NotLoggedIn
+from cli.errors import because
 from cli.private_files import write_private
 
 URL: Final = "GROUNDWORK_URL"
@@ -103,7 +104,7 @@ def stored() -> Profile | None:
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise FileUnusable(f"{file} can't be read ({error.strerror})") from error
+        raise FileUnusable(f"{file} can't be read {because(error)}") from error
     except ValidationError:
         raise FileUnusable(f"{file} is damaged: run `groundwork login` again") from None
 

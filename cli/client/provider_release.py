@@ -7,8 +7,9 @@ from typing import Final
 
 from cli.client.errors import FileUnusable
 from domain.registry.checksums import parse_checksums
+from domain.registry.errors import ManifestInvalid
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import ReleaseNames
+from domain.registry.providers import ReleaseNames, read_manifest
 
 CHECKSUMS: Final = re.compile(r"terraform-provider-(?P<type>[^_/]+)_(?P<version>[^_/]+)_SHA256SUMS")
 MANIFEST_IN_SOURCES: Final = "terraform-registry-manifest.json"
@@ -55,7 +56,8 @@ def read_release(dist: Path, namespace: str) -> ProviderRelease:
             f"{', '.join(left_out)} is not in {checksums.name}, and no platform can be added later: "
             "write it anew over all packages, and sign it"
         )
-    files = [(names.checksums, checksums), (names.signature, signature), (names.manifest, _manifest(dist, names))]
+    manifest = _manifest(dist, names)
+    files = [(names.checksums, checksums), (names.signature, signature), (names.manifest, manifest)]
     return ProviderRelease(address, version, (*files, *((name, dist / name) for name in packages)))
 
 
@@ -74,8 +76,13 @@ def _checksums(dist: Path, namespace: str) -> tuple[Path, ProviderAddress, str]:
 def _manifest(dist: Path, names: ReleaseNames) -> Path:
     for file in (dist / names.manifest, dist / MANIFEST_IN_SOURCES, dist.resolve().parent / MANIFEST_IN_SOURCES):
         if file.is_file():
+            try:
+                read_manifest(file.read_bytes())
+            except ManifestInvalid as error:
+                raise FileUnusable(f"{file} does not say which protocols it speaks: {error.detail}") from None
             return file
     raise FileUnusable(
-        f"{dist} holds no {names.manifest}, nor is a {MANIFEST_IN_SOURCES} beside it: "
-        "it says which plugin protocols the provider speaks"
+        f"{dist} holds no {names.manifest}, nor is a {MANIFEST_IN_SOURCES} beside it: write "
+        '{"version": 1, "metadata": {"protocol_versions": ["6.0"]}} there, or "5.0" where it speaks that, '
+        "and write and sign SHA256SUMS anew with it"
     )

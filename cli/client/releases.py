@@ -29,8 +29,8 @@ CHECKS: Final = (
     Column("RESULT", "result"),
     Column("KEY", _key),
     Column("REASON", "reason"),
-    Column("BY", _tools, extra=True),
-    Column("ID", "id", extra=True),
+    Column("BY", _tools, extra=1),
+    Column("ID", "id", extra=2),
 )
 
 

@@ -15,6 +15,7 @@ from cli.client.files import read_text
 from cli.errors import usage
 
 FROM_ENVIRONMENT: Final = "TF_VAR_"
+JSON_NEEDED: Final = 'write a JSON object of values by variable, as in {"size": 3}'
 BEGINS_JSON: Final = ("[", "{", '"')
 
 
@@ -89,9 +90,9 @@ def split_pair(pair: str, option: str) -> tuple[str, str]:
 
 def _object(file: Path) -> dict[str, JsonValue]:
     try:
-        document = json.loads(read_text(file))
+        document = json.loads(read_text(file, instead=JSON_NEEDED))
     except ValueError as error:
-        raise FileUnusable(f"{file} is not JSON ({error})") from None
+        raise FileUnusable(f"{file} is not JSON ({error}): {JSON_NEEDED}") from None
     if not isinstance(document, dict):
-        raise FileUnusable(f"{file} is not a JSON object of values by variable")
+        raise FileUnusable(f"{file} is no object: {JSON_NEEDED}")
     return document

@@ -94,11 +94,11 @@ def _output_value(output: Document) -> str:
 RUN_COLUMNS: Final = (
     Column("ID", "id"),
     Column("DEPLOYMENT", "deployment_name"),
-    Column("ENVIRONMENT", "environment", extra=True),
-    Column("OPERATION", "operation", extra=True),
+    Column("ENVIRONMENT", "environment", extra=1),
+    Column("OPERATION", "operation", extra=1),
     Column("STATE", "state"),
     Column("CHANGES", changes),
-    Column("MODULE", lambda run: f"{run['module_source']} {run['module_version']}", extra=True),
-    Column("SUBMITTED", moment("created_at"), extra=True),
+    Column("MODULE", lambda run: f"{run['module_source']} {run['module_version']}", extra=2),
+    Column("SUBMITTED", moment("created_at"), extra=1),
 )
 OUTPUT_COLUMNS: Final = (Column("NAME", "name"), Column("VALUE", _output_value))

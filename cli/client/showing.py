@@ -7,12 +7,16 @@ from datetime import UTC, datetime
 from typing import Annotated, Any, Final
 
 from cyclopts import Parameter
+from cyclopts.validators import Number
 
 from cli.client.api import Document
 from cli.output import Output, colours_wanted
 
 WIDE: Final = 120
 """Characters from which on a terminal gets every column."""
+FOLDED: Final = 24
+"""Characters down to which a column is folded before an extra one is left out."""
+GAP: Final = 2
 EXPIRES_SOON: Final = "expires soon"
 STATE_COLOURS: Final = {
     "applied": "green",
@@ -41,12 +45,13 @@ Value = str | Callable[[Document], Any]
 class Column:
     """A column of a table: its title, and the field it shows or how to make it.
 
-    A narrow terminal is spared the columns that are `extra`; pipes get all of them.
+    A terminal narrower than 120 characters is spared those columns that are `extra` and for which there is no room
+    beside the others; the higher go first. Pipes get all.
     """
 
     title: str
     value: Value
-    extra: bool = False
+    extra: int = 0
 
     def of(self, document: Document) -> str:
         """Give one cell, on one line."""
@@ -103,7 +108,7 @@ class ClientOutput(Output):
 PEOPLE: Final = ClientOutput()
 """What a command assumes: a person reads."""
 
-Limit = Annotated[int | None, Parameter(help="How many at most; all by default.")]
+Limit = Annotated[int | None, Parameter(validator=Number(gte=1), help="How many at most; all by default.")]
 """The bound that every command takes that lists something."""
 
 
@@ -175,10 +180,21 @@ def _table(items: Sequence[Document], columns: Sequence[Column]) -> None:
 
     console = Console(no_color=not colours_wanted(), highlight=False)
     table = Table(box=None, pad_edge=False, header_style="bold")
-    fitting = [column for column in columns if not column.extra or console.width >= WIDE]
+    lists = {column: [column.of(item) for item in items] for column in columns}
+    fitting = columns if console.width >= WIDE else _fitting(lists, console.width)
     for column in fitting:
         table.add_column(column.title, overflow="fold", no_wrap=column.title == "ID")
-    for item in items:
-        cells = [column.of(item) for column in fitting]
+    for cells in zip(*(lists[column] for column in fitting), strict=True):
         table.add_row(*(Text(cell, style=STATE_COLOURS.get(cell, "")) for cell in cells))
     console.print(table)
+
+
+def _fitting(lists: Mapping[Column, Sequence[str]], width: int) -> list[Column]:
+    fitting: list[Column] = []
+    left = width + GAP
+    for column in sorted(lists, key=lambda column: column.extra):
+        longest = max(map(len, (column.title, *lists[column])))
+        left -= GAP + (longest if column.extra else min(longest, FOLDED))
+        if left >= 0 or not column.extra:
+            fitting.append(column)
+    return [column for column in lists if column in fitting]

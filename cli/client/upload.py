@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.client.errors import FileUnusable
+from cli.errors import because
 
 
 class Counted(io.BufferedReader):
@@ -21,7 +22,7 @@ class Counted(io.BufferedReader):
         try:
             super().__init__(io.FileIO(file))
         except OSError as error:
-            raise FileUnusable(f"{file} can't be read ({error.strerror})") from error
+            raise FileUnusable(f"{file} can't be read {because(error)}") from error
         self._tell = tell
 
     def read(self, size: int | None = -1, /) -> bytes:

@@ -31,11 +31,11 @@ def undeprecate(output: ClientOutput, path: str, version: str, *, of: str) -> No
     _tell(output, {}, of, version, "is not deprecated")
 
 
-def yank(output: ClientOutput, path: str, version: str, reason: str, *, of: str) -> None:
-    """Yank a version of what is at a path, and say so."""
+def yank(output: ClientOutput, path: str, version: str, reason: str, *, of: str, locked: str = "") -> None:
+    """Yank a version of what is at a path, and say so; `locked` is what becomes of lock files with it."""
     with Api.of_caller() as api:
         said = api.put(f"{_at(path, version)}/yank", {"reason": reason})
-    _tell(output, said, of, version, "is yanked: no `init` chooses it, not by a lock file either")
+    _tell(output, said, of, version, f"is yanked: no `init` chooses it{locked}")
 
 
 def unyank(output: ClientOutput, path: str, version: str, *, of: str) -> None:

@@ -51,16 +51,16 @@ COLUMNS: Final = (
     Column("ENVIRONMENT", "environment"),
     Column("STATE", _state),
     Column("MODULE", _module),
-    Column("TAGS", _tags, extra=True),
-    Column("LAST RUN", "latest_run_id", extra=True),
-    Column("CREATED", moment("created_at"), extra=True),
+    Column("TAGS", _tags, extra=1),
+    Column("LAST RUN", "latest_run_id", extra=3),
+    Column("CREATED", moment("created_at"), extra=2),
 )
 STATE_COLUMNS: Final = (
     Column("SERIAL", "serial"),
     Column("BYTES", "size"),
     Column("WRITTEN", moment("created_at")),
     Column("RUN", "run_id"),
-    Column("SHA256", "sha256", extra=True),
+    Column("SHA256", "sha256", extra=1),
 )
 
 

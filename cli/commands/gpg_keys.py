@@ -8,8 +8,8 @@ from cyclopts import App, Parameter
 from cli.client.api import Api, Document
 from cli.client.asking import Yes, agrees
 from cli.client.errors import FileUnusable
-from cli.client.files import read_text, segment
-from cli.client.finding import find_gpg_key
+from cli.client.files import read_text
+from cli.client.finding import find_gpg_key, gpg_keys_path
 from cli.client.showing import EXPIRES_SOON, PEOPLE, ClientOutput, Column, key_state, moment, shown
 from cli.output import examples
 
@@ -20,13 +20,13 @@ def _state(key: Document) -> str:
 
 
 COLUMNS: Final = (
-    Column("ID", "id"),
+    Column("ID", "id", extra=1),
     Column("KEY", "key_id"),
     Column("STATE", _state),
-    Column("FOR", "user_ids", extra=True),
-    Column("ADDED", moment("created_at"), extra=True),
-    Column("EXPIRES", moment("expires_at"), extra=True),
-    Column("WARNING", "warning", extra=True),
+    Column("FOR", "user_ids"),
+    Column("ADDED", moment("created_at"), extra=2),
+    Column("EXPIRES", moment("expires_at")),
+    Column("WARNING", "warning"),
 )
 Namespace = Annotated[str, Parameter(help="Namespace that the key signs for.")]
 
@@ -44,7 +44,7 @@ def list_gpg_keys(*, namespace: Namespace, output: ClientOutput = PEOPLE) -> Non
     """List the keys of a namespace, revoked ones included."""
     with Api.of_caller() as api:
         output.listing(
-            api.items(_path(namespace)),
+            api.items(gpg_keys_path(namespace)),
             COLUMNS,
             empty="no key yet: `gpg --armor --export KEY > key.asc`, then "
             f"`groundwork gpg-keys add key.asc --namespace {namespace}`",
@@ -66,11 +66,11 @@ def add(
     output: ClientOutput = PEOPLE,
 ) -> None:
     """Let a key sign the releases of a namespace."""
-    armor = read_text(file)
+    armor = read_text(file, instead="name what `gpg --armor --export KEY` prints")
     if "PRIVATE KEY BLOCK" in armor:
         raise FileUnusable("that is a private key, and was not sent: add the output of `gpg --armor --export`")
     with Api.of_caller() as api:
-        made = api.post(_path(namespace), {"ascii_armor": armor})
+        made = api.post(gpg_keys_path(namespace), {"ascii_armor": armor})
     if made["warning"]:
         output.progress(f"warning: {made['warning']}")
     output.noun(made, f"added {made['key_id']} ({shown(made['user_ids'])}) to {namespace}")
@@ -89,16 +89,12 @@ def remove(
 ) -> int:
     """Take a key out of use for good: releases that it signed can no longer be installed."""
     with Api.of_caller() as api:
-        found = find_gpg_key(api, _path(namespace), key)
+        found = find_gpg_key(api, namespace, key)
         named = " ".join((found["key_id"], *(f"({user_id})" for user_id in found["user_ids"])))
         question = f"Take {named} out of use for good? No release that it signed can be installed any more."
         if not (yes or agrees(question, output)):
             output.progress("nothing was changed")
             return 1
-        api.delete(f"{_path(namespace)}/{found['id']}")
+        api.delete(f"{gpg_keys_path(namespace)}/{found['id']}")
     output.noun({"id": found["id"]}, f"{named} is out of use in {namespace}")
     return 0
-
-
-def _path(namespace: str) -> str:
-    return f"/api/v1/namespaces/{segment(namespace)}/gpg-keys"

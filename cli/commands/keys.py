@@ -15,13 +15,13 @@ from cli.output import examples
 PATH: Final = "/api/v1/api-keys"
 COLUMNS: Final = (
     Column("ID", "id"),
-    Column("KEY", lambda key: f"gwk_{key['kind']}_{key['kid']}_...", extra=True),
+    Column("KEY", lambda key: f"gwk_{key['kind']}_{key['kid']}_...", extra=3),
     Column("NAME", "name"),
     Column("STATE", key_state),
     Column("SCOPES", "scopes"),
-    Column("CREATED", moment("created_at"), extra=True),
-    Column("LAST USED", moment("last_used_at"), extra=True),
-    Column("EXPIRES", moment("expires_at"), extra=True),
+    Column("CREATED", moment("created_at"), extra=4),
+    Column("LAST USED", moment("last_used_at"), extra=2),
+    Column("EXPIRES", moment("expires_at"), extra=1),
 )
 KINDS: Final = {"personal": "pat", "service": "svc"}
 

@@ -34,8 +34,8 @@ COLUMNS: Final = (
     Column("MODULE", address),
     Column("LATEST", "latest_version"),
     Column("DESCRIPTION", "description"),
-    Column("FIRST PUBLISHED", moment("created_at"), extra=True),
-    Column("DEPRECATED", "deprecated", extra=True),
+    Column("FIRST PUBLISHED", moment("created_at"), extra=2),
+    Column("DEPRECATED", "deprecated", extra=1),
 )
 
 

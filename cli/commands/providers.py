@@ -7,7 +7,7 @@ from cyclopts import App, Parameter
 from cli.client import releases, withdrawals
 from cli.client.api import Api, Document
 from cli.client.files import segment
-from cli.client.finding import find_named
+from cli.client.finding import find_named, gpg_keys_path
 from cli.client.published import find_version
 from cli.client.showing import PEOPLE, ClientOutput, Column, Limit, labelled, moment
 from cli.errors import usage
@@ -39,7 +39,7 @@ COLUMNS: Final = (
     Column("PROVIDER", _address),
     Column("LATEST", "latest_version"),
     Column("FIRST PUBLISHED", moment("created_at")),
-    Column("DEPRECATED", "deprecated", extra=True),
+    Column("DEPRECATED", "deprecated", extra=1),
 )
 
 
@@ -91,7 +91,7 @@ def show(
         one = None if version is None else find_version(published, version, of=provider)
         offered = api.get(f"/v1/providers{path.removeprefix(PATH)}/versions")["versions"]
         chosen = found["latest_version"] if one is None else one["version"]
-        keys = list(api.items(f"/api/v1/namespaces/{segment(found['namespace'])}/gpg-keys"))
+        keys = list(api.items(gpg_keys_path(found["namespace"])))
         checks = list(api.items(releases.checks_path(path, chosen))) if chosen else []
         hostname = api.get("/version")["registry_hostname"]
     release = next((each for each in published if each["version"] == chosen), None)
@@ -197,7 +197,7 @@ def yank(
     output: ClientOutput = PEOPLE,
 ) -> None:
     """Offer a version no longer: `init` prints why, and fails where a lock file has it, until `init -upgrade`."""
-    withdrawals.yank(output, _path(provider), version, reason, of=provider)
+    withdrawals.yank(output, _path(provider), version, reason, of=provider, locked=", not by a lock file either")
 
 
 @providers.command(help_epilogue=examples("groundwork providers unyank platform/acme 1.0.0"))

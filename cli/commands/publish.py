@@ -45,7 +45,7 @@ def module(
     name: Annotated[str, Parameter(help="The module's name.")],
     system: Annotated[str, Parameter(help="What it is for, as in aws.")],
     version: Annotated[str, Parameter(help="Semantic version, as in 1.2.0.")],
-    description: Annotated[str, Parameter(help="A line for lists.")] = "",
+    description: Annotated[str, Parameter(help="A line for lists; by default that of the latest version.")] = "",
     output: ClientOutput = PEOPLE,
 ) -> None:
     """Publish a version of a module.

@@ -9,7 +9,7 @@ from cli.client.api import Api
 from cli.client.errors import FileUnusable
 from cli.client.profile import current_profile
 from cli.client.showing import PEOPLE, ClientOutput
-from cli.errors import usage
+from cli.errors import because, usage
 from cli.private_files import write_private
 from integrations.terraformrc import RegistryHost, render_terraformrc
 
@@ -64,4 +64,4 @@ def _write(target: Path, content: str) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         write_private(target, content.encode())
     except OSError as error:
-        raise FileUnusable(f"{target} can't be written ({error.strerror})") from error
+        raise FileUnusable(f"{target} can't be written {because(error)}") from error

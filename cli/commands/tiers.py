@@ -36,9 +36,9 @@ COLUMNS: Final = (
     Column("TIER", "name"),
     Column("MODULE", _module),
     Column("ENVIRONMENT", "environment"),
-    Column("ENGINE", "engine", extra=True),
-    Column("DESCRIPTION", "description", extra=True),
-    Column("CREATED", moment("created_at"), extra=True),
+    Column("ENGINE", "engine", extra=2),
+    Column("DESCRIPTION", "description", extra=1),
+    Column("CREATED", moment("created_at"), extra=3),
 )
 
 

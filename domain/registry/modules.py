@@ -40,7 +40,7 @@ class Module(BaseModel, frozen=True, from_attributes=True):
     namespace: str
     name: str
     system: str
-    description: str = Field(description="Of the version that was published last.")
+    description: str = Field(description="Of its latest version.")
     latest_version: str | None = Field(
         description="The highest release that can be installed, or the highest pre-release where none is; "
         "null where no version can be."

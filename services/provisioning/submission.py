@@ -13,6 +13,7 @@ from domain.provisioning.errors import DeploymentOfAnother, EnvironmentFixed, Mo
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.run_states import RunPriority, RunState
 from domain.provisioning.steps import StepOperation
+from domain.registry.errors import ModuleNotFound
 from domain.registry.names import ModuleAddress
 from domain.scope import Scope
 from storage.database import Session, now
@@ -58,18 +59,19 @@ async def find_basis(session: Session, scope: Scope, request: SubmitRun) -> RunR
 
 
 async def find_module(session: Session, scope: Scope, source: str, version: str) -> ChosenModule:
-    """Find a module of the organization's registry; `source` is `<namespace>/<name>/<system>`.
+    """Find a module of the organization's registry; `source` is `<namespace>/<name>/<system>`, `v1.0` is 1.0.0.
 
     Raises:
         ModuleUnknown.
     """
     address = ModuleAddress(*source.split("/"))
-    found = await modules.find_version_at(session, scope.organization_id, address, version)
-    if found is None:
+    try:
+        found = await modules.get_version(session, scope.organization_id, address, version)
+    except ModuleNotFound as error:
         raise ModuleUnknown(
             "the registry has no such module version; publish it first", source=source, version=version
-        )
-    return ChosenModule(source, version, found.sha256)
+        ) from error
+    return ChosenModule(source, found.version, found.sha256)
 
 
 async def module_of(session: Session, scope: Scope, request: SubmitRun, basis: RunRow | None) -> ChosenModule:

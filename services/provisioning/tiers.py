@@ -52,15 +52,15 @@ class Tiers:
             claimed = await idempotency.claim(session, scope, claim, tier_id)
             if claimed != tier_id:
                 return Tier.model_validate(await tiers.get(session, scope.organization_id, claimed))
-            await find_module(session, scope, request.module_source, request.module_version)
+            module = await find_module(session, scope, request.module_source, request.module_version)
             row = TierRow(
                 organization_id=scope.organization_id,
                 id=tier_id,
                 name=request.name,
                 description=request.description,
                 engine=request.engine,
-                module_source=request.module_source,
-                module_version=request.module_version,
+                module_source=module.source,
+                module_version=module.version,
                 inputs=request.inputs,
                 environment=request.environment,
                 estimated_duration=request.estimated_duration,

@@ -37,6 +37,7 @@ class PublishModule:
     address: ModuleAddress
     version: str
     description: str = ""
+    """Without one, the version gets what lists show of the module until then."""
 
 
 class Modules:
@@ -166,9 +167,8 @@ class Modules:
                 note_unseen(session)
                 return _same(module_version(address, known), row.sha256), False
             row.module_id = module.id
+            row.description = row.description or module.description
             session.add(row)
-            module.description = row.description or module.description
-            await module_search.note_words(session, module)
             await session.flush()  # published_at is the database's
             await modules.note_latest(session, module)
             await documents.begin(session, scope, address, row)

@@ -9,6 +9,7 @@ from domain.registry.errors import ModuleNotFound
 from domain.registry.names import ModuleAddress
 from domain.registry.versions import LONGEST, canonical, latest
 from storage.database import insert_unless_there, locked
+from storage.registry.module_search import note_words
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
 
@@ -124,10 +125,17 @@ async def page_of_versions(
 
 
 async def note_latest(session: AsyncSession, module: ModuleRow) -> None:
-    """Bring a locked module's latest version up to date, after a change of what can be installed of it."""
+    """Bring a locked module's latest version up to date, after a change of what can be installed of it.
+
+    The description that lists show and searches look in is that version's; without any, it is the last one's.
+    """
     offered = await versions(session, module.organization_id, module.id)
     module.latest_version = latest(offered)
     module.deprecated = offered.get(module.latest_version or "", False)
+    if module.latest_version is not None:
+        found = await find_version(session, module.organization_id, module.id, module.latest_version)
+        module.description = module.description if found is None else found.description
+    await note_words(session, module)
 
 
 def _there(row: ModuleRow | None, address: ModuleAddress) -> ModuleRow:

@@ -54,6 +54,8 @@ class TestExitCodes:
             ),
             (["keys", "create"], "NAME is missing: What the key is for", "groundwork keys create --help"),
             (["keys", "create", "a", "--days"], "--days needs a value: Days", "groundwork keys create --help"),
+            (["namespaces", "claim", "a", "b"], "b is too much", "groundwork namespaces claim --help"),
+            (["modules", "list", "--limit", "-1"], "Must be >= 1", "groundwork modules list --help"),
             (["keys", "crate"], "Did you mean create? There are: list, create, revoke.", "groundwork keys --help"),
         ],
     )
@@ -79,6 +81,15 @@ class TestExitCodes:
         assert run(["doctor"]) == 1
         assert capsys.readouterr().err == (
             "groundwork: GROUNDWORK_CONFIG_FILE: /nowhere.toml can't be read (No such file or directory)\n"
+        )
+
+    def test_a_path_that_the_system_does_not_take_is_1_with_one_line(
+        self, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = "a" * 300
+        assert run(["publish", "provider", path, "--namespace", "platform"]) == 1
+        assert capsys.readouterr().err == (
+            f"groundwork: {path} can't be used (File name too long): is the path right?\n"
         )
 
     def test_a_reader_that_has_enough_is_no_error(self) -> None:

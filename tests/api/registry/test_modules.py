@@ -331,3 +331,26 @@ class TestSearchModules:
     async def test_a_nul_is_refused(self, client: httpx2.AsyncClient, caller: Caller) -> None:
         answer = await client.get(f"{MODULES}/search?q=%00", headers=caller.headers)
         assert answer.status_code == 422
+
+
+class TestDescription:
+    async def test_is_that_of_the_latest_version_in_every_list(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str
+    ) -> None:
+        for version, description in (("1.1.0", "Fast."), ("1.0.1", "Slow."), ("1.2.0", ""), ("1.3.0", "Broken.")):
+            form = a_module(namespace, version=version)
+            await publish(client, caller, MODULES, Form({**form.fields, "description": description}, form.files))
+        assert await described(client, caller) == {"Broken."}
+        yank = f"{MODULES}/{namespace}/network/aws/1.3.0/yank"
+        await client.put(yank, json={"reason": "It is."}, headers=caller.headers)
+        assert await described(client, caller) == {"Fast."}
+        for word, found in (("fast", 1), ("slow", 0), ("broken", 0)):
+            answer = await client.get(f"{MODULES}/search?q={word}", headers=caller.headers)
+            assert len(answer.json()["items"]) == found
+
+
+async def described(client: httpx2.AsyncClient, caller: Caller) -> set[str]:
+    """Give the descriptions that the lists show of the only module."""
+    lists = ((MODULES, "items"), ("/v1/modules", "modules"))
+    found = [(await client.get(path, headers=caller.headers)).json()[of] for path, of in lists]
+    return {module["description"] for [module] in found}

@@ -57,7 +57,8 @@ class TestShowDeployment:
         done = await administrator("deployments", "show", "nowhere")
         assert done.code == 1
         assert done.err == (
-            "groundwork: no id begins with nowhere among the newest 1000 deployments, and none has this name\n"
+            "groundwork: no id begins with nowhere among the newest 1000 deployments, and none has this name: "
+            "`groundwork deployments list` shows them\n"
         )
 
     @pytest.mark.usefixtures("staging")

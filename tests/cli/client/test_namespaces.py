@@ -98,7 +98,13 @@ class TestGpgKeys:
         assert done.code == 1
         assert len(done.err.splitlines()) == 1
 
-    async def test_need_a_file_that_is_there(self, administrator: Commands) -> None:
-        done = await administrator("gpg-keys", "add", "/nowhere", "--namespace", "any")
-        assert done.code == 1
-        assert done.err == "groundwork: /nowhere can't be read (No such file or directory)\n"
+    async def test_need_a_file_of_text(self, administrator: Commands, tmp_path: Path) -> None:
+        binary = tmp_path / "key.gpg"
+        binary.write_bytes(b"\x99\x01\xff")
+        for file, said in (
+            ("/nowhere", "can't be read (No such file or directory): is the path right?"),
+            (tmp_path, "can't be read (Is a directory): name a file in it"),
+            (binary, "is not text: name what `gpg --armor --export KEY` prints"),
+        ):
+            done = await administrator("gpg-keys", "add", file, "--namespace", "any")
+            assert (done.code, done.err) == (1, f"groundwork: {file} {said}\n")

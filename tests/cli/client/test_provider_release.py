@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Final
 
 import pytest
 
@@ -10,6 +11,7 @@ from cli.client.provider_release import read_release
 from domain.registry.errors import ChecksumsInvalid
 
 STEM = "terraform-provider-time_1.2.3"
+MANIFEST: Final = b'{"version": 1, "metadata": {"protocol_versions": ["5.0"]}}'
 
 
 @pytest.fixture
@@ -19,7 +21,7 @@ def dist(tmp_path: Path) -> Path:
     contents = {
         f"{STEM}_linux_amd64.zip": b"zip",
         f"{STEM}_darwin_arm64.zip": b"another zip",
-        f"{STEM}_manifest.json": b"{}",
+        f"{STEM}_manifest.json": MANIFEST,
     }
     for name, content in contents.items():
         (directory / name).write_bytes(content)
@@ -57,13 +59,18 @@ class TestReadRelease:
         [
             (f"{STEM}_SHA256SUMS", "holds no terraform-provider-..._SHA256SUMS"),
             (f"{STEM}_SHA256SUMS.sig", "is missing: sign with"),
-            (f"{STEM}_manifest.json", "which plugin protocols"),
+            (f"{STEM}_manifest.json", r'write \{"version": 1, .* sign SHA256SUMS anew'),
             (f"{STEM}_darwin_arm64.zip", f"lacks {STEM}_darwin_arm64.zip"),
         ],
     )
     def test_names_the_file_that_is_missing(self, dist: Path, missing: str, sentence: str) -> None:
         (dist / missing).unlink()
         with pytest.raises(FileUnusable, match=sentence):
+            read_release(dist, "platform")
+
+    def test_refuses_a_manifest_that_says_nothing(self, dist: Path) -> None:
+        (dist / f"{STEM}_manifest.json").write_text("{}")
+        with pytest.raises(FileUnusable, match="does not say which protocols it speaks: the manifest looks like"):
             read_release(dist, "platform")
 
     def test_refuses_a_folder_with_two_releases(self, dist: Path) -> None:

@@ -44,7 +44,7 @@ class TestReadInputs:
     @pytest.mark.parametrize("content", ["", "[]", "name = 1"])
     def test_refuses_a_file_that_is_no_object(self, tmp_path: Path, content: str) -> None:
         (tmp_path / "inputs").write_text(content)
-        with pytest.raises(FileUnusable, match="is not"):
+        with pytest.raises(FileUnusable, match="write a JSON object of values"):
             read_inputs(tmp_path / "inputs", [])
 
 

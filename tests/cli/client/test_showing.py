@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from contextlib import redirect_stdout
 
 import pytest
@@ -37,6 +38,30 @@ class TestListing:
         assert len(lines) == 3
         assert "NAME" in lines[0]
         assert "\x1b[31mfailed" in lines[1]
+
+    @pytest.mark.parametrize(
+        ("width", "titles"),
+        [
+            (20, "ID STATE"),
+            (33, "ID NAME STATE"),
+            (60, "ID NAME STATE REASON"),
+            (120, "ID NAME LONG STATE REASON"),
+        ],
+    )
+    def test_leaves_out_what_matters_least_where_there_is_no_room(
+        self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch, width: int, titles: str
+    ) -> None:
+        monkeypatch.setenv("COLUMNS", str(width))
+        columns = (
+            Column("ID", "id"),
+            Column("NAME", lambda _: "n" * 20, extra=1),
+            Column("LONG", lambda _: "long " * 40, extra=3),
+            Column("STATE", "state"),
+            Column("REASON", lambda _: "r" * 20, extra=2),
+        )
+        with redirect_stdout(terminal):
+            ClientOutput().listing(ITEMS, columns, empty="nothing")
+        assert re.sub(r"\x1b\[[0-9;]*m", "", terminal.getvalue().splitlines()[0]).split() == titles.split()
 
     def test_has_no_colours_where_people_want_none(
         self, terminal: Terminal, monkeypatch: pytest.MonkeyPatch

@@ -57,6 +57,9 @@ class TestSubmit:
         with pytest.raises(ModuleUnknown):
             await driver.submit(module_version="9.9.9")
 
+    async def test_the_version_is_kept_as_it_was_published_however_it_was_written(self, driver: Driver) -> None:
+        assert (await driver.submit(module_version="v1.0")).module_version == "1.0.0"
+
     async def test_a_deployment_stays_in_its_environment(self, driver: Driver) -> None:
         await driver.submit(deployment="one", environment="staging")
         with pytest.raises(EnvironmentFixed, match="one is in staging, and a name is that of one deployment"):
