@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import api.protocols.cache
 from api.app import create_app
+from api.operations.metrics import count_of
 from api.protocols.cache import (
     LARGEST_ANSWER,
     MOST_BYTES,
@@ -363,7 +364,7 @@ OF_ADDRESS = len("/v1/files/000") + len(b"content-length") + 1
 
 
 def an_answer(body: bytes = b"x") -> Answer:
-    return Answer(((b"content-length", b"1"),), body, None, "/v1/files")
+    return Answer(((b"content-length", b"1"),), body, None, "/v1/files", count_of("GET", "/v1/files", 200))
 
 
 class TestByteCache:
