@@ -19,8 +19,8 @@ _NAMESPACES: Final = """
     INSERT INTO namespace (name, id, organization_id, skeleton)
     SELECT 'team-' || n, uuidv7(), :organization, 'team' || n FROM generate_series(0, :namespaces - 1) n
 """
-# While PostgreSQL looks at a table by itself, no page that was written since is marked as seen by all: what an index
-# has is then looked up in the table too, which takes five times as long, until the next time.
+# While PostgreSQL looks after a table by itself, no page that was written since is marked as seen by all. What is
+# read from an index is then looked up in the table too, which takes five times as long, until the next time.
 _UNDISTURBED: Final = "ALTER TABLE {table} SET (autovacuum_enabled = off)"
 _MODULES: Final = (
     *(_UNDISTURBED.format(table=table) for table in ("module", "module_word", "module_version")),

@@ -220,14 +220,17 @@ class KeepingLayer:
     async def _build(self, key: Key | None, scope: Scope, receive: Receive, send: Send) -> bool:
         """Let the application answer, and keep that if there is a key; tell whether it answered whole."""
         headers: RawHeaders | None = None
-        body, is_whole, done = bytearray(), False, asyncio.Event()
+        body, is_whole, is_same, done = bytearray(), False, False, asyncio.Event()
         since = None if key is None else self._cache.begin(key)
 
         async def watched(message: Message) -> None:
-            nonlocal headers, is_whole
+            nonlocal headers, is_whole, is_same
             if message["type"] == "http.response.start":
                 # Taken before the layers outside add theirs, such as this request's id.
                 headers = tuple(message["headers"]) if message["status"] == 200 else None  # noqa: PLR2004  OK
+                if headers is not None and _has_tag(headers, header(scope, b"if-none-match")):
+                    is_same = True
+                    message["status"], message["headers"] = 304, list(_without_length(headers))
             else:
                 # An application stops in the middle, and says nothing of it, when its client has gone.
                 is_whole = headers is not None and not message.get("more_body", False)
@@ -236,6 +239,8 @@ class KeepingLayer:
                     if headers is not None and is_whole and _has_its_length(scope["method"], headers, body):
                         self._cache.keep(key, _answer(scope, headers, bytes(body)), since=since)
                 done.set()  # now it is kept, or comes in pieces; its own client's pace is nothing to wait for
+                if is_same:
+                    message["body"] = b""
             await send(message)
 
         if key is not None:
@@ -264,9 +269,17 @@ def _size_of(key: Key, answer: Answer) -> int:
 
 def _asked(kept: Answer, known: bytes | None) -> tuple[int, RawHeaders, bytes]:
     """Give status, headers and body for a caller who knows, by If-None-Match, what has this tag."""
-    if known is not None and any(name == b"etag" and is_known(known, value) for name, value in kept.headers):
-        return 304, tuple(each for each in kept.headers if each[0] != b"content-length"), b""
+    if _has_tag(kept.headers, known):
+        return 304, _without_length(kept.headers), b""
     return 200, kept.headers, kept.body
+
+
+def _has_tag(headers: RawHeaders, known: bytes | None) -> bool:
+    return known is not None and any(name == b"etag" and is_known(known, value) for name, value in headers)
+
+
+def _without_length(headers: RawHeaders) -> RawHeaders:
+    return tuple(each for each in headers if each[0] != b"content-length")
 
 
 def _may(principal: Principal | None, permission: Permission | None) -> bool:

@@ -153,6 +153,15 @@ class TestKeptAnswers:
         answer = await client.get(path, headers=caller.headers | {"If-None-Match": '"other"'})
         assert answer.status_code == 200
 
+    async def test_says_that_nothing_has_changed_of_what_was_built_anew(
+        self, client: httpx2.AsyncClient, caller: Caller, path: str, services: Services
+    ) -> None:
+        etag = (await client.get(path, headers=caller.headers)).headers["etag"]
+        services.registry.changes.tell(caller.organization.id)
+        answer = await client.get(path, headers=caller.headers | {"If-None-Match": etag})
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
+        assert (await client.get(path, headers=caller.headers)).json()["modules"]
+
     async def test_hears_what_other_processes_commit(
         self,
         client: httpx2.AsyncClient,
