@@ -14,12 +14,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.operations.metrics import count_of
 from api.problems import error_response, http_error_response, unexpected_response
-from api.requests import bearer_of, header, pattern_of, short_word
+from api.requests import bearer_of, header, pattern_of, request_id_of
 from api.routing import IN_STATE, Routes, facts_in
 from domain.errors import PlatformError
 from domain.identity.errors import Unauthenticated
 from domain.identity.principal import Principal
-from domain.ids import new_id_text
 from services.identity.authentication import Authentication
 
 log = structlog.get_logger(__name__)
@@ -47,7 +46,7 @@ class RequestLayer:
         began = time.perf_counter()
         method, path = scope["method"], scope["path"]
         route, facts = self._routes.find(method, path)
-        request_id = short_word(header(scope, b"x-request-id")) or new_id_text()
+        request_id = request_id_of(header(scope, b"x-request-id"))
         scope.setdefault("state", {}).update({"request_id": request_id, IN_STATE: facts})
         if route is not None:
             scope["route"] = route  # for who counts and logs by route, also where the router is never reached
@@ -125,10 +124,10 @@ class AuthenticationLayer:
         await self._app(scope, receive, send)
 
     async def _caller(self, scope: Scope) -> Principal:
-        token = bearer_of(header(scope, b"authorization"))
-        if token is None:
+        key = bearer_of(header(scope, b"authorization"))
+        if key is None:
             raise Unauthenticated(SEND_A_KEY)
-        principal = await self._authentication.authenticate(token)
+        principal = await self._authentication.authenticate(key.decode("latin-1"))
         structlog.contextvars.bind_contextvars(organization_id=str(principal.organization_id))
         return principal
 

@@ -5,6 +5,8 @@ from typing import Final
 
 from starlette.types import Scope
 
+from domain.ids import new_id_text
+
 LONGEST_REQUEST_ID: Final = 100
 _TAG: Final = re.compile(rb'(?:W/)?("[!#-~\x80-\xff]*")')
 
@@ -24,12 +26,13 @@ def pattern_of(scope: Scope) -> str:
     return pattern
 
 
-def short_word(given: bytes | None) -> str | None:
-    """Give what a caller may name a request by, if that is what it sent: a short word."""
-    if not given:
-        return None
-    word = given.decode("latin-1")
-    return word if word.isascii() and word.isprintable() and len(word) <= LONGEST_REQUEST_ID else None
+def request_id_of(given: bytes | None) -> str:
+    """Give what a request is named by: the caller's own X-Request-ID if that is a short word, or a new id."""
+    if given:
+        word = given.decode("latin-1")
+        if word.isascii() and word.isprintable() and len(word) <= LONGEST_REQUEST_ID:
+            return word
+    return new_id_text()
 
 
 def is_known(asked: bytes, etag: bytes) -> bool:
@@ -42,7 +45,8 @@ def is_known(asked: bytes, etag: bytes) -> bool:
     return asked == etag or asked.strip() == b"*" or etag in _TAG.findall(asked)
 
 
-def bearer_of(authorization: bytes | None) -> str | None:
+def bearer_of(authorization: bytes | None) -> bytes | None:
     """Give the key that an Authorization header brings; None where it brings none."""
-    scheme, _, token = (authorization or b"").partition(b" ")
-    return token.strip().decode("latin-1") if scheme.lower() == b"bearer" else None
+    if authorization is None or authorization[:7].lower() != b"bearer ":
+        return None
+    return authorization[7:].strip()

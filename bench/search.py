@@ -81,6 +81,11 @@ def _kinds(chance: random.Random) -> Mapping[str, Callable[[], ModuleSearch]]:
         "a letter": lambda: ModuleSearch(q=some(THINGS)[:1], system=system()),
         "two words": lambda: ModuleSearch(q=f"{some(KINDS)} {some(THINGS)}", system=system()),
         "two words that none has both": lambda: ModuleSearch(q=some(KINDS, 2), system=system()),
+        "two beginnings that none has both": lambda: ModuleSearch(q="d k", system="aws"),
+        "three beginnings that none has all": lambda: ModuleSearch(q="c b d"),
+        "two beginnings that many have": lambda: ModuleSearch(
+            q=chance.choice(("d c", "b g", "1 2")), system=system()
+        ),
         "a word of another system": lambda: ModuleSearch(q="aws", system="gcp"),
         "words that all have": lambda: ModuleSearch(q="thing of the platform team", system=system()),
         "a number": lambda: ModuleSearch(q=str(chance.randrange(MODULES)), system=system()),

@@ -5,6 +5,7 @@ PROMETHEUS_MULTIPROC_DIR, where each keeps its counts, and whichever is asked ad
 """
 
 import asyncio
+import bisect
 import os
 from collections.abc import Iterable
 from functools import lru_cache
@@ -25,7 +26,22 @@ COUNT: Final = Counter(
     ["method", "route", "status"],
     registry=REQUESTS,
 )
-SECONDS: Final = Histogram(
+
+
+class _Times(Histogram):
+    """A histogram that many are counted in at once: by themselves they take two thirds of a microsecond each."""
+
+    def observe_all(self, amounts: Iterable[float]) -> None:
+        """Do what `observe` does, for each of them."""
+        in_order, below = sorted(amounts), 0
+        self._sum.inc(sum(in_order))
+        for bucket, bound in zip(self._buckets, self._upper_bounds, strict=True):
+            up_to = bisect.bisect_right(in_order, bound)
+            bucket.inc(up_to - below)
+            below = up_to
+
+
+SECONDS: Final = _Times(
     "groundwork_http_request_seconds",
     "Time until the head of the answer was sent.",
     ["route"],
@@ -61,8 +77,7 @@ class RequestCount:
     def write(self) -> None:
         """Write what was noted."""
         self._count.inc(len(self._noted))
-        for seconds in self._noted:
-            self._seconds.observe(seconds)
+        self._seconds.observe_all(self._noted)
         self._noted.clear()
 
 

@@ -20,14 +20,13 @@ import structlog
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.operations.metrics import count_of
-from api.requests import bearer_of, header, is_known, pattern_of, short_word
+from api.operations.metrics import RequestCount, count_of
+from api.requests import bearer_of, header, is_known, pattern_of, request_id_of
 from api.routing import facts_in
 from domain.identity.errors import Unauthenticated
 from domain.identity.permissions import Permission
 from domain.identity.principal import Principal
 from domain.identity.rights import ORGANIZATION
-from domain.ids import new_id_text
 from domain.registry.capability import seconds_left
 from domain.registry.downloads import Given
 from services.changes import Changes
@@ -56,6 +55,8 @@ class Answer:
     permission: Permission | None
     pattern: str
     """Of the route that gave it."""
+    count: RequestCount
+    """What counts how often it is given with status 200."""
     gave: Given | None = None
     """The version that it tells the place of: each time it is given is a download of that."""
 
@@ -125,54 +126,57 @@ class KeptAnswerLayer:
         self._counter = counter
         self._is_logged = log.is_enabled_for(logging.DEBUG)  # asked once: a line that isn't written takes time too
 
-    async def __call__(  # noqa: C901  in one pass: a call more for each part would be paid by each request
+    async def __call__(  # noqa: C901, PLR0912  in one pass: a call more for each part would be paid by each request
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Handle one connection."""
         if scope["type"] != "http" or scope["query_string"]:
             await self._app(scope, receive, send)
             return
-        began = time.perf_counter()
-        authorization = known = given = agent = None
+        began = time.monotonic()
+        authorization = known = given = None
+        agent = b""
         for name, value in scope["headers"]:
             if name == b"authorization":
                 authorization = authorization or value
-            elif name == b"if-none-match":
-                known = value if known is None else known + b"," + value
             elif name == b"user-agent":
                 agent = value
+            elif name == b"if-none-match":
+                known = value if known is None else known + b"," + value
             elif name == b"x-request-id":
                 given = given or value
             elif name == b"range":  # about parts the route decides
                 await self._app(scope, receive, send)
                 return
         method, path = scope["method"], scope["path"]
-        kept, principal = self._find(method, path, authorization)
+        kept = principal = None
+        key = bearer_of(authorization)
+        if key is not None:
+            try:
+                principal = self._authentication.known(key, began)
+            except Unauthenticated:
+                pass  # the layers behind say so
+            else:
+                if principal is not None:
+                    kept = self._cache.find((principal.organization_id.int, method, path))
         if kept is None:
+            kept = self._cache.find((None, method, path))  # what everybody gets
+        if kept is None or not _may(principal, kept.permission):
             await self._app(scope, receive, send)
             return
         if kept.gave is not None and principal is not None:
-            self._counter.note(kept.gave, principal.key_id, agent or b"")
-        request_id = short_word(given) or new_id_text()
-        status, headers, body = _asked(kept, known)
+            self._counter.note(kept.gave, principal.key_id, agent)
+        request_id = request_id_of(given)
+        status, headers, body, count = 200, kept.headers, kept.body, kept.count
+        if known is not None:
+            status, headers, body = _asked(kept, known)
+            count = count_of(method, kept.pattern, status)
         headers = (*headers, (b"x-request-id", request_id.encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
-        count_of(method, kept.pattern, status).add(time.perf_counter() - began)
+        count.add(time.monotonic() - began)
         if self._is_logged:
             log.debug("request", method=method, route=kept.pattern, status=status, request_id=request_id)
-
-    def _find(self, method: str, path: str, authorization: bytes | None) -> tuple[Answer | None, Principal | None]:
-        token = bearer_of(authorization)
-        try:
-            principal = None if token is None else self._authentication.known(token)
-        except Unauthenticated:
-            principal = None  # the layers behind say so
-        if principal is not None:
-            kept = self._cache.find((principal.organization_id.int, method, path))
-            if kept is not None:
-                return (kept, principal) if _may(principal, kept.permission) else (None, None)
-        return self._cache.find((None, method, path)), None
 
 
 class KeepingLayer:
@@ -216,14 +220,17 @@ class KeepingLayer:
     async def _build(self, key: Key | None, scope: Scope, receive: Receive, send: Send) -> bool:
         """Let the application answer, and keep that if there is a key; tell whether it answered whole."""
         headers: RawHeaders | None = None
-        body, is_whole, done = bytearray(), False, asyncio.Event()
+        body, is_whole, is_same, done = bytearray(), False, False, asyncio.Event()
         since = None if key is None else self._cache.begin(key)
 
         async def watched(message: Message) -> None:
-            nonlocal headers, is_whole
+            nonlocal headers, is_whole, is_same
             if message["type"] == "http.response.start":
                 # Taken before the layers outside add theirs, such as this request's id.
                 headers = tuple(message["headers"]) if message["status"] == 200 else None  # noqa: PLR2004  OK
+                if headers is not None and _has_tag(headers, header(scope, b"if-none-match")):
+                    is_same = True
+                    message["status"], message["headers"] = 304, list(_without_length(headers))
             else:
                 # An application stops in the middle, and says nothing of it, when its client has gone.
                 is_whole = headers is not None and not message.get("more_body", False)
@@ -232,6 +239,8 @@ class KeepingLayer:
                     if headers is not None and is_whole and _has_its_length(scope["method"], headers, body):
                         self._cache.keep(key, _answer(scope, headers, bytes(body)), since=since)
                 done.set()  # now it is kept, or comes in pieces; its own client's pace is nothing to wait for
+                if is_same:
+                    message["body"] = b""
             await send(message)
 
         if key is not None:
@@ -247,7 +256,8 @@ class KeepingLayer:
 
 def _answer(scope: Scope, headers: RawHeaders, body: bytes) -> Answer:
     facts = facts_in(scope)
-    return Answer(headers, body, facts.permission, pattern_of(scope), _gave(scope))
+    pattern = pattern_of(scope)
+    return Answer(headers, body, facts.permission, pattern, count_of(scope["method"], pattern, 200), _gave(scope))
 
 
 def _size_of(key: Key, answer: Answer) -> int:
@@ -259,13 +269,21 @@ def _size_of(key: Key, answer: Answer) -> int:
 
 def _asked(kept: Answer, known: bytes | None) -> tuple[int, RawHeaders, bytes]:
     """Give status, headers and body for a caller who knows, by If-None-Match, what has this tag."""
-    if known is not None and any(name == b"etag" and is_known(known, value) for name, value in kept.headers):
-        return 304, tuple(each for each in kept.headers if each[0] != b"content-length"), b""
+    if _has_tag(kept.headers, known):
+        return 304, _without_length(kept.headers), b""
     return 200, kept.headers, kept.body
 
 
-def _may(principal: Principal, permission: Permission | None) -> bool:
-    return permission is None or principal.rights.allow(permission, ORGANIZATION)
+def _has_tag(headers: RawHeaders, known: bytes | None) -> bool:
+    return known is not None and any(name == b"etag" and is_known(known, value) for name, value in headers)
+
+
+def _without_length(headers: RawHeaders) -> RawHeaders:
+    return tuple(each for each in headers if each[0] != b"content-length")
+
+
+def _may(principal: Principal | None, permission: Permission | None) -> bool:
+    return permission is None or (principal is not None and principal.rights.allow(permission, ORGANIZATION))
 
 
 def _has_its_length(method: str, headers: RawHeaders, body: bytearray) -> bool:

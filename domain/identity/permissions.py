@@ -13,6 +13,9 @@ class Permission(StrEnum):
     description: str
     is_read: bool
 
+    __hash__ = str.__hash__
+    """As of text, which knows it already: an enum's own is counted in Python at every look into a set."""
+
     ORGANIZATION_READ = "organization:read", "See the organizations one belongs to.", True
     ORGANIZATION_CREATE = "organization:create", "Make organizations; a right over the installation.", False
     API_KEY_READ = "api_key:read", "List API keys, never their secrets.", True

@@ -1,11 +1,12 @@
-"""Who sends a request: from a key to a principal, in two microseconds when the key was seen lately."""
+"""Who sends a request: from a key to a principal, in a microsecond when the key was seen lately."""
 
 import asyncio
 import hashlib
+import math
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 from uuid import UUID
 
@@ -35,6 +36,9 @@ log = structlog.get_logger(__name__)
 class _Kept:
     principal: Principal
     until: float
+    """By the monotonic clock, as each time here that is compared for every request."""
+    ends: float
+    """When the key does; it is kept beyond that, so that who goes on to send it has it hashed no more often."""
 
 
 class Authentication:
@@ -51,8 +55,8 @@ class Authentication:
         self._hasher = hasher
         self._keyed = hashlib.blake2b(key=pepper, digest_size=32)
         self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
-        self._checking: dict[tuple[bytes, int], asyncio.Future[Principal]] = {}
-        self._used: dict[UUID, float] = {}
+        self._checking: dict[tuple[bytes, int], asyncio.Future[_Kept]] = {}
+        self._used: dict[int, float] = {}  # by the numbers of keys' ids: a UUID counts its hash each time
         self._forgotten = 0
         self._changes = changes
         changes.subscribe(self._forget)
@@ -64,45 +68,51 @@ class Authentication:
             Unauthenticated: not a key, unknown, revoked, expired, its owner or organization gone.
             Unavailable: the database does not answer, or too many keys are being checked.
         """
-        principal = self.known(text)
+        principal = self.known(text.encode(), time.monotonic())
         if principal is not None:
             return principal
         token = read_token(text)
         if token is None:
             raise Unauthenticated(REFUSAL)
-        return self._use(await self._check_once(self._mac(text), token))
+        return self._use(await self._check_once(self._mac(text.encode()), token), time.monotonic())
 
-    def known(self, text: str) -> Principal | None:
+    def known(self, key: bytes, now: float) -> Principal | None:
         """Tell whose key this is if it was seen lately; None where `authenticate` has to be asked.
+
+        Args:
+            key: as it was sent.
+            now: by the monotonic clock.
 
         Raises:
             Unauthenticated: the key has ended since.
         """
-        kept = self._kept.get(self._mac(text))
-        if kept is None or not self._changes.heard or kept.until <= time.monotonic():
+        kept = self._kept.get(self._mac(key))
+        if kept is None or kept.until <= now or not self._changes.heard:
             return None
-        return self._use(kept.principal)
+        return self._use(kept, now)
 
-    def _mac(self, text: str) -> bytes:
-        keyed = self._keyed.copy()  # for each request; to make it from the pepper takes half as long again
-        keyed.update(text.encode())
-        return keyed.digest()
-
-    def _use(self, principal: Principal) -> Principal:
-        now = time.time()
-        if principal.valid_until is not None and principal.valid_until.timestamp() <= now:
+    def _use(self, kept: _Kept, now: float) -> Principal:
+        if kept.ends <= now:
             raise Unauthenticated(REFUSAL)
-        self._used[principal.key_id] = now
+        principal = kept.principal
+        self._used[principal.key_id.int] = now
         return principal
+
+    def _mac(self, key: bytes) -> bytes:
+        keyed = self._keyed.copy()  # for each request; to make it from the pepper takes half as long again
+        keyed.update(key)
+        return keyed.digest()
 
     async def note_uses(self) -> None:
         """Write when keys were last used, for those used since the last call."""
         used, self._used = self._used, {}
         if used:
+            began = datetime.now(UTC) - timedelta(seconds=time.monotonic())  # when the monotonic clock was at zero
+            uses = {UUID(int=key): began + timedelta(seconds=at) for key, at in used.items()}
             async with self._database.platform("note uses of keys") as session:
-                await api_keys.touch(session, {key: datetime.fromtimestamp(at, UTC) for key, at in used.items()})
+                await api_keys.touch(session, uses)
 
-    async def _check_once(self, mac: bytes, token: Token) -> Principal:
+    async def _check_once(self, mac: bytes, token: Token) -> _Kept:
         # Many requests with one new key hash it once: argon2 is what they would all wait for. One that comes after
         # a change was heard joins no check that may have read what was before.
         check = (mac, self._forgotten)
@@ -114,7 +124,7 @@ class Authentication:
         future.add_done_callback(lambda _: self._checking.pop(check))
         return await asyncio.shield(future)
 
-    async def _check(self, mac: bytes, token: Token) -> Principal:
+    async def _check(self, mac: bytes, token: Token) -> _Kept:
         forgotten = self._forgotten
         async with self._database.platform("authenticate") as session:
             found = await api_keys.find_by_kid(session, token.kid)
@@ -124,11 +134,13 @@ class Authentication:
         async with self._database.transaction(Scope(found.organization_id, owner)) as session:
             rights = await api_keys.rights_of(session, found.organization_id, found.owner_id)
         principal = _principal(found, owner, rights)
+        now = time.monotonic()
+        kept = _Kept(principal, now + TTL_SECONDS, now + _seconds_left(found.valid_until))
         if forgotten == self._forgotten:  # otherwise what was read may be older than what was heard
-            self._kept[mac] = _Kept(principal, time.monotonic() + TTL_SECONDS)
+            self._kept[mac] = kept
             while len(self._kept) > MOST_KEPT:
                 self._kept.popitem(last=False)
-        return principal
+        return kept
 
     def _forget(self, organization_id: UUID | None) -> None:
         self._forgotten += 1
@@ -147,6 +159,10 @@ class Authentication:
                 await self.note_uses()
             except Unavailable as error:
                 log.warning("key_uses_not_noted", reason=error.reason)
+
+
+def _seconds_left(end: datetime | None) -> float:
+    return math.inf if end is None else (end - datetime.now(UTC)).total_seconds()
 
 
 def _principal(found: FoundKey, actor: Actor, rights: dict[str, list[str]]) -> Principal:

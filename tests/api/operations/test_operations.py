@@ -485,6 +485,22 @@ class TestMetrics:
         await asyncio.sleep(metrics.WRITE_SECONDS)  # it ends after the count's own, which began before
         assert REQUESTS.get_sample_value("groundwork_http_requests_total", route) == 2
 
+    async def test_count_many_times_as_the_library_counts_each(self) -> None:
+        times = [20.0, 0.005, 0.0001, 0.5, 0.021, 0.005]
+        metrics.SECONDS.labels("/together").observe_all(times)
+        for seconds in times:
+            metrics.SECONDS.labels("/by-itself").observe(seconds)
+        together, by_itself = (
+            {
+                (each.name, each.labels.get("le")): each.value
+                for family in metrics.SECONDS.collect()
+                for each in family.samples
+                if each.labels["route"] == route and not each.name.endswith("_created")
+            }
+            for route in ("/together", "/by-itself")
+        )
+        assert together == pytest.approx(by_itself)
+
     async def test_say_that_the_database_is_away(self) -> None:
         assert b"\ngroundwork_database_up 0.0" in exposition(None)
 

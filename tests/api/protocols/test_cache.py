@@ -13,6 +13,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 import api.protocols.cache
 from api.app import create_app
+from api.operations.metrics import count_of
 from api.protocols.cache import (
     LARGEST_ANSWER,
     MOST_BYTES,
@@ -151,6 +152,15 @@ class TestKeptAnswers:
             assert (answer.status_code, answer.content) == (304, b"")
         answer = await client.get(path, headers=caller.headers | {"If-None-Match": '"other"'})
         assert answer.status_code == 200
+
+    async def test_says_that_nothing_has_changed_of_what_was_built_anew(
+        self, client: httpx2.AsyncClient, caller: Caller, path: str, services: Services
+    ) -> None:
+        etag = (await client.get(path, headers=caller.headers)).headers["etag"]
+        services.registry.changes.tell(caller.organization.id)
+        answer = await client.get(path, headers=caller.headers | {"If-None-Match": etag})
+        assert (answer.status_code, answer.content, answer.headers["etag"]) == (304, b"", etag)
+        assert (await client.get(path, headers=caller.headers)).json()["modules"]
 
     async def test_hears_what_other_processes_commit(
         self,
@@ -363,7 +373,7 @@ OF_ADDRESS = len("/v1/files/000") + len(b"content-length") + 1
 
 
 def an_answer(body: bytes = b"x") -> Answer:
-    return Answer(((b"content-length", b"1"),), body, None, "/v1/files")
+    return Answer(((b"content-length", b"1"),), body, None, "/v1/files", count_of("GET", "/v1/files", 200))
 
 
 class TestByteCache:

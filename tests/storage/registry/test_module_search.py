@@ -52,7 +52,7 @@ async def many(owner: AsyncEngine, make_caller: Callable[[], Awaitable[Caller]])
 
 async def plan(database: Database, caller: Caller, search: ModuleSearch) -> str:
     """Tell how PostgreSQL would find the first page, with the rights of the servers."""
-    query = module_search.narrowed(select(ModuleRow), caller.organization.id, search, {})
+    query = module_search.narrowed(select(ModuleRow), caller.organization.id, search, module_search.Ahead())
     written = (
         query.order_by(ModuleRow.id)
         .limit(51)
@@ -99,14 +99,29 @@ class TestPage:
                 search = ModuleSearch(q="common m")
                 rows = await module_search.page(session, many.organization.id, search, after=None, limit=limit)
         assert len(rows) == limit
-        assert len(statements) == 3  # for whom it is, what begins so, what there is
+        assert len(statements) == 4  # for whom it is, what begins so, how much does, what there is
 
     async def test_of_the_beginning_of_one_word_looks_for_that_word(
         self, database: Database, many: Caller
     ) -> None:
         async with database.transaction(many.scope) as session:
             found = await module_search.look_ahead(session, many.organization.id, ModuleSearch(q="comm m nothing"))
-        assert found == {"comm": "common"}
+        assert found == module_search.Ahead({"comm": "common"})
+
+    @pytest.mark.parametrize(("q", "found"), [("m1 m12", 111), ("m12 m34", 0), ("m12 m1 common", 111)])
+    async def test_of_beginnings_of_several_words_has_what_they_have_in_common(
+        self, database: Database, many: Caller, q: str, found: int
+    ) -> None:
+        search, of = ModuleSearch(q=q), many.organization.id
+        async with database.transaction(many.scope) as session:
+            ahead = await module_search.look_ahead(session, of, search)
+            first = await module_search.page(session, of, search, after=None, limit=50)
+            after = first[-1].id if first else None
+            rest = await module_search.page(session, of, search, after=after, limit=200)
+        assert ahead.together == search.words
+        names = {each.name for each in (*first, *rest)}
+        assert len(names) == found
+        assert all(name.startswith("m12") for name in names)
 
 
 class TestWords:
