@@ -61,11 +61,13 @@ class State(TypedDict):
 
     services: Services
     workflow_pages: str | None
+    public_url: str
 
 
 def create_app(
     services: Services,
     *,
+    public_url: str = "",
     workflow_pages: str | None = None,
     background: tuple[Callable[[], Awaitable[None]], ...] = (),
 ) -> ASGIApp:
@@ -75,6 +77,8 @@ def create_app(
 
     Args:
         services: the use cases.
+        public_url: what addresses of files begin with, without a slash at the end. Without it they are relative,
+            which terraform and tofu follow, and other tools do not.
         workflow_pages: address that the pages of workflows in the Temporal Web UI are below, where it is known.
         background: what runs beside the requests until the application stops, such as listening to commits; it
             goes on by itself after a failure, and tells of it.
@@ -83,7 +87,7 @@ def create_app(
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with _running(background):
-            yield {"services": services, "workflow_pages": workflow_pages}
+            yield {"services": services, "workflow_pages": workflow_pages, "public_url": public_url}
         write_counts()
 
     routes = Routes(route for router in ROUTERS for route in router.routes)

@@ -127,6 +127,12 @@ async def _workflow_pages(request: Request) -> str | None:
     return cast("str | None", request.state.workflow_pages)
 
 
+async def _public_url(request: Request) -> str:
+    return cast("str", request.state.public_url)
+
+
+PublicUrl = Annotated[str, Depends(_public_url)]
+"""What addresses of files begin with; empty where they are relative."""
 WorkflowPages = Annotated[str | None, Depends(_workflow_pages)]
 IdempotencyClaim = Annotated[Claim | None, Depends(_claim)]
 CallerPrincipal = Annotated[Principal, Depends(principal_of)]

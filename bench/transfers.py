@@ -55,7 +55,7 @@ async def transfers(product: Product) -> AsyncIterator[Measurement]:
         )
         path = f"/v1/modules/bench/{NAME}/generic/1.0.0/download"
         ours_at = (await product.client.get(path)).raise_for_status().json()["location"]
-        urls = (f"{product.url}{ours_at}", f"{nginx}/archives/{NAME}.tar.gz")
+        urls = (ours_at, f"{nginx}/archives/{NAME}.tar.gz")
         for connections in (1, 8):
             rates = _rates(product, urls, connections)
             yield Measurement(

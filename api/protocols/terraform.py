@@ -1,6 +1,8 @@
 """The module and provider registry protocols, for terraform and tofu alike.
 
-Addresses in answers are relative to the host, so they hold behind any proxy and through any `host` block.
+Addresses of files are whole: the two would follow relative ones, but bots that count the hashes of a lock file and
+scanners that read modules do not. They begin with the address that the settings name, and never with a host that
+the caller named, since an answer is kept for others too.
 """
 
 import functools
@@ -9,7 +11,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 
-from api.dependencies import DownloadService, ModuleService, ProviderService
+from api.dependencies import DownloadService, ModuleService, ProviderService, PublicUrl
 from api.protocols.answers import json_answer, text_answer, written
 from api.registry.addresses import OfModule, OfProvider
 from api.registry.callers import Reader
@@ -44,12 +46,14 @@ async def module_download(
     scope: Reader,
     modules: ModuleService,
     downloads: DownloadService,
+    public_url: PublicUrl,
 ) -> Response:
     """Tell where a module's archive is: in the body, which tofu reads, and the header, which terraform reads."""
     found = await modules.get(scope, address, version)
     request.state.gave = Given(scope.organization_id, DownloadKind.MODULE, found.id)
     # Tools tell an archive by the end of its address.
-    location = _file(downloads, found.sha256, f"{address.name}-{found.version}.{found.format.value}")
+    filename = f"{address.name}-{found.version}.{found.format.value}"
+    location = public_url + _file(downloads, found.sha256, filename)
     return json_answer({"location": location, "use_registry_credentials": False}, {"X-Terraform-Get": location})
 
 
@@ -87,6 +91,7 @@ async def provider_download(
     scope: Reader,
     providers: ProviderService,
     downloads: DownloadService,
+    public_url: PublicUrl,
 ) -> Response:
     """Tell where a provider's package is, what it must hash to on every platform, and whose key signed that."""
     found = await providers.get(scope, address, version)
@@ -102,9 +107,9 @@ async def provider_download(
         "os": package.os,
         "arch": package.arch,
         "filename": package.filename,
-        "download_url": _file(downloads, package.sha256, package.filename),
-        "shasums_url": _file(downloads, release.checksums_sha256, names.checksums),
-        "shasums_signature_url": _file(downloads, release.signature_sha256, names.signature),
+        "download_url": public_url + _file(downloads, package.sha256, package.filename),
+        "shasums_url": public_url + _file(downloads, release.checksums_sha256, names.checksums),
+        "shasums_signature_url": public_url + _file(downloads, release.signature_sha256, names.signature),
         "shasum": package.sha256,
         "signing_keys": {"gpg_public_keys": [{"key_id": found.key.key_id, "ascii_armor": found.key.ascii_armor}]},
         "packages": {

@@ -67,7 +67,12 @@ def application() -> ASGIApp:
         finally:
             await database.close()
 
-    made = create_app(services, workflow_pages=settings.temporal.workflow_pages, background=(listen,))
+    made = create_app(
+        services,
+        public_url=settings.registry.public_url,
+        workflow_pages=settings.temporal.workflow_pages,
+        background=(listen,),
+    )
     # What is there now stays until the end. To look through all of it again would stop every request now and then,
     # for a tenth of a second and more.
     gc.collect()

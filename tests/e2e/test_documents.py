@@ -76,7 +76,9 @@ async def reading(
         async with (
             open_services(settings) as services,
             serve(
-                create_app(services, background=(partial(keep_in_step, settings, services),)),
+                lambda url: create_app(
+                    services, public_url=url, background=(partial(keep_in_step, settings, services),)
+                ),
                 tmp_path_factory.mktemp("tls"),
             ) as https,
             working(settings_file, temporal_client, queues=(CONTROL_QUEUE, TRANSFER_QUEUE)),

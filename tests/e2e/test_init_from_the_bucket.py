@@ -26,7 +26,7 @@ from tests.factories.registry import (
 )
 from tests.factories.services import make_services
 from tests.fixtures.archives import a_provider_zip
-from tests.fixtures.https import HOSTNAME, HttpsServer, serve
+from tests.fixtures.https import HOSTNAME, HttpsServer, app_at, serve
 from tests.fixtures.s3 import S3Server
 from tests.fixtures.signing import Signer
 from tests.fixtures.workspaces import HERE, TOOLS, make_workspace
@@ -64,7 +64,7 @@ async def client(over_the_bucket: Services) -> AsyncIterator[httpx2.AsyncClient]
 @pytest.fixture(scope="module")
 async def https(over_the_bucket: Services, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HttpsServer]:
     """Serve the application over the bucket."""
-    async with serve(create_app(over_the_bucket), tmp_path_factory.mktemp("tls")) as server:
+    async with serve(app_at(over_the_bucket), tmp_path_factory.mktemp("tls")) as server:
         yield server
 
 

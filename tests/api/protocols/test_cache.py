@@ -48,7 +48,7 @@ from tests.factories.registry import (
     publish,
 )
 from tests.factories.services import make_services
-from tests.fixtures.https import serve
+from tests.fixtures.https import app_at, serve
 from tests.fixtures.queries import counted_queries
 from tests.fixtures.signing import Signer
 
@@ -217,7 +217,7 @@ class TestKeptAnswers:
         location = download.json()["location"]
         whole = (await client.get(location)).content
         slow = SlowBlobStore(blobs._kept.parent)
-        async with serve(create_app(make_services(database, secrets, slow)), tmp_path) as server:
+        async with serve(app_at(make_services(database, secrets, slow)), tmp_path) as server:
             _, connection = await asyncio.open_connection("127.0.0.1", server.port, ssl=server.trust)
             connection.write(f"GET {location} HTTP/1.1\r\nHost: registry\r\n\r\n".encode())
             await slow.asked.wait()

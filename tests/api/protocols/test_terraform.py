@@ -5,9 +5,12 @@ from typing import Any
 
 import httpx2
 import pytest
+from asgi_lifespan import LifespanManager
 
+from api.app import create_app
 from api.protocols.answers import written
 from domain.registry.names import Platform
+from services.all import Services
 from storage.database import Database
 from tests.factories.organizations import Caller
 from tests.factories.registry import (
@@ -184,6 +187,28 @@ class TestProviderVersions:
         await publish(client, caller, PROVIDERS, a_provider(namespace, newer))
         found = await get(client, caller, f"/v1/providers/{namespace}/time/versions")
         assert "warnings" not in found
+
+
+class TestAddressesOfFiles:
+    async def test_are_whole_and_begin_as_the_settings_say_whatever_host_the_caller_names(
+        self, services: Services, caller: Caller, namespace: str
+    ) -> None:
+        """Renovate asks for the files of a release at the addresses as they stand, and trivy for a module's."""
+        public_url = "https://registry.acme.example:8443"
+        async with (
+            LifespanManager(create_app(services, public_url=public_url)) as running,
+            httpx2.AsyncClient(
+                transport=httpx2.ASGITransport(app=running.app), base_url="https://elsewhere.example"
+            ) as made,
+        ):
+            for _ in ("built", "kept"):
+                module = await get(made, caller, f"/v1/modules/{namespace}/network/aws/0.1.0/download")
+                package = await get(made, caller, f"/v1/providers/{namespace}/time/0.1.0/download/linux/amd64")
+                told = [module["location"], *(each for name, each in package.items() if name.endswith("_url"))]
+                assert len(told) == len(["archive", "checksums", "signature", "package"])
+                for address in told:
+                    assert address.startswith(f"{public_url}/v1/files/")
+                    assert (await made.get(address)).status_code == 200
 
 
 class TestProviderDownload:

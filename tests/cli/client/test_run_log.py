@@ -45,7 +45,7 @@ def script(monkeypatch: pytest.MonkeyPatch) -> Script:
 
 @pytest.fixture
 async def server(script: Script, tmp_path: Path) -> AsyncIterator[HttpsServer]:
-    async with serve(script.app, tmp_path / "tls") as running:
+    async with serve(lambda _: script.app, tmp_path / "tls") as running:
         yield running
 
 

@@ -6,6 +6,7 @@ tests/domain/registry/test_files.py). Here is what would come of it.
 
 from collections.abc import Sequence
 from typing import Final
+from urllib.parse import urlsplit
 
 from tests.e2e.conformance import bends
 from tests.e2e.conformance.cases import INIT, Case, Command, Module, Provider, Words, fails
@@ -100,7 +101,7 @@ MODULES: Final = (
         "a module's address that begins with a name",
         NO_MODULE,
         ("cannot detect a supported external module source type", "Could not download module"),
-        bends.archive_at(lambda location: location[1:]),
+        bends.archive_at(lambda location: urlsplit(location).path[1:]),
     ),
     _stops(
         "a module's address with two slashes in a row",

@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from api.app import create_app
 from services.all import Services
 from tests.e2e.conformance.bent import BENT
 from tests.e2e.conformance.cases import BY_ENVIRONMENT, Case, Outcome, Whose
@@ -15,7 +14,7 @@ from tests.e2e.conformance.catalogue import REAL, Catalogue, publish_catalogue
 from tests.e2e.conformance.good import GOOD
 from tests.e2e.conformance.watching import Watched
 from tests.factories.organizations import Caller
-from tests.fixtures.https import HttpsServer, serve
+from tests.fixtures.https import HttpsServer, app_at, serve
 from tests.fixtures.workspaces import HERE, TOOLS, Door, make_workspace
 
 pytestmark = pytest.mark.servers
@@ -33,13 +32,13 @@ RUNS = [
 @pytest.fixture(scope="module")
 def watched(services: Services) -> Watched:
     """Put a watch between the tools and the product."""
-    return Watched(create_app(services))
+    return Watched(app_at(services))
 
 
 @pytest.fixture(scope="module")
 async def https(watched: Watched, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[HttpsServer]:
     """Serve what is watched."""
-    async with serve(watched, tmp_path_factory.mktemp("tls")) as server:
+    async with serve(watched.at, tmp_path_factory.mktemp("tls")) as server:
         yield server
 
 

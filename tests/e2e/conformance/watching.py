@@ -71,10 +71,16 @@ class Bend:
 class Watched:
     """The product's application, behind which nothing else is changed."""
 
-    app: ASGIApp
+    make_app: Callable[[str], ASGIApp]
     asked: list[Asked] = field(default_factory=list)
     _bends: list[tuple[Bend, int]] = field(default_factory=list)
     _catalogue: Catalogue | None = None
+    _app: ASGIApp = field(init=False)
+
+    def at(self, url: str) -> "Watched":
+        """Make the application for the address that it is served at."""
+        self._app = self.make_app(url)
+        return self
 
     def begin(self, catalogue: Catalogue, bends: Sequence[Bend]) -> None:
         """Forget what was asked, and bend answers in another way from now on."""
@@ -85,7 +91,7 @@ class Watched:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self._app(scope, receive, send)
             return
         bend = self._bend_of(scope["method"], scope["path"])
         status = 0
@@ -97,7 +103,7 @@ class Watched:
 
         try:
             if bend is None or self._catalogue is None:
-                await self.app(scope, receive, noting)
+                await self._app(scope, receive, noting)
             else:
                 answer = bend.change(await self._whole(scope, receive), self._catalogue)
                 await asyncio.sleep(bend.after_seconds)
@@ -121,7 +127,7 @@ class Watched:
             started.update(message)
             body.extend(message.get("body", b""))
 
-        await self.app(scope, receive, keep)
+        await self._app(scope, receive, keep)
         return Answer(
             scope["server"][1],
             scope["path"],
