@@ -41,7 +41,7 @@ A_RELEASE = (
         "size, h1) VALUES (:id, :id, 'linux', 'amd64', 'time.zip', :zip, 1, 'h1:')"
     ),
 )
-WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob", "tick"}
+WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob", "blob_store", "tick"}
 
 
 @pytest.fixture
