@@ -53,7 +53,7 @@ class Operations:
     async def health(self) -> Health:
         """Tell how it is, as far as the database tells."""
         readiness = await self.readiness()
-        if not readiness.ready:
+        if not readiness.migrated:
             return Health(readiness)
         return replace(await self._health.give(), readiness=readiness)
 
