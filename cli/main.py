@@ -80,6 +80,7 @@ COMMANDS: Final = (
         "Look at everything the servers need and say what to do.",
         ("groundwork doctor", "groundwork doctor --json"),
     ),
+    Command("cli.servers.blobs:blobs", OPERATIONS, "Look whether all stored bytes are there and whole."),
     Command(
         "cli.servers.openapi:openapi",
         OPERATIONS,

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
+from domain.blobs import ADVICE, BlobStoreState
 from domain.long_work import CONTROL_QUEUE, TERRAFORM_QUEUE, TICK_EVERY, TRANSFER_QUEUE, LastTick
 from domain.provisioning.decisions import PHASE_OF
 from domain.provisioning.run_states import RunState
@@ -55,11 +56,17 @@ class Readiness:
     writable: bool | None = None
     """Whether it takes changes: a standby, or one that ran out of storage, only lets read."""
     migrated: bool | None = None
+    blobs: BlobStoreState | None = None
 
     @property
     def ready(self) -> bool:
         """Whether requests are served; those that change nothing, where the database only lets read."""
-        return self.database and self.migrated is True
+        return self.database and self.migrated is True and not self.has_wrong_store
+
+    @property
+    def has_wrong_store(self) -> bool:
+        """Whether the blob store is known to be another than the one the database speaks of."""
+        return self.blobs is not None and self.blobs.is_wrong
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +124,7 @@ class Health:
     @property
     def status(self) -> Status:
         """The whole in a word."""
-        if not self.readiness.database:
+        if not self.readiness.database or self.readiness.has_wrong_store:
             return Status.UNHEALTHY
         return Status.DEGRADED if self.advice else Status.HEALTHY
 
@@ -133,6 +140,8 @@ class Health:
             )
         if self.readiness.migrated is False:
             yield "the database's schema is not this release's: run `groundwork migrate`"
+        if self.readiness.blobs in ADVICE:
+            yield ADVICE[self.readiness.blobs]
         for name in self.unmanned:
             yield (
                 f"no worker of the queue {name} was heard of for {ALIVE.total_seconds():.0f} s: "

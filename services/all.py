@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from domain.cursors import CursorSigner
 from services import upkeep
 from services.areas import Area
+from services.blobs import Blobs
 from services.deployments.all import DeploymentServices
 from services.identity.all import IdentityServices
 from services.operations import Operations
@@ -30,6 +31,7 @@ class Services:
     deployments: DeploymentServices
     provisioning: ProvisioningServices
     operations: Operations
+    blobs: Blobs
     upkeep: Upkeep
     envelope: Envelope
     cursors: CursorSigner

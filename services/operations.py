@@ -9,10 +9,12 @@ from typing import Final, Generic, TypeVar
 
 import structlog
 
+from domain.blobs import BlobStoreState
 from domain.errors import Unavailable
 from domain.long_work import TERRAFORM_QUEUE, TRANSFER_QUEUE
 from domain.operations import ALIVE, NEEDED, RECENT, Health, Measures, Oldest, QueueHealth, Readiness, queue_of
 from domain.outages import Outage
+from services.blobs import Blobs
 from services.registry.limits import RegistryLimits
 from storage import operations, ticks
 from storage.database import Database, Session
@@ -32,15 +34,17 @@ log = structlog.get_logger(__name__)
 class Operations:
     """Looks at the installation as a whole; everything here is the platform's own work."""
 
-    def __init__(self, database: Database, registry_hostname: str, limits: RegistryLimits) -> None:
+    def __init__(self, database: Database, blobs: Blobs, registry_hostname: str, limits: RegistryLimits) -> None:
         """Take what the use cases need, made once at start-up, what the registry is called, and what it takes."""
         self._database = database
+        self._blobs = blobs
         self.registry_hostname = registry_hostname
         self.module_bytes = limits.module_bytes
         self._database_away = Outage(log, "PostgreSQL")
         self._database_slow = Outage(log, "PostgreSQL, asked how it goes")
         self._measuring = asyncio.Lock()
         self._readiness = _Remembered(self._look_whether_ready)
+        self._blob_store = _Remembered(self._look_at_blobs)
         self._health = _Remembered(self._look_how_it_is)
 
     async def readiness(self) -> Readiness:
@@ -50,7 +54,7 @@ class Operations:
     async def health(self) -> Health:
         """Tell how it is, as far as the database tells."""
         readiness = await self.readiness()
-        if not readiness.ready:
+        if not readiness.migrated:
             return Health(readiness)
         return replace(await self._health.give(), readiness=readiness)
 
@@ -62,7 +66,19 @@ class Operations:
             self._database_away.began(error)
             return Readiness(database=False)
         self._database_away.ended()
-        return Readiness(database=True, writable=writable, migrated=suits(revision))
+        migrated = suits(revision)
+        blobs = await self._blob_store.give() if migrated else None
+        return Readiness(database=True, writable=writable, migrated=migrated, blobs=blobs)
+
+    async def _look_at_blobs(self) -> BlobStoreState | None:
+        """Look at the blob store, and mark a new one; None while the database does not tell what it should be."""
+        try:
+            async with asyncio.timeout(PATIENCE):
+                return await self._blobs.settle()
+        except TimeoutError:
+            return BlobStoreState.AWAY
+        except Unavailable:
+            return None
 
     async def _look_how_it_is(self) -> Health:
         readiness = Readiness(database=True)

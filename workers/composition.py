@@ -13,6 +13,7 @@ from config.settings import Settings
 from domain.cursors import CursorSigner
 from domain.errors import Unavailable
 from services.all import Services
+from services.blobs import Blobs
 from services.deployments.all import make_deployments
 from services.identity.all import make_identity
 from services.identity.hashing import KeyHasher
@@ -85,6 +86,7 @@ def compose(
     hasher = KeyHasher()
     envelope = Envelope(database, secrets.key_encryption_key)
     sealed = SealedBlobs(database, blobs, envelope)
+    looked_after = Blobs(database, blobs)
     deployments = make_deployments(database, sealed)
     return Services(
         identity=make_identity(database, hasher, pepper=secrets.pepper),
@@ -92,7 +94,8 @@ def compose(
         registry=make_registry(database, blobs, signing_keys=secrets.signing_keys, limits=limits, tofu=tofu),
         deployments=deployments,
         provisioning=make_provisioning(database, envelope, sealed, deployments.states, hasher, lease=lease),
-        operations=Operations(database, hostname, limits),
+        operations=Operations(database, looked_after, hostname, limits),
+        blobs=looked_after,
         upkeep=Upkeep(database),
         envelope=envelope,
         cursors=CursorSigner(*secrets.signing_keys),

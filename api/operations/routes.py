@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 from api.dependencies import OperationService, Requires
 from api.operations.metrics import CONTENT_TYPE, exposition
 from api.routing import facts
+from domain.blobs import BlobStoreState
 from domain.errors import Unavailable
 from domain.identity.permissions import Permission
 from domain.operations import Health as Known
@@ -39,6 +40,10 @@ class Readiness(Probe):
 
     database: str = Field(description="`connected`, `unavailable`, or `read_only`: it takes no changes now.")
     migrations: str = Field(description="`current`, `behind`, or `unknown` while the database does not answer.")
+    blobs: str = Field(
+        description="`ok`, `unknown`, `away`, or that the blob store is not the one that the database speaks of: "
+        "`empty`, `another`."
+    )
     temporal: str = Field(
         description="`ok`, `unknown`, or `degraded`: what was accepted waits to be delivered; nothing is lost."
     )
@@ -100,7 +105,7 @@ async def get_liveness() -> Probe:
 @router.get("/healthz", operation_id="get_readiness_as_healthz", responses={503: {"model": Readiness}})
 @facts(public=PROBES_SEND_NO_KEY, probe=True)
 async def get_readiness(operations: OperationService, response: Response) -> Readiness:
-    """Tell whether requests can be served: the database answers and has the newest schema.
+    """Tell whether requests can be served: the database answers and has the newest schema, and no other's blobs.
 
     Without Temporal or its tick everything is still accepted, and while the database takes no changes it can be
     read, so that is degraded, and no failure. The answer may be two seconds old.
@@ -108,12 +113,19 @@ async def get_readiness(operations: OperationService, response: Response) -> Rea
     health = await operations.health()
     readiness = health.readiness
     response.status_code = 200 if readiness.ready else 503
-    is_well = readiness.writable and health.delivering and health.ticking and not health.failing
+    is_well = (
+        readiness.blobs is BlobStoreState.OK
+        and readiness.writable
+        and health.delivering
+        and health.ticking
+        and not health.failing
+    )
     answers = "read_only" if readiness.writable is False else "connected"
     return Readiness(
         status="failed" if not readiness.ready else "ok" if is_well else "degraded",
         database=answers if readiness.database else "unavailable",
         migrations=_word(readiness.migrated, "current", "behind"),
+        blobs=readiness.blobs or "unknown",
         temporal=_word(health.delivering, "ok", "degraded"),
         tick=_tick(health),
     )
@@ -136,7 +148,7 @@ async def get_version(operations: OperationService) -> Version:
 async def get_health(operations: OperationService, response: Response) -> Health:
     """Tell how the installation is, in the provisioning engine's words. The answer may be two seconds old."""
     health = await operations.health()
-    response.status_code = 200 if health.readiness.database else 503
+    response.status_code = 503 if health.status is Status.UNHEALTHY else 200
     return Health(
         status=health.status,
         database="connected" if health.readiness.database else "disconnected",

@@ -15,6 +15,7 @@ from cli.servers import running
 from cli.servers.findings import Finding
 from config.secrets import Secrets
 from config.settings import DEVELOPMENT_SECRETS, S3Settings, Settings
+from domain.blobs import ADVICE
 from domain.errors import SealBroken, ToolMissing, Unavailable
 from integrations.documents.reading import find_reader, try_reader
 from integrations.temporal_registration import missing_search_attributes
@@ -33,6 +34,8 @@ TEMPORAL_SECONDS: Final = 10.0
 GIBIBYTE: Final = 1024**3
 LEAST_FREE: Final = 2 * GIBIBYTE
 """A full disk stops every run and every upload; some hours of both fit into this."""
+SAMPLE: Final = 20
+"""Blobs that are read whole: of a damaged store, some of them tell."""
 NO_BLOB: Final = "0" * 64
 """To be asked for: that it is not there can only be said by a bucket that is."""
 MOUNTED: Final = Path("/run/secrets")
@@ -197,6 +200,25 @@ def _bucket(settings: Settings, s3: S3Settings) -> Finding:
     return Finding("bucket", f"{where} answers")
 
 
+def stored(settings: Settings) -> list[Finding]:
+    """Look whether the blob store is the one that the database speaks of, and read some blobs."""
+    return asyncio.run(_stored(settings))
+
+
+async def _stored(settings: Settings) -> list[Finding]:
+    async with open_services(settings) as services:
+        state = await services.blobs.look()
+        if state in ADVICE:
+            return [Finding("blob store", f"it is {state}", ADVICE[state])]
+        checked = [blob async for blob in services.blobs.sample(SAMPLE)]
+    bad = [blob for blob in checked if blob.problem is not None]
+    if not bad:
+        return [Finding("blob store", f"{len(checked)} blobs were read at random and are whole")]
+    advice = "`groundwork blobs check` lists all such; restore them from the backup, or publish them again"
+    named = ", ".join(f"{blob.sha256} is {blob.problem}" for blob in bad)
+    return [Finding("blob store", f"of {len(checked)} blobs, read at random, {len(bad)}: {named}", advice)]
+
+
 def runs(settings: Settings) -> list[Finding]:
     """Look whether runs have a place to work."""
     return [_room("runs", settings.runner.work_path)]
@@ -258,6 +280,7 @@ CHECKS: Final[tuple[tuple[str, Callable[[Settings], list[Finding]]], ...]] = (
     ("database", database),
     ("Temporal", temporal),
     ("blobs", blobs),
+    ("blob store", stored),
     ("runs", runs),
     ("secrets", secrets),
     ("sandbox", sandbox),

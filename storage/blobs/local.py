@@ -17,7 +17,7 @@ from domain.errors import BlobDamaged, BlobNotFound, Unavailable
 from domain.outages import Outage
 from storage.blobs.disk import disk_is_away, on_disk
 from storage.blobs.incoming import Incoming
-from storage.blobs.store import Received, key_of
+from storage.blobs.store import MARK, Received, key_of
 from storage.blobs.verified import VerifiedBody
 
 T = TypeVar("T")
@@ -41,6 +41,7 @@ class LocalBlobStore:
     def __init__(self, folder: Path) -> None:
         """Take the folder, which is made with mode 0700 if it is missing; clear what killed writers left."""
         self._kept = folder / "sha256"
+        self._mark = folder / MARK
         for path in (folder, self._kept):
             path.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._unreadable = Outage(log, f"blob store, reading {folder}")
@@ -98,6 +99,19 @@ class LocalBlobStore:
         """See BlobStore."""
         self._path(sha256)
         return None
+
+    async def read_mark(self) -> str | None:
+        """See BlobStore."""
+        try:
+            found = await self._there(partial(Path.read_text, errors="replace"), self._mark)
+        except OSError as error:
+            raise disk_is_away(self._unreadable, error) from error
+        return found and found.strip()
+
+    async def write_mark(self, mark: str) -> None:
+        """See BlobStore."""
+        async with self.receive(_pieces(mark), limit=len(mark)) as received:
+            await on_disk(self._unwritable, _keep, received.path, self._mark)
 
     async def _part(self, sha256: str, *, start: int = 0, stop: int | None = None) -> "_Part":
         part = await self._look_at(sha256, partial(_Part, start=start, stop=stop))
@@ -169,6 +183,10 @@ class _Part(io.BufferedReader):
         piece = super().read(self._left if size is None or size < 0 else min(size, self._left))
         self._left -= len(piece)
         return piece
+
+
+async def _pieces(text: str) -> AsyncIterator[bytes]:
+    yield text.encode()
 
 
 def _keep(source: Path, target: Path) -> None:

@@ -1,6 +1,7 @@
 """Blobs in a bucket of an S3 server: for servers on several machines."""
 
 import asyncio
+import io
 import re
 import ssl
 from collections.abc import AsyncIterable, AsyncIterator, Callable
@@ -24,13 +25,14 @@ from domain.errors import BlobNotFound, Unavailable
 from domain.outages import Outage
 from storage.blobs.disk import disk_is_away
 from storage.blobs.incoming import Incoming
-from storage.blobs.store import Received, key_of
+from storage.blobs.store import MARK, Received, key_of
 from storage.blobs.verified import VerifiedBody, VerifiedFile
 
 P = ParamSpec("P")
 T = TypeVar("T")
 PART: Final = 8 * 1024 * 1024
 """Bytes of a part; what is larger goes up in several. An upload has one in memory. S3 takes none below 5 MiB."""
+LONGEST_MARK: Final = 1024
 THREADS: Final = 8
 """At work with the server at once. They are the store's own: when it hangs, nobody waits but for blobs."""
 CONNECTIONS: Final = 64
@@ -134,6 +136,26 @@ class S3BlobStore:
         # Browsers keep it as a file and show nothing of it, as they do with what this server sends.
         headers: dict[str, str | list[str] | tuple[str]] = {"response-content-disposition": "attachment"}
         return self._client.get_presigned_url("GET", self._bucket, key, valid, headers)  # which asks nobody
+
+    async def read_mark(self) -> str | None:
+        """See BlobStore."""
+        return await self._ask(self._reading, self._read_mark)
+
+    async def write_mark(self, mark: str) -> None:
+        """See BlobStore."""
+        content = mark.encode()
+        await self._ask(
+            self._writing, self._client.put_object, self._bucket, MARK, io.BytesIO(content), len(content)
+        )
+
+    def _read_mark(self) -> str | None:
+        if self._size(MARK) is None:
+            return None
+        response = self._client.get_object(self._bucket, MARK)
+        try:
+            return response.read(LONGEST_MARK).decode(errors="replace").strip()
+        finally:
+            _close(response)
 
     def _upload(self, key: str, received: Received) -> None:
         with VerifiedFile(received) as file:

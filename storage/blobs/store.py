@@ -9,6 +9,8 @@ from typing import Final, Protocol
 
 from domain.errors import BlobNotFound
 
+MARK: Final = "groundwork-store"
+"""What the file or object with a store's mark is called; no blob is called so."""
 DIGITS: Final = frozenset("0123456789abcdef")
 
 
@@ -96,6 +98,22 @@ class BlobStore(Protocol):
 
         Returns:
             None where the bytes go through this server: always, for a store that has no such addresses.
+        """
+        ...
+
+    async def read_mark(self) -> str | None:
+        """Read what tells this store from all others; None where nothing was written.
+
+        Raises:
+            Unavailable: the store can't tell now.
+        """
+        ...
+
+    async def write_mark(self, mark: str) -> None:
+        """Write what tells this store from all others, beside its blobs.
+
+        Raises:
+            Unavailable: the store takes none now.
         """
         ...
 

@@ -1,8 +1,8 @@
-"""The table of blobs."""
+"""The tables of blobs and of their store."""
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, func
+from sqlalchemy import BigInteger, CheckConstraint, func, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from storage.database import Base
@@ -19,4 +19,15 @@ class BlobRow(Base):
 
     sha256: Mapped[str] = mapped_column(primary_key=True)
     size: Mapped[int] = mapped_column(BigInteger)
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class BlobStoreRow(Base):
+    """The mark of the store that has the blobs; there is one row at most. The store keeps the same mark."""
+
+    __tablename__ = "blob_store"
+    __table_args__ = (CheckConstraint("is_it", name="one_row"),)
+
+    is_it: Mapped[bool] = mapped_column(primary_key=True, server_default=true())
+    mark: Mapped[str]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

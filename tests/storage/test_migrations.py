@@ -63,7 +63,7 @@ ANOTHER_RELEASE = tuple(
     )
     for statement in A_RELEASE[-2:]
 )
-WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob", "tick"}
+WITHOUT_ROW_LEVEL_SECURITY = {"organization", "user", "alembic_version", "worker", "blob", "blob_store", "tick"}
 
 
 class Servers:

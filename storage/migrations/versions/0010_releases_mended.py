@@ -1,4 +1,4 @@
-"""Registry: releases that are mended while they are verified, and verifications that could not be made whole."""
+"""Registry: releases that are mended while they are verified, verifications without a file, and marked stores."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -30,6 +30,15 @@ def upgrade() -> None:
         evidence="result <> 'verified' OR evidence IS NOT NULL",
     )
     build_index("ix_provider_version_refused", "provider_version", "(refused_at) WHERE refused_at IS NOT NULL")
+    op.create_table(
+        "blob_store",
+        sa.Column("is_it", sa.Boolean(), server_default=sa.text("true"), nullable=False),
+        sa.Column("mark", sa.String(), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.CheckConstraint("is_it", name=op.f("ck_blob_store_one_row")),
+        sa.PrimaryKeyConstraint("is_it", name=op.f("pk_blob_store")),
+    )
+    grant("blob_store", platform="SELECT, INSERT")
     for table, columns in _COUNTED.items():
         op.execute(f"CREATE POLICY platform ON {table} TO {PLATFORM_ROLE} USING (true) WITH CHECK (true)")
         grant(table, platform=f"SELECT ({columns})")
@@ -37,6 +46,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Change it back; only development goes this way."""
+    op.drop_table("blob_store")
     for table in _COUNTED:
         op.execute(f"REVOKE ALL ON {table} FROM {PLATFORM_ROLE}")
         op.execute(f"DROP POLICY platform ON {table}")

@@ -95,6 +95,7 @@ class TestProbes:
             "status": "failed",
             "database": "unavailable",
             "migrations": "unknown",
+            "blobs": "unknown",
             "temporal": "unknown",
             "tick": "unknown",
         }
@@ -184,7 +185,7 @@ class TestProbes:
             httpx2.AsyncClient(transport=httpx2.ASGITransport(app=running.app), base_url="http://test") as client,
         ):
             await asyncio.gather(*(client.get(path) for path in ["/readyz", "/healthz", "/api/v1/health"] * 5))
-        assert sorted(asked) == ["health", "readiness"]
+        assert sorted(asked) == ["health", "look at the blob store", "readiness"]
 
     async def test_are_answered_while_requests_have_all_connections(
         self, postgresql: PostgreSQL, secrets: Secrets, blobs: LocalBlobStore

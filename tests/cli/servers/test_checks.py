@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import json
 import shutil
 import threading
 from collections.abc import Callable, Iterator
@@ -16,7 +17,9 @@ from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from cli.output import Output
 from cli.servers import checks, running
+from cli.servers.blobs import check
 from cli.servers.findings import Finding
 from config.secrets import Secrets, make_key_file
 from config.settings import (
@@ -43,6 +46,7 @@ from integrations.embedded.temporal import TemporalServer
 from services.all import Services
 from services.secrets import SealedKind
 from storage import inspection
+from storage.blobs import index
 from storage.blobs.s3 import Bucket
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
@@ -52,7 +56,8 @@ from tests.factories.registry import MODULES, a_module, claim_namespace, publish
 from tests.factories.runs import Driver
 from tests.fixtures.platform import end_other_runs
 from tests.fixtures.s3 import S3Server
-from workers.composition import check_key, open_database, open_services
+from tests.storage.blobs.contract import pieces
+from workers.composition import check_key, open_blobs, open_database, open_services
 from workers.runner.sandbox import sandbox_arguments
 
 pytestmark = pytest.mark.servers
@@ -367,6 +372,56 @@ class TestApi:
         (finding,) = running.api(at(given(), f"http://{LOOPBACK}:{free_port()}"))
         assert not finding.ok
         assert finding.advice.startswith("start `groundwork api`")
+
+
+class TestBlobStore:
+    @pytest.fixture
+    async def own(self, given: Given, postgresql: PostgreSQL, empty_database: str) -> Settings:
+        """Give the settings of an installation that has started once, and has three blobs."""
+        upgrade(postgresql.url(OWNER, empty_database))
+        settings = given(empty_database)
+        async with open_services(settings) as services:
+            await services.blobs.settle()
+        database = open_database(settings)
+        for content in (b"x", b"y", b"z"):
+            async with database.platform("note a blob") as session:
+                await index.add(session, dict([await open_blobs(settings).put(pieces(content), limit=1)]))
+        await database.close()
+        return settings
+
+    async def test_is_fine_while_it_has_what_the_database_knows(self, own: Settings) -> None:
+        [finding] = await asyncio.to_thread(checks.stored, own)
+        assert (finding.ok, finding.state) == (True, "3 blobs were read at random and are whole")
+
+    async def test_of_a_damaged_one_says_which_blobs(
+        self, own: Settings, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        path = next(path for path in (own.blobs.path / "sha256").rglob("*") if path.is_file())
+        path.write_bytes(b"other")
+        [finding] = await asyncio.to_thread(checks.stored, own)
+        assert f"of 3 blobs, read at random, 1: {path.name} is damaged" in finding.state
+        assert "groundwork blobs check" in finding.advice
+        monkeypatch.setattr("cli.servers.blobs.begin_process", lambda: own)
+        assert await check(output=Output(json=True)) == 1
+        told = json.loads(capsys.readouterr().out)
+        assert told == {
+            "store": "ok",
+            "read": 3,
+            "bytes": 3,
+            "bad": [{"sha256": path.name, "size": 1, "problem": "damaged"}],
+        }
+        path.unlink()
+        assert await check() == 1
+        said = capsys.readouterr()
+        assert said.out.startswith(f"lost  {path.name}  1 byte")
+        assert said.err.startswith("reading 3 of 3 blobs")
+        assert await check(sample=0) == 0
+
+    async def test_of_an_empty_one_says_what_to_do(self, own: Settings, tmp_path: Path) -> None:
+        elsewhere = own.model_copy(update={"blobs": BlobSettings(path=tmp_path / "elsewhere")})
+        [finding] = await asyncio.to_thread(checks.stored, elsewhere)
+        assert (finding.ok, finding.state) == (False, "it is empty")
+        assert "blobs.path" in finding.advice
 
 
 class TestWork:
