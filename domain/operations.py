@@ -68,6 +68,21 @@ class Readiness:
         """Whether the blob store is known to be another than the one the database speaks of."""
         return self.blobs is not None and self.blobs.is_wrong
 
+    @property
+    def advice(self) -> Iterator[str]:
+        """What to do, a sentence for each thing that keeps requests from being served as they should."""
+        if not self.database:
+            yield "the database does not answer: look at PostgreSQL and at database.app_url"
+        if self.writable is False:
+            yield (
+                "the database takes no changes: is it a former primary, or out of storage? Point database.app_url "
+                "and database.platform_url to the primary, or make room"
+            )
+        if self.migrated is False:
+            yield "the database's schema is not this release's: run `groundwork migrate`"
+        if self.blobs in ADVICE:
+            yield ADVICE[self.blobs]
+
 
 @dataclass(frozen=True, slots=True)
 class Health:
@@ -129,19 +144,9 @@ class Health:
         return Status.DEGRADED if self.advice else Status.HEALTHY
 
     def _sentences(self) -> Iterator[str]:
-        if not self.readiness.database:
-            yield "the database does not answer: look at PostgreSQL and at database.app_url"
-        elif self.readiness.ready and not self.known:
+        yield from self.readiness.advice
+        if self.readiness.ready and not self.known:
             yield "the database answers too slowly to tell how it goes: look at what it does"
-        if self.readiness.writable is False:
-            yield (
-                "the database takes no changes: is it a former primary, or out of storage? Point database.app_url "
-                "and database.platform_url to the primary, or make room"
-            )
-        if self.readiness.migrated is False:
-            yield "the database's schema is not this release's: run `groundwork migrate`"
-        if self.readiness.blobs in ADVICE:
-            yield ADVICE[self.readiness.blobs]
         for name in self.unmanned:
             yield (
                 f"no worker of the queue {name} was heard of for {ALIVE.total_seconds():.0f} s: "

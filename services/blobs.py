@@ -43,7 +43,7 @@ class Blobs:
         state, found = await self._look()
         if state is not BlobStoreState.UNMARKED:
             return state
-        async with self._database.platform("mark the blob store") as session:
+        async with self._database.probe("mark the blob store") as session:
             mark = await index.add_mark(session, found or str(new_id()))
         if found is None:  # of any number of processes that start now, each writes the one of the first
             try:
@@ -53,7 +53,7 @@ class Blobs:
         return BlobStoreState.OK
 
     async def _look(self) -> tuple[BlobStoreState, str | None]:
-        async with self._database.platform("look at the blob store") as session:
+        async with self._database.probe("look at the blob store") as session:
             mark = await index.mark(session)
             known = await index.slice_from(session, _anywhere(), limit=LOOKED_FOR)
         try:

@@ -1,4 +1,4 @@
-"""Registry: documents stay while they are read again, every new version gets a row for them, and what waits an age."""
+"""Registry: documents stay while they are read again, new versions get a row for them, what waits has an age."""
 
 import sqlalchemy as sa
 from alembic import op
