@@ -31,7 +31,7 @@ ADVICE: Final = {
     ),
     BlobStoreState.ANOTHER: (
         "the blob store is not the one that this database speaks of: look at the settings blobs.path and "
-        "blobs.s3_bucket, and at what is mounted there"
+        "blobs.s3.bucket, and at what is mounted there"
     ),
 }
 """What to do about a state, in a sentence."""
