@@ -7,12 +7,12 @@ from sqlalchemy import CheckConstraint, Connection, create_engine, text
 from storage.migrations.metadata import METADATA
 
 Definitions = dict[tuple[str, str], str]
-"""A constraint or index as PostgreSQL writes it, by its table and name."""
+"""A constraint or index as PostgreSQL writes it, by its table and name; NOT NULL and triggers aside."""
 
 _CONSTRAINTS: Final = text("""
     SELECT conrelid::regclass::text, conname, pg_get_constraintdef(pg_constraint.oid)
     FROM pg_constraint JOIN pg_class ON pg_class.oid = conrelid
-    WHERE connamespace = current_schema()::regnamespace AND contype <> 'n' AND NOT relispartition
+    WHERE connamespace = current_schema()::regnamespace AND contype NOT IN ('n', 't') AND NOT relispartition
 """)
 _INDEXES: Final = text("""
     SELECT tablename, indexname, replace(indexdef, schemaname || '.', '') FROM pg_indexes

@@ -173,7 +173,7 @@ class ModuleDocuments:
 
 
 async def begin(session: Session, scope: Scope, address: ModuleAddress, version: ModuleVersionRow) -> None:
-    """Have the documents of a new version read, in the transaction that publishes it; their row came with it."""
+    """Have the documents of a new version read, in its own transaction; their row comes at the commit."""
     await outbox.enqueue(session, scope, wake_of(address, version))
 
 

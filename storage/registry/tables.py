@@ -302,7 +302,7 @@ class DownloadTotalRow(Base):
 
 
 class ModuleDocumentsRow(Base):
-    """See domain.registry.documents.VersionDocuments; one for each version, which a trigger adds with it.
+    """See domain.registry.documents.VersionDocuments; one for each version, which a trigger adds at the commit.
 
     They are to be read since `asked_at`. The tick looks after those that are past `due_at`.
     """

@@ -9,7 +9,7 @@ revision = "0011"
 down_revision = "0010"
 _TABLE = "module_documents"
 _DOCUMENTS, _REASON = "ck_module_documents_documents", "ck_module_documents_reason"
-# Servers of the release before publish beside those of this one, and know of no such row.
+# Servers of releases before publish beside those of this one. They know of no such row, or add it themselves.
 _ADD_ROW = """
 CREATE FUNCTION await_documents() RETURNS trigger
 LANGUAGE plpgsql
@@ -35,8 +35,8 @@ def upgrade() -> None:
         )
     op.execute(_ADD_ROW)
     op.execute(
-        "CREATE TRIGGER await_documents AFTER INSERT ON module_version "
-        "FOR EACH ROW EXECUTE FUNCTION await_documents()"
+        "CREATE CONSTRAINT TRIGGER await_documents AFTER INSERT ON module_version "
+        "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION await_documents()"
     )
 
 

@@ -33,6 +33,10 @@ INSERT INTO module_version
 SELECT :id, '0.0.1', organization_id, module_id, description, sha256, size, format, published_by
 FROM module_version
 """
+ITS_ROW = """
+INSERT INTO module_documents (organization_id, module_version_id, state, due_at)
+SELECT organization_id, :id, 'pending', now() FROM module_version WHERE id = :id
+"""
 UNREADABLE = {"main.tf": 'variable "x" {'}
 
 
@@ -213,8 +217,15 @@ class TestRead:
         assert "have it restored" in str(shown["reason"])
         assert shown | {"reason": None} == first
 
-    async def test_is_also_done_for_what_the_release_before_publishes(
-        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, database: Database
+    @pytest.mark.parametrize("adds_row", [False, True])
+    async def test_is_also_done_for_what_releases_before_publish(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        documents: ModuleDocuments,
+        database: Database,
+        *,
+        adds_row: bool,
     ) -> None:
         version = await Version.publish(client, caller)
         old_id = new_id()
@@ -223,6 +234,8 @@ class TestRead:
                 text(ANOTHER_VERSION),
                 {"id": old_id},
             )
+            if adds_row:
+                await session.execute(text(ITS_ROW), {"id": old_id})
         version.address = version.address.rpartition("/")[0] + "/0.0.1"
         await version.ask_again()
         reference = version.reference.model_copy(update={"module_version_id": old_id})
