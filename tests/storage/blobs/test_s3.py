@@ -128,7 +128,7 @@ class TestS3BlobStore(BlobStoreContract):
             await store.size(NOWHERE)
         with pytest.raises(Unavailable, match="NoSuchBucket"):
             await all_of(store, NOWHERE)
-        with pytest.raises(Unavailable, match=r"NoSuchBucket.*blobs\.s3_bucket"):
+        with pytest.raises(Unavailable, match=r"NoSuchBucket.*blobs\.s3\.bucket"):
             await store.put(pieces(b"x"), limit=1)
 
     async def test_a_key_that_is_not_taken_is_unavailable(
@@ -187,7 +187,7 @@ class TestServerThatIsAway:
         with structlog.testing.capture_logs() as lines:
             for _ in range(2):
                 for refusal in await refusals_of(store):
-                    assert "blobs.s3_bucket" in refusal.detail
+                    assert "blobs.s3.bucket" in refusal.detail
                     assert LOOPBACK not in refusal.detail
         # One for reading, one for writing, whatever was tried.
         assert [line["event"] for line in lines] == ["server_away"] * 2
