@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 from cyclopts import App, CycloptsError, Group, MissingArgumentError, UnknownCommandError, UnusedCliTokensError
 
-from cli.errors import because
+from cli.client.file_errors import because
 from cli.output import complain, examples
 from config.exit import end_process
 from domain.errors import PlatformError

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cli.client.errors import FileUnusable
-from cli.errors import because
+from cli.client.file_errors import because
 
 
 def read_text(file: Path, *, instead: str) -> str:

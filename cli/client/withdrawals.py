@@ -46,8 +46,9 @@ def unyank(output: ClientOutput, path: str, version: str, *, of: str) -> None:
 
 
 def withdrawn(published: Iterable[Document]) -> list[Document]:
-    """Give those of some versions that are deprecated or yanked."""
-    return [each for each in published if each["deprecation"] or each["yank"]]
+    """Give those of some versions that are deprecated, yanked or refused."""
+    told_of = ("deprecation", "yank", "refusal")
+    return [each for each in published if any(map(each.get, told_of))]
 
 
 def lines_of(versions: Iterable[Document]) -> dict[str, object]:
@@ -55,7 +56,10 @@ def lines_of(versions: Iterable[Document]) -> dict[str, object]:
     versions = withdrawn(versions)
     deprecated = [f"{each['version']} ({_words(each['deprecation'])})" for each in versions if each["deprecation"]]
     yanked = [f"{each['version']} ({each['yank']['reason']})" for each in versions if each["yank"]]
-    return {"deprecated": "; ".join(deprecated) or None, "yanked": "; ".join(yanked) or None}
+    refused = {
+        f"refused {shown(each['version'])}": each["refusal"]["reason"] for each in versions if each.get("refusal")
+    }
+    return {"deprecated": "; ".join(deprecated) or None, "yanked": "; ".join(yanked) or None, **refused}
 
 
 def _words(deprecation: Document) -> str:

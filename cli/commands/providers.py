@@ -98,7 +98,7 @@ def show(
     release = next((each for each in published if each["version"] == chosen), None)
     versions = [each for each in offered if one is None or each["version"] == chosen]
     told, source = published if one is None else [one], f"{hostname}/{provider}"
-    none = "none: each is yanked, or its key is out of use" if one is None else "it can't be installed"
+    none = "none: each is yanked or refused" if one is None else "it can't be installed"
     listed = [_release(each) for each in versions] if one is None else None
     about = {
         "provider": provider,

@@ -254,7 +254,7 @@ class TestProviders:
         [key] = (await client.get(keys, headers=caller.headers)).json()["items"]
         await client.delete(f"{keys}/{key['id']}", headers=caller.headers)
         shown = (await administrator("providers", "show", provider)).out
-        assert "none: each is yanked, or its key is out of use" in shown
+        assert "none: each is yanked or refused" in shown
         assert "use it by" not in shown
         one = (await administrator("providers", "show", provider, "0.1.0")).out
         assert "it can't be installed" in one
