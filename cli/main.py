@@ -12,7 +12,7 @@ from typing import Final, NoReturn
 
 from cyclopts import App, CycloptsError, Group, MissingArgumentError, UnknownCommandError, UnusedCliTokensError
 
-from cli.errors import because
+from cli.client.file_errors import because
 from cli.output import complain, examples
 from config.exit import end_process
 from domain.errors import PlatformError
@@ -185,8 +185,14 @@ def _in_words(error: CycloptsError) -> str:
             return str(error)
 
 
-def _of_system(error: OSError) -> str:
-    return str(error) if error.filename is None else f"{error.filename} can't be used {because(error)}"
+def _sentence(error: PlatformError | OSError | UnicodeEncodeError) -> str:
+    if isinstance(error, PlatformError):
+        return error.detail
+    if isinstance(error, OSError):
+        return str(error) if error.filename is None else f"{error.filename} can't be used {because(error)}"
+    if error.encoding == "utf-8":  # what does not fit into it are bytes of a word that were no UTF-8
+        return "a word of the command line, or a variable of the environment, is not UTF-8: write it again"
+    return f"standard output takes only {error.encoding}: set LC_ALL=C.UTF-8, or take --json"
 
 
 def main() -> NoReturn:
@@ -208,8 +214,8 @@ def run(arguments: list[str]) -> int:
         return USAGE
     except BrokenPipeError:
         return NOBODY_READS  # `head` goes once it has its lines
-    except (PlatformError, OSError) as error:
-        complain(error.detail if isinstance(error, PlatformError) else _of_system(error))
+    except (PlatformError, OSError, UnicodeEncodeError) as error:
+        complain(_sentence(error))
         return FAILED
     except KeyboardInterrupt:
         return INTERRUPTED

@@ -12,9 +12,7 @@ INDENT: Final = "  "
 
 def not_described(known: Document) -> str | None:
     """Say why nobody can see what a version declares, though it can be installed; None where that is seen."""
-    if known["documents"] is not None:
-        return None
-    return PENDING if known["state"] == "pending" else known["reason"]
+    return None if known["documents"] is not None else known["reason"] or PENDING
 
 
 def declared(known: Document, *, of: str) -> str:

@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from cli.client.errors import FileUnusable
-from cli.errors import because
+from cli.client.file_errors import because
 
 
 def read_text(file: Path, *, instead: str) -> str:
@@ -15,7 +15,9 @@ def read_text(file: Path, *, instead: str) -> str:
         FileUnusable: it can't be read, or is not text; says what is needed instead.
     """
     try:
-        return sys.stdin.read() if str(file) == "-" else file.expanduser().read_text()
+        # As text, standard input would take what is no UTF-8 for surrogates where the locale is C.
+        content = sys.stdin.buffer.read() if str(file) == "-" else file.expanduser().read_bytes()
+        return content.decode()
     except OSError as error:
         raise FileUnusable(f"{file} can't be read {because(error)}") from error
     except UnicodeDecodeError:

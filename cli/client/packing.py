@@ -17,8 +17,8 @@ from typing import IO, Final
 from pathspec import GitIgnoreSpec
 
 from cli.client.errors import FileUnusable
+from cli.client.file_errors import because
 from cli.client.key_search import KeySearch
-from cli.errors import because
 from integrations.archives.members import ArchiveLimits
 from integrations.archives.module import CONFIGURATION
 

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, urlsplit
 from pydantic import AfterValidator, BaseModel, Field, SecretStr, ValidationError
 
 from cli.client.errors import FileUnusable, NotLoggedIn
-from cli.errors import because
+from cli.client.file_errors import because
 from cli.private_files import write_private
 
 URL: Final = "GROUNDWORK_URL"

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from cli.client.errors import FileUnusable
-from cli.errors import because
+from cli.client.file_errors import because
 
 
 class Counted(io.BufferedReader):

@@ -47,7 +47,8 @@ def unyank(output: ClientOutput, path: str, version: str, *, of: str) -> None:
 
 def withdrawn(published: Iterable[Document]) -> list[Document]:
     """Give those of some versions that are deprecated, yanked or refused."""
-    return [each for each in published if any(map(each.get, ("deprecation", "yank", "refusal")))]
+    told_of = ("deprecation", "yank", "refusal")
+    return [each for each in published if any(map(each.get, told_of))]
 
 
 def lines_of(versions: Iterable[Document]) -> dict[str, object]:

@@ -28,6 +28,7 @@ COLUMNS: Final = (
     Column("EXPIRES", moment("expires_at")),
     Column("WARNING", "warning"),
 )
+EXPORTED: Final = "name what `gpg --armor --export KEY` prints"
 Namespace = Annotated[str, Parameter(help="Namespace that the key signs for.")]
 
 gpg_keys = App(
@@ -66,7 +67,9 @@ def add(
     output: ClientOutput = PEOPLE,
 ) -> None:
     """Let a key sign the releases of a namespace."""
-    armor = read_text(file, instead="name what `gpg --armor --export KEY` prints")
+    armor = read_text(file, instead=EXPORTED)
+    if not armor.strip():
+        raise FileUnusable(f"{file} is empty: {EXPORTED}; `gpg --list-keys` shows which there are")
     if "PRIVATE KEY BLOCK" in armor:
         raise FileUnusable("that is a private key, and was not sent: add the output of `gpg --armor --export`")
     with Api.of_caller() as api:

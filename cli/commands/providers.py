@@ -6,6 +6,7 @@ from cyclopts import App, Parameter
 
 from cli.client import releases, withdrawals
 from cli.client.api import Api, Document
+from cli.client.errors import FORBIDDEN, RequestRefused
 from cli.client.files import segment
 from cli.client.finding import find_named, gpg_keys_path
 from cli.client.published import find_version
@@ -91,7 +92,7 @@ def show(
         one = None if version is None else find_version(published, version, of=provider)
         offered = api.get(f"/v1/providers{path.removeprefix(PATH)}/versions")["versions"]
         chosen = found["latest_version"] if one is None else one["version"]
-        keys = list(api.items(gpg_keys_path(found["namespace"])))
+        keys = _keys(api, found["namespace"])
         checks = list(api.items(releases.checks_path(path, chosen))) if chosen else []
         hostname = api.get("/version")["registry_hostname"]
     release = next((each for each in published if each["version"] == chosen), None)
@@ -204,6 +205,16 @@ def yank(
 def unyank(provider: Provider, version: withdrawals.Version, /, *, output: ClientOutput = PEOPLE) -> None:
     """Offer a yanked version again. Again is harmless."""
     withdrawals.unyank(output, _path(provider), version, of=provider)
+
+
+def _keys(api: Api, namespace: str) -> list[Document]:
+    """List the keys of a namespace, whose owners are told; none to who may not see them."""
+    try:
+        return list(api.items(gpg_keys_path(namespace)))
+    except RequestRefused as error:
+        if error.status != FORBIDDEN:
+            raise
+        return []
 
 
 def _path(provider: str) -> str:

@@ -7,9 +7,10 @@ from cyclopts import Parameter
 
 from cli.client.api import Api
 from cli.client.errors import FileUnusable
+from cli.client.file_errors import because
 from cli.client.profile import current_profile
 from cli.client.showing import PEOPLE, ClientOutput
-from cli.errors import because, usage
+from cli.errors import usage
 from cli.private_files import write_private
 from integrations.terraformrc import RegistryHost, render_terraformrc
 

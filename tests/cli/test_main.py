@@ -92,6 +92,16 @@ class TestExitCodes:
             f"groundwork: {path} can't be used (File name too long): is the path right?\n"
         )
 
+    def test_a_word_that_is_not_text_is_1_with_one_line(
+        self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("GROUNDWORK_URL", "https://registry.example.com")
+        monkeypatch.setenv("GROUNDWORK_KEY", "gwk_svc_any")
+        assert run(["modules", "show", "a/b/\udcff"]) == 1
+        error = capsys.readouterr().err
+        assert "a word of the command line, or a variable of the environment, is not UTF-8" in error
+        assert len(error.splitlines()) == 1
+
     def test_a_reader_that_has_enough_is_no_error(self) -> None:
         command = f"{sys.executable} -m cli openapi | head -c 1; echo ${{PIPESTATUS[0]}}"
         done = subprocess.run(["bash", "-c", command], check=True, capture_output=True, text=True)

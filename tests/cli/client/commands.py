@@ -41,17 +41,17 @@ class Commands:
             else:
                 self._monkeypatch.setenv(name, str(value))
 
-    async def __call__(self, *words: str | Path, stdin: str = "", typed: str | None = None) -> Done:
+    async def __call__(self, *words: str | Path, stdin: str | bytes = "", typed: str | None = None) -> Done:
         """Run a command; its standard input is a terminal if something is typed, else a file with `stdin`."""
         self._capsys.readouterr()
         if typed is None:
             reader, writer = os.pipe()
-            os.write(writer, stdin.encode())
+            os.write(writer, stdin.encode() if isinstance(stdin, str) else stdin)
             os.close(writer)
         else:
             writer, reader = os.openpty()
             os.write(writer, typed.encode())
-        with os.fdopen(reader) as given:
+        with os.fdopen(reader, errors="surrogateescape") as given:  # as Python has it in the locale C
             self._monkeypatch.setattr(sys, "stdin", given)
             code = await asyncio.to_thread(run, [str(word) for word in words])
         if typed is not None:

@@ -238,6 +238,15 @@ class TestProviders:
         done = await administrator("providers", "show", provider, "3.0.0")
         assert done.err == f"groundwork: {provider} has no version 3.0.0; it has 0.1.0\n"
 
+    async def test_are_shown_to_who_may_read_the_registry_and_no_more(
+        self, administrator: Commands, provider: str
+    ) -> None:
+        [key] = (await administrator("keys", "create", "reads", "--scope", "registry:read")).lines
+        administrator.environment(GROUNDWORK_KEY=key)
+        done = await administrator("providers", "show", provider)
+        assert (done.code, done.err) == (0, "")
+        assert re.search(r"^  signed by  [0-9a-f]{40}$", done.out, re.MULTILINE), done.out
+
     async def test_that_nothing_vouches_for_any_more_are_not_for_use(
         self, administrator: Commands, client: httpx2.AsyncClient, caller: Caller, provider: str
     ) -> None:

@@ -108,3 +108,9 @@ class TestGpgKeys:
         ):
             done = await administrator("gpg-keys", "add", file, "--namespace", "any")
             assert (done.code, done.err) == (1, f"groundwork: {file} {said}\n")
+
+    async def test_are_refused_as_they_come_without_armor_by_a_pipe(self, administrator: Commands) -> None:
+        done = await administrator("gpg-keys", "add", "-", "--namespace", "any", stdin=b"\x99\x01\xff")
+        assert done.err == "groundwork: - is not text: name what `gpg --armor --export KEY` prints\n"
+        none = await administrator("gpg-keys", "add", "-", "--namespace", "any")
+        assert none.err.startswith("groundwork: - is empty: name what `gpg --armor --export KEY` prints; ")
