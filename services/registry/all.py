@@ -14,10 +14,10 @@ from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.offers import Offers
 from services.registry.providers import Providers
-from services.registry.rechecks import Rechecks
 from services.registry.releases import Releases
 from services.registry.usage import Usage
 from services.registry.verifications import Verifications
+from services.registry.verifier import ReleaseVerifier
 from services.registry.withdrawals import Withdrawals
 from storage.blobs.store import BlobStore
 from storage.database import Database
@@ -54,7 +54,7 @@ def make_registry(
         documents=ModuleDocuments(database, blobs, changes, limits=limits.module_archive, find_reader=find_reader),
         providers=Providers(database, Releases(blobs, verifier, limits), changes),
         offers=Offers(database),
-        verifications=Verifications(database, Rechecks(blobs, verifier), changes),
+        verifications=Verifications(database, ReleaseVerifier(blobs, verifier), changes),
         withdrawals=Withdrawals(database, changes),
         downloads=Downloads(blobs, Capabilities(signing_key)),
         usage=Usage(database),

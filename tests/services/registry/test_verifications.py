@@ -28,7 +28,7 @@ from domain.registry.verifications import (
 )
 from domain.registry.withdrawals import Refusal
 from services.all import Services
-from services.registry.rechecks import Rechecks, StoredRelease
+from services.registry.verifier import ReleaseVerifier, StoredRelease
 from storage.blobs.s3 import S3BlobStore
 from storage.database import Database
 from tests.factories.organizations import Caller
@@ -366,33 +366,33 @@ class TestPerform:
     async def test_a_key_that_is_revoked_while_it_reads_no_longer_counts(
         self, published: Published, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        read = Rechecks.read
+        read = ReleaseVerifier.read
 
         async def read_meanwhile(
-            self: Rechecks, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
+            self: ReleaseVerifier, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
         ) -> StoredRelease:
             stored = await read(self, names, files, alive=alive)
             await published.revoke_key()
             return stored
 
-        monkeypatch.setattr(Rechecks, "read", read_meanwhile)
+        monkeypatch.setattr(ReleaseVerifier, "read", read_meanwhile)
         assert (await published.check()).code == "registry.signature_key_revoked"
 
     @pytest.mark.parametrize("lost", [1, 2])
     async def test_what_is_published_again_while_it_reads_is_read_again(
         self, published: Published, monkeypatch: pytest.MonkeyPatch, lost: int
     ) -> None:
-        read, has_read, is_mended = Rechecks.read, asyncio.Event(), asyncio.Event()
+        read, has_read, is_mended = ReleaseVerifier.read, asyncio.Event(), asyncio.Event()
 
         async def read_slowly(
-            self: Rechecks, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
+            self: ReleaseVerifier, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
         ) -> StoredRelease:
             stored = await read(self, names, files, alive=alive)
             has_read.set()
             await is_mended.wait()
             return stored
 
-        monkeypatch.setattr(Rechecks, "read", read_slowly)
+        monkeypatch.setattr(ReleaseVerifier, "read", read_slowly)
         published.file((await published.found())[0].files[lost].sha256).unlink()
         checking = asyncio.create_task(published.check())
         await has_read.wait()
