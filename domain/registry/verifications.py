@@ -55,15 +55,21 @@ class Verification(BaseModel, frozen=True, from_attributes=True):
     evidence: SignatureEvidence | None = Field(
         description="Which key signed SHA256SUMS, and when; null where no key of the namespace is shown to have."
     )
-    files: list[VerifiedFile] = Field(description="SHA256SUMS, its signature, and every package.")
+    files: list[VerifiedFile] = Field(description="SHA256SUMS, its signature, the manifest, and every package.")
 
 
 def kept_files(
-    names: ReleaseNames, checksums_sha256: str, signature_sha256: str, packages: Iterable[ProviderPackage]
+    names: ReleaseNames,
+    checksums_sha256: str,
+    signature_sha256: str,
+    manifest_sha256: str | None,
+    packages: Iterable[ProviderPackage],
 ) -> dict[str, str]:
-    """Give what is kept of a release, each file's name with its sha256; the manifest is read and not kept."""
-    signed = {names.checksums: checksums_sha256, names.signature: signature_sha256}
-    return signed | {package.filename: package.sha256 for package in packages}
+    """Give what is kept of a release, each file's name with its sha256; of older releases that is no manifest."""
+    kept = {names.checksums: checksums_sha256, names.signature: signature_sha256}
+    if manifest_sha256 is not None:
+        kept[names.manifest] = manifest_sha256
+    return kept | {package.filename: package.sha256 for package in packages}
 
 
 class RequestedVerification(BaseModel, frozen=True):

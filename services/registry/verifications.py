@@ -1,7 +1,7 @@
 """Use cases on verifications: of a provider release there are several, the first of which was its publication."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
@@ -202,7 +202,7 @@ def of_publication(
 ) -> VerificationRow:
     """Make the verification of a release that was just sent: its every byte was checked before this."""
     evidence = checked.evidence
-    files = kept_files(names, release.checksums_sha256, release.signature_sha256, checked.packages)
+    files = _kept(release, names, checked.packages)
     found = [VerifiedFile(name=name, sha256=sha256, found_sha256=sha256) for name, sha256 in files.items()]
     outcome = Outcome(evidence.verified_by, evidence, found, reason=None)
     return _row(release, new_id(), outcome, checked_at)
@@ -253,7 +253,11 @@ async def _release(
 async def _files(session: Session, release: ProviderVersionRow, names: ReleaseNames) -> dict[str, str]:
     rows = await providers.platforms(session, release.organization_id, [release.id])
     packages = [ProviderPackage.model_validate(row) for row in rows]
-    return kept_files(names, release.checksums_sha256, release.signature_sha256, packages)
+    return _kept(release, names, packages)
+
+
+def _kept(release: ProviderVersionRow, names: ReleaseNames, packages: Iterable[ProviderPackage]) -> dict[str, str]:
+    return kept_files(names, release.checksums_sha256, release.signature_sha256, release.manifest_sha256, packages)
 
 
 async def _report(session: Session, reference: VerificationReference) -> VerificationReport:

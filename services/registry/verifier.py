@@ -66,7 +66,7 @@ class ReleaseVerifier:
 
         Args:
             names: what SHA256SUMS and its signature are called.
-            files: each file's name with the sha256 that it was published with: those two, and every package.
+            files: each file's name with the sha256 that it was published with: those two first.
             alive: called with every piece that was read.
 
         Raises:

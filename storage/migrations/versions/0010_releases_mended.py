@@ -17,6 +17,10 @@ _REASON = "AND (code IS NULL) = (reason IS NULL)"
 
 def upgrade() -> None:
     """Change the schema."""
+    op.add_column("provider_version", sa.Column("manifest_sha256", sa.String(), nullable=True))
+    op.create_foreign_key(
+        op.f("fk_provider_version_manifest_sha256"), "provider_version", "blob", ["manifest_sha256"], ["sha256"]
+    )
     op.add_column("verification_request", sa.Column("sent_again_at", sa.DateTime(timezone=True), nullable=True))
     _check(
         result="result IN ('incomplete', 'refused', 'verified')",
@@ -57,6 +61,7 @@ def downgrade() -> None:
         evidence="result = 'refused' OR evidence IS NOT NULL",
     )
     op.drop_column("verification_request", "sent_again_at")
+    op.drop_column("provider_version", "manifest_sha256")
 
 
 def _check(**conditions: str) -> None:
