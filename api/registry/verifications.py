@@ -1,4 +1,4 @@
-"""Routes of verifications: what each check of a provider release found, and asking for another."""
+"""Routes of verifications: what each found of a provider release, and asking for another."""
 
 from fastapi import APIRouter, Response
 
@@ -20,7 +20,7 @@ async def list_verifications(
     verifications: VerificationService,
     paging: CallerPaging,
 ) -> Page[Verification]:
-    """List the checks of a release, served or not: the first is its publication, and none ever changes."""
+    """List the verifications of a release, served or not: the first is its publication, and none ever changes."""
     return await paging.of(
         lambda after, limit: verifications.page(scope, address, version, after=after, limit=limit)
     )
@@ -40,9 +40,9 @@ async def request_verification(
     claim: IdempotencyClaim,
     response: Response,
 ) -> RequestedVerification:
-    """Have a release checked again: every stored byte, and the signature with today's keys.
+    """Have a release verified again: every stored byte, and the signature with today's keys.
 
-    A release that is refused then is not served, until another check verifies it. What was found is in the list
+    A release that is refused then is not served, until another verification is good. What was found is in the list
     under the id that this answers.
     """
     requested = await verifications.request(scope, address, version, claim)

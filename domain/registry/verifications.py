@@ -1,4 +1,4 @@
-"""Verifications: what was found each time that a published release was checked, and how one is asked for."""
+"""Verifications: what was found each time that a published release was verified, and how one is asked for."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -15,7 +15,7 @@ VERIFY_WORKFLOW: Final = "registry.verify_provider"
 
 
 class VerificationResult(StrEnum):
-    """What a check came to."""
+    """What a verification came to."""
 
     VERIFIED = "verified"
     REFUSED = "refused"
@@ -24,7 +24,7 @@ class VerificationResult(StrEnum):
 
 
 class VerifiedFile(BaseModel, frozen=True):
-    """A stored file of a release, as a check found it."""
+    """A stored file of a release, as a verification found it."""
 
     name: str
     sha256: str = Field(description="What it was published with; of packages also what SHA256SUMS says.")
@@ -42,7 +42,7 @@ class VerifiedFile(BaseModel, frozen=True):
 
 
 class Verification(BaseModel, frozen=True, from_attributes=True):
-    """One check of a release. The first was made when it was published; none is ever changed."""
+    """What was found when a release was verified. The first was made when it was published; none ever changes."""
 
     id: UUID
     result: VerificationResult
@@ -55,26 +55,32 @@ class Verification(BaseModel, frozen=True, from_attributes=True):
     evidence: SignatureEvidence | None = Field(
         description="Which key signed SHA256SUMS, and when; null where no key of the namespace is shown to have."
     )
-    files: list[VerifiedFile] = Field(description="SHA256SUMS, its signature, and every package.")
+    files: list[VerifiedFile] = Field(description="SHA256SUMS, its signature, the manifest, and every package.")
 
 
 def kept_files(
-    names: ReleaseNames, checksums_sha256: str, signature_sha256: str, packages: Iterable[ProviderPackage]
+    names: ReleaseNames,
+    checksums_sha256: str,
+    signature_sha256: str,
+    manifest_sha256: str | None,
+    packages: Iterable[ProviderPackage],
 ) -> dict[str, str]:
-    """Give what is kept of a release, each file's name with its sha256; the manifest is read and not kept."""
-    signed = {names.checksums: checksums_sha256, names.signature: signature_sha256}
-    return signed | {package.filename: package.sha256 for package in packages}
+    """Give what is kept of a release, each file's name with its sha256; of older releases that is no manifest."""
+    kept = {names.checksums: checksums_sha256, names.signature: signature_sha256}
+    if manifest_sha256 is not None:
+        kept[names.manifest] = manifest_sha256
+    return kept | {package.filename: package.sha256 for package in packages}
 
 
 class RequestedVerification(BaseModel, frozen=True):
-    """A check that was asked for."""
+    """A verification that was asked for."""
 
     id: UUID = Field(description="What the verification will be called in the list.")
     done: bool = Field(description="Whether it is in the list already.")
 
 
 class VerificationReference(BaseModel, frozen=True):
-    """Input of the workflow that has a release checked again."""
+    """Input of the workflow that has a release verified again."""
 
     organization_id: UUID
     verification_id: UUID
@@ -86,7 +92,7 @@ class VerificationReference(BaseModel, frozen=True):
 
 
 class VerificationReport(BaseModel, frozen=True):
-    """What checking came to, for people who read the history. Without a result, the release is gone."""
+    """What verifying came to, for people who read the history. Without a result, the release is gone."""
 
     result: VerificationResult | None = None
     code: str | None = None

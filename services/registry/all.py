@@ -18,9 +18,9 @@ from services.registry.modules import Modules
 from services.registry.namespaces import Namespaces
 from services.registry.offers import Offers
 from services.registry.providers import Providers
-from services.registry.rechecks import Rechecks
 from services.registry.releases import Releases
 from services.registry.verifications import Verifications
+from services.registry.verifier import ReleaseVerifier
 from services.registry.withdrawals import Withdrawals
 from storage.blobs.store import BlobStore
 from storage.database import Database
@@ -77,7 +77,7 @@ def make_registry(
         ),
         providers=Providers(database, Releases(blobs, verifier, limits), changes),
         offers=Offers(database),
-        verifications=Verifications(database, Rechecks(blobs, verifier), changes),
+        verifications=Verifications(database, ReleaseVerifier(blobs, verifier), changes),
         withdrawals=Withdrawals(database, changes),
         downloads=Downloads(blobs, Capabilities(*signing_keys)),
         counter=DownloadCounter(database),

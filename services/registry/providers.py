@@ -212,6 +212,9 @@ class Providers:
                 "this version was published with other files; publish the next version", version=row.version
             )
         await verifications.note_sent_again(session, scope.organization_id, row.id)
+        if row.manifest_sha256 is None:
+            await index.add(session, {release.manifest.sha256: release.manifest.size})
+            row.manifest_sha256 = release.manifest.sha256
         if row.signature_sha256 == release.replaces:
             await index.add(session, {release.signature.sha256: release.signature.size})
             row.signature_sha256, row.gpg_key_id = release.signature.sha256, key.id
@@ -316,6 +319,7 @@ def _version_row(
         gpg_key_id=gpg_key_id,
         checksums_sha256=release.checksums.sha256,
         signature_sha256=release.signature.sha256,
+        manifest_sha256=release.manifest.sha256,
         evidence=release.evidence.model_dump(mode="json"),
         published_by=scope.actor.as_json(),
     )

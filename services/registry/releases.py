@@ -51,6 +51,7 @@ class CheckedRelease:
 
     checksums: Received
     signature: Received
+    manifest: Received
     evidence: SignatureEvidence
     protocols: list[str]
     packages: list[ProviderPackage]
@@ -61,7 +62,7 @@ class CheckedRelease:
     @property
     def sizes(self) -> dict[str, int]:
         """Give name and size of each blob that the release needs."""
-        return {file.sha256: file.size for file in (self.checksums, self.signature, *self.files)}
+        return {file.sha256: file.size for file in (self.checksums, self.signature, self.manifest, *self.files)}
 
 
 class Releases:
@@ -106,7 +107,7 @@ class Releases:
             _check_hash(names.manifest, manifest, hashes)
             protocols = read_manifest(await asyncio.to_thread(manifest.path.read_bytes))
             packages, received = await self._packages(stack, files, names, hashes)
-            yield CheckedRelease(checksums, signature, evidence, protocols, packages, received)
+            yield CheckedRelease(checksums, signature, manifest, evidence, protocols, packages, received)
 
     async def keep(
         self, release: CheckedRelease, published: ProviderVersion | None, *, refused: bool
@@ -128,7 +129,7 @@ class Releases:
                 replaces = published.signature_sha256
             else:
                 signatures = []
-        for file in (release.checksums, *signatures, *release.files):
+        for file in (release.checksums, *signatures, release.manifest, *release.files):
             await self._store.keep(file)
         return replace(release, replaces=replaces)
 

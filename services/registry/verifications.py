@@ -1,6 +1,6 @@
-"""Use cases on verifications: every check of a provider release, the first of which was its publication."""
+"""Use cases on verifications: of a provider release there are several, the first of which was its publication."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 from uuid import UUID
@@ -27,8 +27,8 @@ from domain.scope import PLATFORM, Scope
 from services.areas import look_after_overdue
 from services.changes import Changes
 from services.registry.changing import changing, log_refused
-from services.registry.rechecks import Judgement, Rechecks
 from services.registry.releases import CheckedRelease
+from services.registry.verifier import Outcome, ReleaseVerifier
 from storage import audit, outbox
 from storage.database import Database, Session, now
 from storage.idempotency import claim as claim_key
@@ -44,7 +44,7 @@ LONGEST_SUMMARY: Final = 398
 
 
 class Verifications:
-    """Has releases checked again, and tells what each check found.
+    """Has releases verified again, and tells what each verification found.
 
     A release that its last check refused is not served until another one verifies it. This is an area of the
     tick too, see services.areas.Area: a verification that was asked for is made, whatever became of its workflow.
@@ -52,16 +52,16 @@ class Verifications:
 
     hears_news: Final = False
 
-    def __init__(self, database: Database, rechecks: Rechecks, changes: Changes) -> None:
+    def __init__(self, database: Database, verifier: ReleaseVerifier, changes: Changes) -> None:
         """Take what the use cases need, made once at start-up."""
         self._database = database
-        self._rechecks = rechecks
+        self._verifier = verifier
         self._changes = changes
 
     async def request(
         self, scope: Scope, address: ProviderAddress, version: str, claim: Claim | None = None
     ) -> RequestedVerification:
-        """Ask for a check of a release; while one is asked for and not made, that is the one.
+        """Ask for a verification of a release; while one is asked for and not made, that is the one.
 
         Raises:
             PermissionDenied, ProviderNotFound, IdempotencyKeyReused.
@@ -92,7 +92,7 @@ class Verifications:
     async def page(
         self, scope: Scope, address: ProviderAddress, version: str, *, after: UUID | None, limit: int
     ) -> list[Verification]:
-        """List the checks of a release, served or not, in the order they were asked for.
+        """List the verifications of a release, served or not, in the order they were asked for.
 
         Raises:
             ProviderNotFound.
@@ -103,7 +103,7 @@ class Verifications:
             return [Verification.model_validate(row) for row in rows]
 
     async def perform(self, reference: VerificationReference, *, alive: Callable[[], None]) -> VerificationReport:
-        """Make a check that was asked for; one that was made is told of again.
+        """Make a verification that was asked for; one that was made is told of again.
 
         Args:
             reference: which.
@@ -119,7 +119,7 @@ class Verifications:
     async def _attempt(
         self, reference: VerificationReference, alive: Callable[[], None]
     ) -> VerificationReport | None:
-        """Make a check; None, with nothing recorded, where the release was published again meanwhile."""
+        """Make a verification; None, with nothing recorded, where the release was published again meanwhile."""
         scope = Scope(reference.organization_id, PLATFORM)
         async with self._database.transaction(scope) as session:
             asked = await verifications.find_asked(session, scope.organization_id, reference.verification_id)
@@ -129,13 +129,13 @@ class Verifications:
             names = ReleaseNames(address, asked.release.version)
             files = await _files(session, asked.release, names)
             sent_again_at = asked.request.sent_again_at
-        stored = await self._rechecks.read(names, files, alive=alive)
+        stored = await self._verifier.read(names, files, alive=alive)
         async with self._database.transaction(scope) as session:
             # Not before: reading may take minutes, and whoever asks after a change of keys means that change.
             known = await gpg_keys.of_namespace(session, scope.organization_id, address.namespace)
             keys = [PublicKey.model_validate(row) for row in known]
             checked_at = await now(session)
-        judgement = await self._rechecks.judge(stored, keys)
+        outcome = await self._verifier.verify(stored, keys)
         async with changing(self._database, self._changes, scope) as session:
             asked = await verifications.lock_asked(
                 session, scope.organization_id, asked.provider.id, reference.verification_id
@@ -147,11 +147,11 @@ class Verifications:
                 note_unseen(session)
                 return None
             await session.delete(asked.request)
-            row = _row(asked.release, reference.verification_id, judgement, checked_at)
+            row = _row(asked.release, reference.verification_id, outcome, checked_at)
             session.add(row)
             was_refused = asked.release.refused_at is not None
-            if judgement.result is not VerificationResult.INCOMPLETE:
-                refused = judgement.result is VerificationResult.REFUSED
+            if outcome.result is not VerificationResult.INCOMPLETE:
+                refused = outcome.result is VerificationResult.REFUSED
                 asked.release.refused_at = checked_at if refused else None
                 asked.release.refusal = row.reason
                 asked.release.evidence = row.evidence or asked.release.evidence
@@ -165,12 +165,12 @@ class Verifications:
                 scope,
                 "registry.provider_verified",
                 ("provider_version", asked.release.id),
-                outcome="success" if judgement.reason is None else "failure",
+                outcome="success" if outcome.reason is None else "failure",
                 verification=row.id,
                 code=row.code,
             )
-        if is_refused and not was_refused and judgement.reason is not None:
-            log_refused(scope, address, asked.release.version, judgement.reason)
+        if is_refused and not was_refused and outcome.reason is not None:
+            log_refused(scope, address, asked.release.version, outcome.reason)
         return VerificationReport(result=VerificationResult(row.result), code=row.code)
 
     async def is_unfinished(self, organization_id: UUID, resource_id: str) -> bool:
@@ -188,10 +188,10 @@ def of_publication(
 ) -> VerificationRow:
     """Make the verification of a release that was just sent: its every byte was checked before this."""
     evidence = checked.evidence
-    files = kept_files(names, release.checksums_sha256, release.signature_sha256, checked.packages)
+    files = _kept(release, names, checked.packages)
     found = [VerifiedFile(name=name, sha256=sha256, found_sha256=sha256) for name, sha256 in files.items()]
-    judgement = Judgement(evidence.verified_by, evidence, found, reason=None)
-    return _row(release, new_id(), judgement, checked_at)
+    outcome = Outcome(evidence.verified_by, evidence, found, reason=None)
+    return _row(release, new_id(), outcome, checked_at)
 
 
 def wake_of(asked: Asked) -> Wake:
@@ -216,20 +216,20 @@ async def _wakes(session: Session, organization_id: UUID, ids: Sequence[UUID]) -
 
 
 def _row(
-    release: ProviderVersionRow, verification_id: UUID, judgement: Judgement, checked_at: datetime
+    release: ProviderVersionRow, verification_id: UUID, outcome: Outcome, checked_at: datetime
 ) -> VerificationRow:
-    reason, evidence = judgement.reason, judgement.evidence
+    reason, evidence = outcome.reason, outcome.evidence
     return VerificationRow(
         organization_id=release.organization_id,
         id=verification_id,
         provider_version_id=release.id,
-        result=judgement.result,
+        result=outcome.result,
         code=None if reason is None else reason.code,
         reason=None if reason is None else reason.detail,
         checked_at=checked_at,
-        checked_by=judgement.checked_by,
+        checked_by=outcome.checked_by,
         evidence=None if evidence is None else evidence.model_dump(mode="json"),
-        files=[file.model_dump() for file in judgement.files],
+        files=[file.model_dump() for file in outcome.files],
     )
 
 
@@ -243,7 +243,11 @@ async def _release(
 async def _files(session: Session, release: ProviderVersionRow, names: ReleaseNames) -> dict[str, str]:
     rows = await providers.platforms(session, release.organization_id, [release.id])
     packages = [ProviderPackage.model_validate(row) for row in rows]
-    return kept_files(names, release.checksums_sha256, release.signature_sha256, packages)
+    return _kept(release, names, packages)
+
+
+def _kept(release: ProviderVersionRow, names: ReleaseNames, packages: Iterable[ProviderPackage]) -> dict[str, str]:
+    return kept_files(names, release.checksums_sha256, release.signature_sha256, release.manifest_sha256, packages)
 
 
 async def _report(session: Session, reference: VerificationReference) -> VerificationReport:

@@ -185,6 +185,7 @@ class ProviderRow(Base):
 class ProviderVersionRow(MayBeWithdrawn, Base):
     """See domain.registry.providers.ProviderVersion.
 
+    `manifest_sha256` is missing of what was published before manifests were kept.
     `evidence` says who signed, and which tools checked: of the last verification that showed who did.
 
     A release that its last verification refused has `refused_at` and why, until another one verifies it.
@@ -224,6 +225,7 @@ class ProviderVersionRow(MayBeWithdrawn, Base):
     gpg_key_id: Mapped[UUID]
     checksums_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
     signature_sha256: Mapped[str] = mapped_column(ForeignKey(BlobRow.sha256))
+    manifest_sha256: Mapped[str | None] = mapped_column(ForeignKey(BlobRow.sha256))
     evidence: Mapped[dict[str, Any]] = mapped_column(JSONB)
     published_by: Mapped[dict[str, str]] = mapped_column(JSONB)
     published_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -336,7 +336,11 @@ class TestTwentyAtOnce:
     async def test_of_a_provider_have_one_winner(self, publisher: Publisher) -> None:
         before = await publisher.stored()
         forms = [
-            a_provider(publisher.namespace, Release(SIGNER, packages={LINUX: a_provider_zip(content=content)}))
+            a_provider(
+                publisher.namespace,
+                # Of these protocols no other test has a manifest.
+                Release(SIGNER, packages={LINUX: a_provider_zip(content=content)}, protocols=("5.9", "6.9")),
+            )
             for content in (f"{publisher.namespace} {number}".encode() for number in range(10))
         ]
         won, answer = await self.publish(publisher, PROVIDERS, forms)
@@ -346,7 +350,7 @@ class TestTwentyAtOnce:
             "provider_version": 1,
             "provider_platform": 1,
             "verification": 1,
-            "blob": 3,  # SHA256SUMS, its signature, the package
+            "blob": 4,  # SHA256SUMS, its signature, the manifest, the package
         }
         headers = publisher.caller.headers
         path = f"/v1/providers/{publisher.namespace}/time/0.1.0/download/linux/amd64"

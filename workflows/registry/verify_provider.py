@@ -1,4 +1,4 @@
-"""The workflow that has a published release checked again."""
+"""The workflow that has a published release verified again."""
 
 from temporalio import workflow
 

@@ -14,16 +14,25 @@ _COUNTED = {
     "provider_version": "organization_id, id, gpg_key_id, refused_at",
     "gpg_key": "organization_id, id, revoked_at",
 }
+_MANIFEST = "fk_provider_version_manifest_sha256"
 _REASON = "AND (code IS NULL) = (reason IS NULL)"
 
 
 def upgrade() -> None:
     """Change the schema."""
+    op.add_column("provider_version", sa.Column("manifest_sha256", sa.String(), nullable=True), if_not_exists=True)
     op.add_column(
         "verification_request",
         sa.Column("sent_again_at", sa.DateTime(timezone=True), nullable=True),
         if_not_exists=True,
     )
+    with op.get_context().autocommit_block():  # nobody waits while the rows are looked at
+        op.execute(f"ALTER TABLE provider_version DROP CONSTRAINT IF EXISTS {_MANIFEST}")
+        op.execute(
+            f"ALTER TABLE provider_version ADD CONSTRAINT {_MANIFEST} "
+            "FOREIGN KEY (manifest_sha256) REFERENCES blob (sha256) NOT VALID"
+        )
+        op.execute(f"ALTER TABLE provider_version VALIDATE CONSTRAINT {_MANIFEST}")
     _check(
         result="result IN ('incomplete', 'refused', 'verified')",
         reason=f"(result = 'verified') = (code IS NULL) {_REASON}",
@@ -57,6 +66,7 @@ def downgrade() -> None:
         evidence="result = 'refused' OR evidence IS NOT NULL",
     )
     op.drop_column("verification_request", "sent_again_at")
+    op.drop_column("provider_version", "manifest_sha256")
 
 
 def _check(**conditions: str) -> None:

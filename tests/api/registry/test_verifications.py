@@ -46,13 +46,15 @@ class TestListVerifications:
         assert first["evidence"]["verified_by"] == first["checked_by"]
         assert first["evidence"]["key_fingerprint"] == read_public_key(SIGNER.public).fingerprint
         release = Release(SIGNER)
-        sums, _, package = first["files"]
+        sums, _, manifest, package = first["files"]
         assert [each["name"].removeprefix(release.stem) for each in first["files"]] == [
             "SHA256SUMS",
             "SHA256SUMS.sig",
+            "manifest.json",
             f"{LINUX}.zip",
         ]
         assert sums["found_sha256"] == hashlib.sha256(release.checksums).hexdigest()
+        assert manifest["found_sha256"] == hashlib.sha256(release.manifest).hexdigest()
         assert package["found_sha256"] == hashlib.sha256(release.packages[LINUX]).hexdigest()
 
     async def test_pages_go_on_in_the_order_of_asking(

@@ -28,7 +28,7 @@ from domain.registry.verifications import (
 )
 from domain.registry.withdrawals import Refusal
 from services.all import Services
-from services.registry.rechecks import Rechecks, StoredRelease
+from services.registry.verifier import ReleaseVerifier, StoredRelease
 from storage.blobs.s3 import S3BlobStore
 from storage.database import Database
 from tests.factories.organizations import Caller
@@ -191,7 +191,7 @@ class TestPerform:
         )
         assert report == VerificationReport(result=VerificationResult.VERIFIED)
         first, second = await published.found()
-        assert len(heard) == len(second.files) == 3
+        assert len(heard) == len(second.files) == 4
         assert second.id == reference.verification_id
         assert second == first.model_copy(update={"id": second.id, "checked_at": second.checked_at})
         assert second.checked_at > first.checked_at
@@ -239,7 +239,7 @@ class TestPerform:
         assert refused.reason is not None
         assert f"{package.name} is not what was published" in refused.reason
         assert refused.evidence is not None  # the signature is as good as ever
-        assert [each.is_unchanged for each in refused.files] == [True, True, False]
+        assert [each.is_unchanged for each in refused.files] == [True, True, True, False]
         assert refused.files[-1].found_sha256 == hashlib.sha256(other).hexdigest()
         assert (await published.listed(), await published.latest()) == ([], None)
         assert await published.warnings() == [f"{VERSION} is refused, so no longer offered: {refused.reason}"]
@@ -274,7 +274,7 @@ class TestPerform:
     async def test_another_good_signature_takes_the_place_of_one_that_is_lost_or_refused(
         self, published: Published, damage: str
     ) -> None:
-        checksums, signature, package = (await published.found())[0].files
+        checksums, signature, _, package = (await published.found())[0].files
         published.file(package.sha256 if damage == "a package" else signature.sha256).write_bytes(b"x")
         if damage != "the signature":
             await published.check()
@@ -314,26 +314,27 @@ class TestPerform:
         assert found.release.evidence.verified_by == (await published.found())[-1].checked_by
 
     @over_both
-    @pytest.mark.parametrize("lost", [0, 1, 2])
+    @pytest.mark.parametrize("lost", [0, 1, 2, 3])
     async def test_a_file_that_is_lost_is_not_held_against_the_release(
         self, published: Published, lost: int
     ) -> None:
-        checksums, signature, package = (await published.found())[0].files
-        file = (checksums, signature, package)[lost]
+        files = (await published.found())[0].files
+        file = files[lost]
         published.file(file.sha256).unlink()
         checked = await published.check()
         assert (checked.result, checked.code) == (VerificationResult.INCOMPLETE, "registry.stored_file_lost")
         assert checked.reason is not None
         assert f"could not be verified: {file.name} is gone" in checked.reason
-        assert (checked.evidence is None) == (file is not package), "nobody else is shown to have signed"
+        is_signed = file not in files[:2]
+        assert (checked.evidence is not None) == is_signed, "nobody else is shown to have signed"
         assert set(checked.checked_by) == {"pysequoia", "gpg"}
         assert checked.files[lost].found_sha256 is None
         assert (await published.listed(), await published.latest()) == ([VERSION], VERSION)
 
         await published.revoke_key()
-        assert (await published.check()).result == ("refused" if file is package else "incomplete")
+        assert (await published.check()).result == ("refused" if is_signed else "incomplete")
 
-    @pytest.mark.parametrize("lost", [1, 2])
+    @pytest.mark.parametrize("lost", [1, 3])
     async def test_a_file_that_is_lost_speaks_for_no_other(self, published: Published, lost: int) -> None:
         files = (await published.found())[0].files
         changed = files[0] if lost == len(files) - 1 else files[-1]
@@ -366,33 +367,33 @@ class TestPerform:
     async def test_a_key_that_is_revoked_while_it_reads_no_longer_counts(
         self, published: Published, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        read = Rechecks.read
+        read = ReleaseVerifier.read
 
         async def read_meanwhile(
-            self: Rechecks, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
+            self: ReleaseVerifier, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
         ) -> StoredRelease:
             stored = await read(self, names, files, alive=alive)
             await published.revoke_key()
             return stored
 
-        monkeypatch.setattr(Rechecks, "read", read_meanwhile)
+        monkeypatch.setattr(ReleaseVerifier, "read", read_meanwhile)
         assert (await published.check()).code == "registry.signature_key_revoked"
 
-    @pytest.mark.parametrize("lost", [1, 2])
+    @pytest.mark.parametrize("lost", [1, 2, 3])
     async def test_what_is_published_again_while_it_reads_is_read_again(
         self, published: Published, monkeypatch: pytest.MonkeyPatch, lost: int
     ) -> None:
-        read, has_read, is_mended = Rechecks.read, asyncio.Event(), asyncio.Event()
+        read, has_read, is_mended = ReleaseVerifier.read, asyncio.Event(), asyncio.Event()
 
         async def read_slowly(
-            self: Rechecks, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
+            self: ReleaseVerifier, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
         ) -> StoredRelease:
             stored = await read(self, names, files, alive=alive)
             has_read.set()
             await is_mended.wait()
             return stored
 
-        monkeypatch.setattr(Rechecks, "read", read_slowly)
+        monkeypatch.setattr(ReleaseVerifier, "read", read_slowly)
         published.file((await published.found())[0].files[lost].sha256).unlink()
         checking = asyncio.create_task(published.check())
         await has_read.wait()

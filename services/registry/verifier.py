@@ -1,4 +1,4 @@
-"""Checks a published release again, from its stored bytes, as its publication did."""
+"""Verifies a published release again, from its stored bytes, as its publication did."""
 
 import asyncio
 import hashlib
@@ -34,8 +34,8 @@ class StoredRelease:
 
 
 @dataclass(frozen=True, slots=True)
-class Judgement:
-    """What a check found: who signed, as far as that is shown, every file, and why it is not verified, if so."""
+class Outcome:
+    """What a verification found: who signed, as far as that is shown, every file, and what is wrong, if any."""
 
     checked_by: dict[str, str]
     evidence: SignatureEvidence | None
@@ -51,13 +51,13 @@ class Judgement:
         return VerificationResult.INCOMPLETE if is_lost else VerificationResult.REFUSED
 
 
-class Rechecks:
+class ReleaseVerifier:
     """Reads releases again, which takes as long as it takes, and judges what it read, which is soon done."""
 
-    def __init__(self, store: BlobStore, verifier: SignatureVerifier) -> None:
+    def __init__(self, store: BlobStore, signatures: SignatureVerifier) -> None:
         """Take where the bytes are, and what checks signatures."""
         self._store = store
-        self._verifier = verifier
+        self._signatures = signatures
 
     async def read(
         self, names: ReleaseNames, files: Mapping[str, str], *, alive: Callable[[], None]
@@ -66,7 +66,7 @@ class Rechecks:
 
         Args:
             names: what SHA256SUMS and its signature are called.
-            files: each file's name with the sha256 that it was published with: those two, and every package.
+            files: each file's name with the sha256 that it was published with: those two first.
             alive: called with every piece that was read.
 
         Raises:
@@ -77,7 +77,7 @@ class Rechecks:
         signature, signed = read.pop(names.signature)
         return StoredRelease(checksums, content, signature, signed, [package for package, _ in read.values()])
 
-    async def judge(self, release: StoredRelease, keys: Sequence[PublicKey]) -> Judgement:
+    async def verify(self, release: StoredRelease, keys: Sequence[PublicKey]) -> Outcome:
         """Hold what was read to its hashes, and those to the keys of its namespace, revoked ones included."""
         signed = [release.checksums, release.signature]
         files = [*signed, *release.packages]
@@ -85,14 +85,14 @@ class Rechecks:
         try:
             _check_unchanged(signed)
             if not any(file.is_lost for file in signed):
-                evidence = await asyncio.to_thread(self._verifier.verify, release.content, release.signed, keys)
+                evidence = await asyncio.to_thread(self._signatures.verify, release.content, release.signed, keys)
             _check_unchanged(release.packages)
             _check_there(files)  # last: a file that is lost says nothing for those that are there
             _check_named(release.packages, parse_checksums(release.content))
         except PlatformError as error:
             reason = error
-        tools = await asyncio.to_thread(self._verifier.tools) if evidence is None else evidence.verified_by
-        return Judgement(tools, evidence, files, reason)
+        tools = await asyncio.to_thread(self._signatures.tools) if evidence is None else evidence.verified_by
+        return Outcome(tools, evidence, files, reason)
 
     async def _read(self, name: str, sha256: str, alive: Callable[[], None]) -> tuple[VerifiedFile, bytes]:
         """Hash a stored file; give its beginning too, which is all of it for those whose content counts."""
