@@ -1,15 +1,15 @@
 """Queries that find modules by words and filters, and keep the words they are found by."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, delete, false, func, insert, intersect, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from domain.registry.search import ModuleSearch, words_in
+from storage.registry import latest
 from storage.registry.tables import ModuleRow, ModuleVersionRow, ModuleWordRow
 
 Narrowed = TypeVar("Narrowed", bound=Select[*tuple[Any, ...]])
@@ -67,26 +67,16 @@ async def page_with_latest(
     name: str | None = None,
     offset: int,
     limit: int,
-) -> list[tuple[ModuleRow, ModuleVersionRow]]:
+) -> Sequence[tuple[ModuleRow, ModuleVersionRow]]:
     """List modules that offer a version, with their latest, in order of first publication."""
     ahead = await look_ahead(session, organization_id, search)
     query = narrowed(select(ModuleRow), organization_id, search, ahead)
-    query = query.where(ModuleRow.latest_version.is_not(None))
     if name is not None:
         query = query.where(ModuleRow.name == name)
-    # The versions are looked up for what is on the page, and not for what is left out before it.
-    of_page = query.order_by(ModuleRow.id).offset(offset).limit(limit).subquery()
-    module = aliased(ModuleRow, of_page)
-    latest = (
-        (ModuleVersionRow.organization_id == module.organization_id)
-        & (ModuleVersionRow.module_id == module.id)
-        & (ModuleVersionRow.version == module.latest_version)
+    versions = (ModuleVersionRow, ModuleVersionRow.module_id)
+    return await latest.page_with_latest(
+        session, organization_id, query, ModuleRow, versions, offset=offset, limit=limit
     )
-    with_latest = select(module, ModuleVersionRow).join(ModuleVersionRow, latest)
-    found = await session.execute(
-        with_latest.where(ModuleVersionRow.organization_id == organization_id).order_by(module.id)
-    )
-    return [(each, version) for each, version in found]
 
 
 def narrowed(

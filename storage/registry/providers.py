@@ -1,6 +1,6 @@
 """Queries on providers and their releases."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, TypeVar
 from uuid import UUID
@@ -8,12 +8,12 @@ from uuid import UUID
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.dialects.postgresql import ARRAY, TEXT
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
 
 from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ProviderAddress
 from domain.registry.versions import LONGEST, canonical, latest
 from storage.database import insert_unless_there, locked
+from storage.registry.latest import page_with_latest as of_latest
 from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
 Releases = TypeVar("Releases", bound=Select[*tuple[Any, ...]])
@@ -272,26 +272,13 @@ async def page(
 
 async def page_with_latest(
     session: AsyncSession, organization_id: UUID, *, namespace: str | None, offset: int, limit: int
-) -> list[tuple[ProviderRow, ProviderVersionRow]]:
+) -> Sequence[tuple[ProviderRow, ProviderVersionRow]]:
     """List providers that offer a version, with their latest, in order of first publication."""
-    query = select(ProviderRow).where(
-        ProviderRow.organization_id == organization_id, ProviderRow.latest_version.is_not(None)
-    )
+    query = select(ProviderRow).where(ProviderRow.organization_id == organization_id)
     if namespace is not None:
         query = query.where(ProviderRow.namespace == namespace)
-    # As for modules: releases are looked up for what is on the page.
-    of_page = query.order_by(ProviderRow.id).offset(offset).limit(limit).subquery()
-    provider = aliased(ProviderRow, of_page)
-    latest_one = (
-        (ProviderVersionRow.organization_id == provider.organization_id)
-        & (ProviderVersionRow.provider_id == provider.id)
-        & (ProviderVersionRow.version == provider.latest_version)
-    )
-    with_latest = select(provider, ProviderVersionRow).join(ProviderVersionRow, latest_one)
-    found = await session.execute(
-        with_latest.where(ProviderVersionRow.organization_id == organization_id).order_by(provider.id)
-    )
-    return [(each, release) for each, release in found]
+    versions = (ProviderVersionRow, ProviderVersionRow.provider_id)
+    return await of_latest(session, organization_id, query, ProviderRow, versions, offset=offset, limit=limit)
 
 
 def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:
