@@ -24,6 +24,7 @@ from services.identity.authentication import Authentication
 log = structlog.get_logger(__name__)
 
 LONGEST_BODY: Final = 1 << 20
+CONTROL: Final = frozenset(map(chr, (*range(32), 127)))
 SEND_A_KEY: Final = "send an API key: Authorization: Bearer gwk_..."
 
 
@@ -133,7 +134,7 @@ class AuthenticationLayer:
 
 
 class InputLayer:
-    """Refuses what no route takes: a NUL in the path, and a body over a megabyte, declared or counted.
+    """Refuses what no route takes: a control character in the path, and a body over a megabyte, told or counted.
 
     A route that streams its body bounds it itself.
     """
@@ -144,8 +145,9 @@ class InputLayer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        # No name has one, and PostgreSQL can't even be asked.
-        if scope["type"] == "http" and "\0" in scope["path"]:
+        # No name has one. PostgreSQL can't even be asked for a NUL, and the framework overlooks the end of a line
+        # behind a path, so its route would be another than the one whose permission was asked for.
+        if scope["type"] == "http" and not CONTROL.isdisjoint(scope["path"]):
             nothing = HTTPException(404, "there is nothing at this path")
             await http_error_response(Request(scope), nothing)(scope, receive, send)
             return

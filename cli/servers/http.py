@@ -12,14 +12,40 @@ STOP_SECONDS: Final = 15
 """How long requests that run may go on after a stop; streams of logs end at once."""
 FAREWELL_SECONDS: Final = 1.0
 """How long a client may take to answer the end of TLS, when the server stops."""
+LONGEST_HEAD: Final = 64 * 1024
+"""Bytes of a request's line and headers, about. The parser bounds nothing, and keeps what came until all came."""
 
 
 class Connection(HttpToolsProtocol):
-    """A connection that ends soon after a stop once all was sent, also where its client answers nothing.
+    """A connection that bounds what is kept of it, and ends soon after a stop.
 
-    A client that keeps a connection for later does not look at it meanwhile, and so does not hear that TLS ends:
-    the server would wait for each of them as long as for requests that run.
+    Whoever sends headers without an end, with no key, would fill the memory; so would trailers behind a body.
+
+    After a stop it ends once all was sent, also where its client answers nothing. A client that keeps a connection
+    for later does not look at it meanwhile, and so does not hear that TLS ends: the server would wait for each of
+    them as long as for requests that run.
     """
+
+    _unread = 0
+    """Bytes since a head was whole, or a piece of a body came."""
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes as they come, and refuse a head that is too long."""
+        before = self.cycle
+        self._unread += len(data)
+        super().data_received(data)
+        if self.cycle is not before:
+            self._unread = 0
+        elif self._unread > LONGEST_HEAD and not self.transport.is_closing():
+            if before is None or before.response_complete:
+                self.send_400_response(f"The head of a request may have {LONGEST_HEAD} bytes.")
+            else:  # in the trailers of a request that is being answered
+                self.transport.abort()
+
+    def on_body(self, body: bytes) -> None:
+        """Take a piece of a body; the application bounds those."""
+        self._unread = 0
+        super().on_body(body)
 
     def shutdown(self) -> None:
         """End it when its request is answered, or at once."""

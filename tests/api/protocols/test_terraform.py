@@ -83,6 +83,13 @@ class TestModuleVersions:
         assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Bearer")
         assert list(answer.json()) == ["errors"]
 
+    @pytest.mark.parametrize("path", ["modules/{}/network/aws/versions", "providers/{}/time/versions"])
+    async def test_the_end_of_a_line_behind_a_path_makes_it_another(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, path: str
+    ) -> None:
+        answer = await client.get(f"/v1/{path.format(namespace)}%0a", headers=caller.headers)
+        assert (answer.status_code, answer.json()) == (404, {"errors": ["there is nothing at this path"]})
+
 
 class TestModuleDownload:
     @pytest.mark.parametrize(("archive", "ending"), [(a_tar_gz(), ".tar.gz"), (a_zip(), ".zip")])
