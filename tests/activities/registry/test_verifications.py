@@ -22,4 +22,4 @@ class TestVerify:
         environment.on_heartbeat = lambda *_: heard.append("a piece")
         report: VerificationReport = await environment.run(verify, reference)
         assert report == VerificationReport(result=VerificationResult.VERIFIED)
-        assert len(heard) == 3
+        assert len(heard) == 4

@@ -48,7 +48,7 @@ class TestVerify:
     async def test_waits_for_what_the_check_finds(self, administrator: Commands, address: ProviderAddress) -> None:
         done = await administrator("providers", "verify", f"{address}", "v0.1")
         assert done.code == 0
-        assert done.out.startswith(f"{address} v0.1 is verified: 3 file(s) are as they were published, and ")
+        assert done.out.startswith(f"{address} v0.1 is verified: 4 file(s) are as they were published, and ")
         assert f"`groundwork providers verifications {address} v0.1` shows it later" in done.err
         listed = (await administrator("providers", "verifications", f"{address}", VERSION)).lines
         assert [line.split("\t")[1] for line in listed] == ["verified", "verified"]
