@@ -49,6 +49,9 @@ def _measured(small: Product, large: Product, modules: Sequence[str]) -> Iterato
             times = _ask(to_large, iter(path, None), TOUCHES)
             note = f"p50 {median(times):.1f} ms"
             yield Measurement(f"first touch, {what}, p99", percentile(times, 99), "ms", 15, note=note)
+        times = _ask(to_large, iter(lambda: _search(chance), None), TOUCHES)
+        note = f"p50 {median(times):.1f} ms; no answer to a search is kept"
+        yield Measurement("search by HTTP, p95", percentile(times, 95), "ms", 50, note=note)
         for what, listed in (("modules", "/api/v1/modules"), ("providers", "/api/v1/providers")):
             times = list(_pages(to_large, f"{listed}?limit=50"))
             note = f"p50 {median(times):.1f} ms, {len(times)} pages from the first on"
@@ -81,10 +84,6 @@ def _measured(small: Product, large: Product, modules: Sequence[str]) -> Iterato
 def _first_touches(chance: random.Random, modules: Sequence[str]) -> Mapping[str, Callable[[], str]]:
     """Give what makes an address of each kind, as a rule one that was not made before."""
 
-    def searched() -> str:
-        typed = chance.choice((chance.choice(THINGS), f"{chance.choice(KINDS)} {chance.choice(THINGS)}"))
-        return f"/v1/modules/search?q={quote(typed)}&offset={chance.randrange(100)}"
-
     def provider() -> str:
         return f"/v1/providers/{_provider(chance.randrange(PROVIDERS))}"
 
@@ -93,8 +92,13 @@ def _first_touches(chance: random.Random, modules: Sequence[str]) -> Mapping[str
         "module download": lambda: f"/v1/modules/{chance.choice(modules)}/0.0.0/download",
         "provider versions": lambda: f"{provider()}/versions",
         "provider download": lambda: f"{provider()}/{chance.randrange(RELEASES)}.0.0/download/linux/amd64",
-        "search": searched,
     }
+
+
+def _search(chance: random.Random) -> str:
+    """Make the address of a search."""
+    typed = chance.choice((chance.choice(THINGS), f"{chance.choice(KINDS)} {chance.choice(THINGS)}"))
+    return f"/v1/modules/search?q={quote(typed)}&offset={chance.randrange(100)}"
 
 
 def _provider(number: int) -> str:
@@ -151,7 +155,6 @@ def _fill(product: Product) -> Sequence[str]:
     engine = create_engine(url, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
         organization_id = connection.scalar(text("SELECT organization_id FROM namespace WHERE name = 'bench'"))
-        connection.execute(text("SET synchronous_commit = off"))
         fill_modules(connection, organization_id, modules=MODULES, grown=GROWN, more=MORE)
         fill_providers(connection, organization_id, providers=PROVIDERS, releases=RELEASES)
         addresses = text(
