@@ -56,11 +56,17 @@ ADMINISTRATION: Final = frozenset(Permission) - PLATFORM_ONLY
 """What an administrator of an organization may do."""
 
 
+FORMER: Final = {"usage:read": Permission.DOWNLOAD_READ}
+"""Names that permissions had, which rows still have: they mean what they meant. A name goes with the release whose
+migration contracts, when no server writes it any more, see docs/adr/0019."""
+
+
 def expand(names: list[str]) -> frozenset[Permission]:
-    """Turn stored names into permissions; names that this version does not know grant nothing."""
+    """Turn stored names, former ones too, into permissions; what this version does not know grants nothing."""
     if EVERYTHING in names:
         return frozenset(Permission)
-    return frozenset(permission for permission in Permission if permission.value in names)
+    meant = {FORMER.get(name, name) for name in names}
+    return frozenset(permission for permission in Permission if permission in meant)
 
 
 def held(grants: dict[str, list[str]], scopes: list[str]) -> frozenset[Permission]:

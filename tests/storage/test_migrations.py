@@ -211,21 +211,6 @@ class TestRowsOfTheReleaseBefore:
         assert of_migrations == of_models
 
 
-class TestPermissions:
-    def test_that_have_another_name_are_held_as_before(self, empty_url: str) -> None:
-        configured = configuration(empty_url)
-        command.upgrade(configured, "0009")
-        engine = create_engine(empty_url)
-        with engine.begin() as connection:
-            role = text("INSERT INTO role (id, name, permissions) VALUES (gen_random_uuid(), 'look', :held)")
-            connection.execute(role, {"held": ["run:read", "usage:read"]})
-        command.upgrade(configured, "head")
-        with engine.connect() as connection:
-            held = connection.scalar(text("SELECT permissions FROM role WHERE name = 'look'"))
-        engine.dispose()
-        assert held == ["run:read", "download:read"]
-
-
 class TestDocuments:
     def test_of_what_was_published_without_a_row_are_read_too(self, empty_url: str) -> None:
         configured = configuration(empty_url)

@@ -3,7 +3,7 @@
 A column can be added where it may be empty or has a default: those servers write none. Nothing is taken away,
 save by a migration that says in `CONTRACTS` since which release nothing uses it. A table that is there is changed
 by what locks it for no longer than a moment, and its rows are filled in afterwards. docs/adr/0019 tells why. SQL
-that a migration writes itself is looked at for changes of rows alone: its reader has to know the rest.
+that a migration writes itself, or builds, is looked at for changes of rows alone: its reader has to know the rest.
 """
 
 import ast
@@ -17,6 +17,7 @@ from tools.checks.problem import Problem, text_of
 FOLDER: Final = Path("storage/migrations/versions")
 OF_ROWS: Final = re.compile(r"\s*(INSERT\s+INTO\b(?!.*\bVALUES\b)|DELETE\s+FROM\b|UPDATE\s.*\bSET\b)", re.DOTALL)
 """What goes over rows that are there; rows that every installation begins with are added at once."""
+OF_FILLS: Final = "changes rows while it holds the table: storage/migrations/fills.py does it afterwards"
 LOCKS: Final = {
     "create_index": (1, "keeps writers waiting while it is built: `build_index`"),
     "create_check_constraint": (1, "keeps everybody waiting while it looks at all rows: `replace_check`"),
@@ -55,8 +56,19 @@ def _wrong(tree: ast.Module) -> Iterator[tuple[int, str]]:
     made = [node for node in going_up if isinstance(node, ast.Call) and _operation(node) == "create_table"]
     of_made = {id(part) for call in made for part in ast.walk(call)}
     names = {_table(call, 0) for call in made}
+    new = {
+        target.id
+        for node in going_up
+        if isinstance(node, ast.Assign) and id(node.value) in of_made
+        for target in node.targets
+        if isinstance(target, ast.Name)
+    }
     for node in going_up:
         match node:
+            case ast.Call() if (changed := _changed(node)) and not (
+                isinstance(changed, ast.Name) and changed.id in new
+            ):
+                yield node.lineno, f"{OF_FILLS}; rows of a new table go into what `create_table` gave"
             case ast.Call() if (operation := _operation(node)) in LOCKS:
                 position, advice = LOCKS[operation]
                 if _table(node, position) not in names:
@@ -69,10 +81,7 @@ def _wrong(tree: ast.Module) -> Iterator[tuple[int, str]]:
             case ast.Call(func=ast.Attribute(attr="Column")) if id(node) not in of_made and _must_be_given(node):
                 yield node.lineno, "a column that servers of the release before do not write needs a default"
             case ast.Constant(value=str(written)) if OF_ROWS.match(written):
-                yield (
-                    node.lineno,
-                    "changes rows while it holds the table: storage/migrations/fills.py does it afterwards",
-                )
+                yield node.lineno, OF_FILLS
 
 
 def _operation(call: ast.Call) -> str:
@@ -81,6 +90,20 @@ def _operation(call: ast.Call) -> str:
             return name
         case _:
             return ""
+
+
+def _changed(call: ast.Call) -> ast.expr | None:
+    """Give the table of whose rows the call makes a change."""
+    match call:
+        case (
+            ast.Call(func=ast.Attribute(value=ast.Name(), attr="insert" | "update" | "delete"), args=[table, *_])
+            | ast.Call(func=ast.Name(id="insert" | "update" | "delete"), args=[table, *_])
+            | ast.Call(func=ast.Attribute(attr="bulk_insert"), args=[table, *_])
+            | ast.Call(func=ast.Attribute(value=table, attr="insert" | "update" | "delete"), args=[])
+        ):
+            return table
+        case _:
+            return None
 
 
 def _table(call: ast.Call, position: int) -> str | None:

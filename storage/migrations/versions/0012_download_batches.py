@@ -1,8 +1,7 @@
-"""Registry: which batches of download counts are written; the right to see counts by its own noun."""
+"""Registry: which batches of download counts are written."""
 
 import sqlalchemy as sa
 from alembic import op
-from sqlalchemy.dialects import postgresql
 
 from storage.migrations.policies import protect
 
@@ -27,19 +26,8 @@ def upgrade() -> None:
     )
     op.create_index("ix_download_batch_written_at", "download_batch", ["written_at"], unique=False)
     protect("download_batch", app="SELECT, INSERT", platform="SELECT, DELETE")
-    _rename("usage:read", "download:read")
 
 
 def downgrade() -> None:
     """Change it back; only development goes this way."""
-    _rename("download:read", "usage:read")
     op.drop_table("download_batch")
-
-
-def _rename(before: str, after: str) -> None:
-    """Rename a permission in roles and keys that name it; who holds all of them names none."""
-    for table, names in (("role", "permissions"), ("api_key", "scopes")):
-        column = sa.column(names, postgresql.ARRAY(sa.TEXT()))
-        rows = sa.table(table, column)
-        renamed = sa.func.array_replace(column, before, after)
-        op.execute(sa.update(rows).values({column: renamed}).where(column.contains([before])))

@@ -68,3 +68,6 @@ class TestExpand:
 
     def test_an_unknown_name_grants_nothing(self) -> None:
         assert expand(["run:read", "of:another_version"]) == {Permission.RUN_READ}
+
+    def test_a_former_name_grants_what_it_did(self) -> None:
+        assert expand(["run:read", "usage:read"]) == {Permission.RUN_READ, Permission.DOWNLOAD_READ}

@@ -52,6 +52,11 @@ class TestMigrations:
             "op.drop_column('thing', 'a')",
             "op.add_column('thing', sa.Column('a', sa.String(), nullable=False))",
             "op.execute('UPDATE thing SET a = 1')",
+            "op.execute(sa.update(sa.table('thing', a)).values(a=1))",
+            "op.execute(delete(things))",
+            "op.execute(postgresql.insert(things).from_select(['a'], rows))",
+            "op.execute(things.delete())",
+            "op.bulk_insert(things, [{'a': 1}])",
         ],
     )
     def test_what_the_release_before_would_not_live_with_is_found(self, tmp_path: Path, upgrade: str) -> None:
@@ -65,6 +70,7 @@ class TestMigrations:
         [
             "def upgrade():\n    op.create_table('thing')\n    op.create_index('ix', 'thing', ['a'])\n",
             "def upgrade():\n    op.create_table('thing', sa.Column('a', sa.String(), nullable=False))\n",
+            "def upgrade():\n    new = op.create_table('thing')\n    op.bulk_insert(new, [{'a': 1}])\n",
             "def upgrade():\n    op.add_column('thing', sa.Column('a', sa.String(), nullable=True))\n",
             "def upgrade():\n    op.add_column('thing', sa.Column('a', server_default='', nullable=False))\n",
             "def upgrade():\n    replace_check('thing', 'ck', 'a > 0')\n    op.execute('GRANT UPDATE ON thing')\n",
