@@ -127,14 +127,16 @@ async def page_of_versions(
 async def note_latest(session: AsyncSession, module: ModuleRow) -> None:
     """Bring a locked module's latest version up to date, after a change of what can be installed of it.
 
-    The description that lists show and searches look in is that version's; without any, it is the last one's.
+    The description that lists show and searches look in is that version's; without any, it is the last one's. A
+    version that was published without words, as by servers of the release before, takes those of the module.
     """
     offered = await versions(session, module.organization_id, module.id)
     module.latest_version = latest(offered)
     module.deprecated = offered.get(module.latest_version or "", False)
     if module.latest_version is not None:
         found = await find_version(session, module.organization_id, module.id, module.latest_version)
-        module.description = module.description if found is None else found.description
+        if found is not None:
+            found.description = module.description = found.description or module.description
     await note_words(session, module)
 
 

@@ -348,6 +348,18 @@ class TestDescription:
             answer = await client.get(f"{MODULES}/search?q={word}", headers=caller.headers)
             assert len(answer.json()["items"]) == found
 
+    async def test_stays_where_a_server_of_the_release_before_wrote_none_of_the_latest(
+        self, client: httpx2.AsyncClient, caller: Caller, namespace: str, database: Database
+    ) -> None:
+        for version in ("1.0.0", "1.1.0"):
+            form = a_module(namespace, version=version)
+            await publish(client, caller, MODULES, Form({**form.fields, "description": "Fast."}, form.files))
+        async with database.transaction(caller.scope) as session:
+            await session.execute(text("UPDATE module_version SET description = ''"))
+        yank = f"{MODULES}/{namespace}/network/aws/1.1.0/yank"
+        await client.put(yank, json={"reason": "It is."}, headers=caller.headers)
+        assert await described(client, caller) == {"Fast."}
+
 
 async def described(client: httpx2.AsyncClient, caller: Caller) -> set[str]:
     """Give the descriptions that the lists show of the only module."""
