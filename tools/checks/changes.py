@@ -1,7 +1,8 @@
 """A use case of the registry that changes something goes through `changing`, which tells who keeps answers.
 
 One that opens a plain transaction would leave every process answering from before, until kept answers grow old.
-What changes something is in the audit log: so whoever records an event says by its transaction who hears of it.
+What changes something locks a row, adds, changes or deletes one, or records an event. Statements that a query
+module writes are not seen here.
 """
 
 import ast
@@ -19,7 +20,7 @@ SHOWN_BY_NO_ANSWER: Final = frozenset({
 
 
 def find(root: Path, files: Sequence[Path]) -> Iterator[Problem]:
-    """Find events that are recorded in a transaction of which nobody hears."""
+    """Find what is changed in a transaction of which nobody hears."""
     for path in files:
         if path.parent == FOLDER and path.suffix == ".py":
             for block in ast.walk(ast.parse(text_of(root / path))):
@@ -36,15 +37,32 @@ def _is_plain(expression: ast.expr) -> bool:
 
 
 def _unheard(block: ast.AsyncWith) -> Iterator[tuple[int, str]]:
-    for node in ast.walk(block):
-        match node:
-            case ast.Call(
-                func=ast.Attribute(value=ast.Name(id="audit"), attr="record"),
-                args=[_, _, ast.Constant(value=str(event)), *_],
-            ) if event in SHOWN_BY_NO_ANSWER:
-                continue
-            case ast.Call(func=ast.Attribute(value=ast.Name(id="audit"), attr="record")):
-                yield (
-                    node.lineno,
-                    "changes the registry, and nobody hears of it: open the transaction by `changing`",
-                )
+    nodes = [node for node in ast.walk(block) if isinstance(node, ast.expr)]
+    events = {event for node in nodes if (event := _event(node)) is not None}
+    if events and events <= {repr(event) for event in SHOWN_BY_NO_ANSWER}:
+        return
+    for node in nodes:
+        if _event(node) is not None or _changes(node):
+            yield node.lineno, "changes the registry, and nobody hears of it: open the transaction by `changing`"
+
+
+def _event(node: ast.expr) -> str | None:
+    """Give the event that is recorded, as it is written."""
+    match node:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="audit"), attr="record"), args=[_, _, event, *_]):
+            return ast.unparse(event)
+        case _:
+            return None
+
+
+def _changes(node: ast.expr) -> bool:
+    """Tell whether a row is changed, or held so that it can be."""
+    match node:
+        case ast.Attribute(ctx=ast.Store()):
+            return True
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="session"), attr="add" | "add_all" | "delete")):
+            return True
+        case ast.Call(func=ast.Attribute(attr=name)):
+            return not {"lock", "locked"}.isdisjoint(name.split("_"))
+        case _:
+            return False

@@ -40,6 +40,27 @@ async def rename(self, scope):
         planted = plant(tmp_path, {"services/registry/modules.py": self.BLOCK.format(door, event)})
         assert [problem.line for problem in changes.find(tmp_path, planted)] == lines
 
+    @pytest.mark.parametrize(
+        ("statement", "lines"),
+        [
+            ("row.name = name", [4]),
+            ("session.add(row)", [4]),
+            ("await session.delete(row)", [4]),
+            ("row = await modules.get_locked(session, organization_id, address)", [4]),
+            ("row = await modules.get(session, organization_id, address)", []),
+        ],
+    )
+    def test_what_changes_a_row_in_one_and_records_nothing_is_found(
+        self, tmp_path: Path, statement: str, lines: list[int]
+    ) -> None:
+        block = f"""
+async def rename(self, scope):
+    async with self._database.transaction(scope) as session:
+        {statement}
+"""
+        planted = plant(tmp_path, {"services/registry/modules.py": block})
+        assert [problem.line for problem in changes.find(tmp_path, planted)] == lines
+
 
 class TestMigrations:
     @pytest.mark.parametrize(
