@@ -7,10 +7,10 @@ from fastapi import APIRouter, Depends, Query
 
 from api.dependencies import DownloadCountsService
 from api.pagination import CallerPaging, Page
+from api.registry.addresses import OfModule, OfProvider
 from api.registry.callers import DownloadReader
 from domain.moments import Moment
 from domain.registry.downloads import Consumer, DownloadInterval, DownloadKind, DownloadsInTime, MostDownloaded
-from domain.registry.names import ModuleAddress, ProviderAddress
 from services.registry.download_counts import Period
 
 router = APIRouter(prefix="/api/v1/analytics", tags=["registry"])
@@ -84,34 +84,19 @@ async def list_most_consumers(
 
 @router.get("/modules/{namespace}/{name}/{system}/{version}/consumers", operation_id="list_module_consumers")
 async def list_module_consumers(
-    *,
-    namespace: str,
-    name: str,
-    system: str,
-    version: str,
-    scope: DownloadReader,
-    counts: DownloadCountsService,
-    paging: CallerPaging,
+    address: OfModule, version: str, scope: DownloadReader, counts: DownloadCountsService, paging: CallerPaging
 ) -> Page[Consumer]:
     """List the keys that have downloaded a module version in the last 400 days, and their tools; runs as one."""
-    address = ModuleAddress(namespace, name, system)
     return await paging.of(
-        lambda after, limit: counts.consumers_of_module(scope, address, version, after=after, limit=limit)
+        lambda after, limit: counts.consumers(scope, address, version, after=after, limit=limit)
     )
 
 
 @router.get("/providers/{namespace}/{type}/{version}/consumers", operation_id="list_provider_consumers")
 async def list_provider_consumers(
-    *,
-    namespace: str,
-    type: str,
-    version: str,
-    scope: DownloadReader,
-    counts: DownloadCountsService,
-    paging: CallerPaging,
+    address: OfProvider, version: str, scope: DownloadReader, counts: DownloadCountsService, paging: CallerPaging
 ) -> Page[Consumer]:
     """List the keys that have downloaded a provider release in the last 400 days, and their tools; runs as one."""
-    address = ProviderAddress(namespace, type)
     return await paging.of(
-        lambda after, limit: counts.consumers_of_provider(scope, address, version, after=after, limit=limit)
+        lambda after, limit: counts.consumers(scope, address, version, after=after, limit=limit)
     )

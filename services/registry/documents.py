@@ -90,7 +90,7 @@ class ModuleDocuments:
         async with self._database.transaction(scope) as session:
             row = await documents.find(session, scope.organization_id, reference.module_version_id)
             if row is None or row.state != DocumentsState.PENDING:
-                return DocumentsRead(state=DocumentsState(row.state) if row else DocumentsState.UNREADABLE)
+                return DocumentsRead(state=documents_of(row).state)
             _, version = await documents.version_of(session, scope.organization_id, reference.module_version_id)
             sha256 = version.sha256
         try:
@@ -161,7 +161,7 @@ class ModuleDocuments:
             row = await documents.lock(session, scope.organization_id, reference.module_version_id)
             if row is None or row.state != DocumentsState.PENDING:  # another attempt was faster
                 note_unseen(session)
-                return DocumentsRead(state=DocumentsState(row.state) if row else DocumentsState.UNREADABLE)
+                return DocumentsRead(state=documents_of(row).state)
             write(row)
             return DocumentsRead(state=DocumentsState(row.state))
 
@@ -170,11 +170,6 @@ class ModuleDocuments:
             version_id = reference.module_version_id
             if not await documents.note_hindrance(session, scope.organization_id, version_id, _HINDERED + why):
                 note_unseen(session)
-
-
-async def begin(session: Session, scope: Scope, address: ModuleAddress, version: ModuleVersionRow) -> None:
-    """Have the documents of a new version read, in its own transaction; their row comes at the commit."""
-    await outbox.enqueue(session, scope, wake_of(address, version))
 
 
 def wake_of(address: ModuleAddress, version: ModuleVersionRow) -> Wake:

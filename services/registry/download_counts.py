@@ -12,6 +12,7 @@ from domain.registry.names import ModuleAddress, ProviderAddress
 from domain.scope import Scope
 from storage.database import Database
 from storage.registry import download_counts, modules, providers
+from storage.registry.tables import ModuleVersionRow, ProviderVersionRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,32 +79,28 @@ class DownloadCounts:
             organization_id, begin, end = scope.organization_id, period.begin, period.end
             return await download_counts.most_consumers(session, organization_id, begin, end, limit=limit)
 
-    async def consumers_of_module(
-        self, scope: Scope, address: ModuleAddress, version: str, *, after: UUID | None, limit: int
+    async def consumers(
+        self,
+        scope: Scope,
+        address: ModuleAddress | ProviderAddress,
+        version: str,
+        *,
+        after: UUID | None,
+        limit: int,
     ) -> list[Consumer]:
         """List the keys that have downloaded a version, in order of their making.
 
         Raises:
-            PermissionDenied, ModuleNotFound.
+            PermissionDenied, ModuleNotFound, ProviderNotFound.
         """
         scope.require(Permission.DOWNLOAD_READ, ORGANIZATION)
         async with self._database.transaction(scope) as session:
-            row = await modules.get_version(session, scope.organization_id, address, version)
-            return await download_counts.consumers(
-                session, scope.organization_id, row.id, after=after, limit=limit
-            )
-
-    async def consumers_of_provider(
-        self, scope: Scope, address: ProviderAddress, version: str, *, after: UUID | None, limit: int
-    ) -> list[Consumer]:
-        """List the keys that have downloaded a release, in order of their making.
-
-        Raises:
-            PermissionDenied, ProviderNotFound.
-        """
-        scope.require(Permission.DOWNLOAD_READ, ORGANIZATION)
-        async with self._database.transaction(scope) as session:
-            row = await providers.get_version(session, scope.organization_id, address, version)
+            row: ModuleVersionRow | ProviderVersionRow
+            match address:
+                case ModuleAddress():
+                    row = await modules.get_version(session, scope.organization_id, address, version)
+                case ProviderAddress():
+                    row = await providers.get_version(session, scope.organization_id, address, version)
             return await download_counts.consumers(
                 session, scope.organization_id, row.id, after=after, limit=limit
             )

@@ -21,7 +21,7 @@ from services.registry import documents
 from services.registry.changing import changing
 from services.registry.limits import RegistryLimits
 from services.registry.nouns import module_version
-from storage import audit
+from storage import audit, outbox
 from storage.blobs import index
 from storage.blobs.store import BlobStore
 from storage.database import Database
@@ -171,7 +171,7 @@ class Modules:
             session.add(row)
             await session.flush()  # published_at is the database's
             await modules.note_latest(session, module)
-            await documents.begin(session, scope, address, row)
+            await outbox.enqueue(session, scope, documents.wake_of(address, row))  # the commit adds their row
             audit.record(
                 session,
                 scope,

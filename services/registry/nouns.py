@@ -99,7 +99,7 @@ def refusal_of(row: ProviderVersionRow, revoked_key: GpgKeyRow | None) -> Refusa
 
 
 def documents_of(row: ModuleDocumentsRow | None) -> VersionDocuments:
-    """Give what is known of a version's documents."""
+    """Give what is known of a version's documents; without a row, they wait for `groundwork migrate` to add it."""
     if row is None:
         return VersionDocuments(state=DocumentsState.PENDING)
     return VersionDocuments.model_validate(row, from_attributes=True)

@@ -1,6 +1,6 @@
 """Use cases that tell people not to use a published version any more."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final, Protocol
@@ -20,7 +20,7 @@ from storage import audit
 from storage.database import Database, Session, now
 from storage.registry import modules, providers
 from storage.registry.changes import note_unseen
-from storage.registry.tables import ModuleVersionRow, ProviderVersionRow
+from storage.registry.tables import ModuleRow, ModuleVersionRow, ProviderRow, ProviderVersionRow
 
 Address = ModuleAddress | ProviderAddress
 VersionRow = ModuleVersionRow | ProviderVersionRow
@@ -83,23 +83,26 @@ class Withdrawals:
             ReplacementNotFound: it is not, or is the version itself; names those that are.
         """
         replacement = replacement and (canonical(replacement) or replacement)
-        async with self._changing(scope, address, version, "deprecated") as (session, row):
+        async with self._changing(scope, address, version, "deprecated") as (session, of, row):
             known = deprecation_of(row)
             if known is not None and (known.message, known.replacement) == (message, replacement):
                 return known
-            await _check_replacement(session, scope, address, row.version, replacement)
+            if replacement is not None and canonical(replacement) is not None:
+                queries = _KINDS[type(address)].queries
+                offered = await queries.versions(session, scope.organization_id, of.id)
+                _check_replacement(offered, row.version, replacement)
             wanted = Deprecation(message=message, replacement=replacement, deprecated_at=await now(session))
             row.deprecated_at, row.deprecation, row.replacement = wanted.deprecated_at, message, replacement
             return wanted
 
     async def undeprecate(self, scope: Scope, address: Address, version: str) -> None:
         """Take a deprecation back."""
-        async with self._changing(scope, address, version, "undeprecated") as (_, row):
+        async with self._changing(scope, address, version, "undeprecated") as (_, _, row):
             row.deprecated_at = row.deprecation = row.replacement = None
 
     async def yank(self, scope: Scope, address: Address, version: str, reason: str) -> Yank:
         """Offer a version no longer; one that is yanked already gets the new reason."""
-        async with self._changing(scope, address, version, "yanked") as (session, row):
+        async with self._changing(scope, address, version, "yanked") as (session, _, row):
             known = yank_of(row)
             if known is not None and known.reason == reason:
                 return known
@@ -109,14 +112,14 @@ class Withdrawals:
 
     async def unyank(self, scope: Scope, address: Address, version: str) -> None:
         """Offer a version again."""
-        async with self._changing(scope, address, version, "unyanked") as (_, row):
+        async with self._changing(scope, address, version, "unyanked") as (_, _, row):
             row.yanked_at = row.yank_reason = None
 
     @asynccontextmanager
     async def _changing(
         self, scope: Scope, address: Address, version: str, deed: str
-    ) -> AsyncIterator[tuple[Session, VersionRow]]:
-        """Find a version that nobody else changes meanwhile; what the caller changes of it becomes a deed."""
+    ) -> AsyncIterator[tuple[Session, ModuleRow | ProviderRow, VersionRow]]:
+        """Find a version, with what it is of, that nobody else changes meanwhile; what changes of it is a deed."""
         kind = _KINDS[type(address)]
         scope.require(kind.permission, Target(namespace=address.namespace))
         async with changing(self._database, self._changes, scope) as session:
@@ -124,7 +127,7 @@ class Withdrawals:
             of = await kind.queries.get_locked(session, scope.organization_id, address)
             row = await kind.queries.get_version(session, scope.organization_id, address, version)
             before = deprecation_of(row), yank_of(row)
-            yield session, row
+            yield session, of, row
             deprecation, yank = deprecation_of(row), yank_of(row)
             if (deprecation, yank) == before:
                 note_unseen(session)
@@ -144,15 +147,8 @@ class Withdrawals:
                 )
 
 
-async def _check_replacement(
-    session: Session, scope: Scope, address: Address, version: str, replacement: str | None
-) -> None:
-    if replacement is None or canonical(replacement) is None:
-        return
-    queries = _KINDS[type(address)].queries
-    of = await queries.get_locked(session, scope.organization_id, address)
-    offered = await queries.versions(session, scope.organization_id, of.id)
-    others = sorted(offered.keys() - {version}, key=precedence, reverse=True)
+def _check_replacement(offered: Collection[str], version: str, replacement: str) -> None:
+    others = sorted(set(offered) - {version}, key=precedence, reverse=True)
     if replacement in others:
         return
     named = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")

@@ -8,19 +8,13 @@ from uuid import UUID
 from sqlalchemy import delete, func, select, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.identity.keys import KeyKind
 from domain.registry.downloads import BATCH_KEPT, KEPT, DownloadKind
 from storage.database import insert_unless_there
 from storage.identity.tables import ApiKeyRow
-from storage.registry.tables import (
-    DownloadBatchRow,
-    DownloadCountRow,
-    DownloadTotalRow,
-    ModuleVersionRow,
-    ProviderVersionRow,
-)
+from storage.registry.kinds import DOWNLOADED
+from storage.registry.tables import DownloadBatchRow, DownloadCountRow, DownloadTotalRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +42,9 @@ async def parents(
     session: AsyncSession, organization_id: UUID, kind: DownloadKind, version_ids: Collection[UUID]
 ) -> dict[UUID, UUID]:
     """Tell which module or provider each version is of; versions that are not there are left out."""
-    version: type[ModuleVersionRow | ProviderVersionRow] = ModuleVersionRow
-    parent: InstrumentedAttribute[UUID] = ModuleVersionRow.module_id
-    if kind is DownloadKind.PROVIDER:
-        version, parent = ProviderVersionRow, ProviderVersionRow.provider_id
-    query = select(version.id, parent).where(
+    tables = DOWNLOADED[kind]
+    version = tables.version
+    query = select(version.id, tables.of_which).where(
         version.organization_id == organization_id, version.id.in_(version_ids)
     )
     return dict((await session.execute(query)).all())

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from sqlalchemy import Select, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.registry.downloads import (
     RUNS,
@@ -17,14 +16,8 @@ from domain.registry.downloads import (
     MostDownloaded,
 )
 from storage.identity.tables import ApiKeyRow
-from storage.registry.tables import (
-    DownloadCountRow,
-    DownloadTotalRow,
-    ModuleRow,
-    ModuleVersionRow,
-    ProviderRow,
-    ProviderVersionRow,
-)
+from storage.registry.kinds import DOWNLOADED
+from storage.registry.tables import DownloadCountRow, DownloadTotalRow
 
 _ByKey = Select[UUID, str, Sequence[str], int, datetime]  # as SQLAlchemy types them: the name may be NULL
 
@@ -67,14 +60,9 @@ async def most_downloaded(
     session: AsyncSession, organization_id: UUID, begin: datetime, end: datetime, *, kind: DownloadKind, limit: int
 ) -> list[MostDownloaded]:
     """List modules or providers by their downloads, the most first."""
-    thing: type[ModuleRow | ProviderRow] = ModuleRow
-    version: type[ModuleVersionRow | ProviderVersionRow] = ModuleVersionRow
-    parent: InstrumentedAttribute[UUID] = ModuleVersionRow.module_id
-    parts: tuple[InstrumentedAttribute[str], ...] = (ModuleRow.namespace, ModuleRow.name, ModuleRow.system)
-    if kind is DownloadKind.PROVIDER:
-        thing, version, parent = ProviderRow, ProviderVersionRow, ProviderVersionRow.provider_id
-        parts = (ProviderRow.namespace, ProviderRow.type)
-    address = func.concat_ws("/", *parts)
+    tables = DOWNLOADED[kind]
+    of, version = tables.of, tables.version
+    address = func.concat_ws("/", *tables.address)
     downloads = func.sum(DownloadCountRow.downloads)
     query = (
         select(
@@ -89,7 +77,7 @@ async def most_downloaded(
             (version.organization_id == DownloadCountRow.organization_id)
             & (version.id == DownloadCountRow.version_id),
         )
-        .join(thing, (thing.organization_id == version.organization_id) & (thing.id == parent))
+        .join(of, (of.organization_id == version.organization_id) & (of.id == tables.of_which))
         .where(
             DownloadCountRow.organization_id == organization_id,
             DownloadCountRow.hour >= begin,

@@ -1,25 +1,21 @@
 """The page of a list that shows modules or providers with their latest versions."""
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import InstrumentedAttribute, aliased
+from sqlalchemy.orm import aliased
 
-from storage.registry.tables import ModuleRow, ModuleVersionRow, ProviderRow, ProviderVersionRow
-
-Of = TypeVar("Of", ModuleRow, ProviderRow)
-Version = TypeVar("Version", ModuleVersionRow, ProviderVersionRow)
+from storage.registry.kinds import Kind, Of, Version
 
 
 async def page_with_latest(
     session: AsyncSession,
     organization_id: UUID,
     query: Select[*tuple[Any, ...]],
-    of: type[Of],
-    versions: tuple[type[Version], InstrumentedAttribute[UUID]],
+    kind: Kind[Of, Version],
     *,
     offset: int,
     limit: int,
@@ -32,17 +28,16 @@ async def page_with_latest(
         session: of the transaction.
         organization_id: whose list it is.
         query: of all that is listed, of that organization.
-        of: what is listed.
-        versions: the versions of it, and their column that says of which they are.
+        kind: what is listed.
         offset: how many are left out.
         limit: how many are listed at most.
     """
-    version, of_which = versions
+    of, version = kind.of, kind.version
     of_page = query.where(of.latest_version.is_not(None)).order_by(of.id).offset(offset).limit(limit).subquery()
     listed = aliased(of, of_page)
     latest = (
         (version.organization_id == listed.organization_id)
-        & (of_which == listed.id)
+        & (kind.of_which == listed.id)
         & (version.version == listed.latest_version)
     )
     with_latest = select(listed, version).join(version, latest)

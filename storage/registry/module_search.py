@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from domain.registry.search import ModuleSearch, words_in
 from storage.registry import latest
+from storage.registry.kinds import MODULES
 from storage.registry.tables import ModuleRow, ModuleVersionRow, ModuleWordRow
 
 Narrowed = TypeVar("Narrowed", bound=Select[*tuple[Any, ...]])
@@ -73,10 +74,7 @@ async def page_with_latest(
     query = narrowed(select(ModuleRow), organization_id, search, ahead)
     if name is not None:
         query = query.where(ModuleRow.name == name)
-    versions = (ModuleVersionRow, ModuleVersionRow.module_id)
-    return await latest.page_with_latest(
-        session, organization_id, query, ModuleRow, versions, offset=offset, limit=limit
-    )
+    return await latest.page_with_latest(session, organization_id, query, MODULES, offset=offset, limit=limit)
 
 
 def narrowed(

@@ -13,6 +13,7 @@ from domain.registry.errors import ProviderNotFound
 from domain.registry.names import ProviderAddress
 from domain.registry.versions import LONGEST, canonical, latest
 from storage.database import insert_unless_there, locked
+from storage.registry.kinds import PROVIDERS
 from storage.registry.latest import page_with_latest as of_latest
 from storage.registry.tables import GpgKeyRow, ProviderPlatformRow, ProviderRow, ProviderVersionRow
 
@@ -277,8 +278,7 @@ async def page_with_latest(
     query = select(ProviderRow).where(ProviderRow.organization_id == organization_id)
     if namespace is not None:
         query = query.where(ProviderRow.namespace == namespace)
-    versions = (ProviderVersionRow, ProviderVersionRow.provider_id)
-    return await of_latest(session, organization_id, query, ProviderRow, versions, offset=offset, limit=limit)
+    return await of_latest(session, organization_id, query, PROVIDERS, offset=offset, limit=limit)
 
 
 def _vouched(query: Releases, organization_id: UUID, provider_id: UUID) -> Releases:

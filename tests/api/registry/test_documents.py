@@ -12,6 +12,7 @@ from uuid import UUID
 import httpx2
 import pytest
 from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import ToolMissing, Unavailable
 from domain.ids import new_id
@@ -127,6 +128,16 @@ class TestRead:
         first, second = await asyncio.gather(*(documents.read(version.reference) for _ in range(2)))
         assert first == second
         assert told == [caller.organization.id]
+
+    async def test_of_a_version_from_before_a_row_was_added_for_each_waits_for_one(
+        self, client: httpx2.AsyncClient, caller: Caller, documents: ModuleDocuments, owner: AsyncEngine
+    ) -> None:
+        version = await Version.publish(client, caller)
+        async with owner.begin() as connection:
+            gone = text("DELETE FROM module_documents WHERE module_version_id = :id")
+            await connection.execute(gone, {"id": version.reference.module_version_id})
+        assert (await documents.read(version.reference)).state is DocumentsState.PENDING
+        assert (await version.documents())["state"] == "pending"
 
     @pytest.mark.parametrize("left", [None, b"other bytes"], ids=["gone", "damaged"])
     async def test_of_an_archive_that_is_lost_says_so_until_it_is_restored(
