@@ -93,7 +93,7 @@ class Health:
     outbox_age: timedelta | None = None
     ticks: Sequence[LastTick] = ()
     queues: tuple[QueueHealth, ...] = ()
-    unread: int = 0
+    hindered_documents: int = 0
     """Module versions whose documents can't be read here, though their code may be good; that is tried again."""
 
     @property
@@ -167,10 +167,10 @@ class Health:
                 f"of {tick.area}, the tick failed in {tick.failed} organizations and did not get to {tick.left}: "
                 "look for organization_not_looked_after in the log of a worker of the queue control"
             )
-        if self.unread:
+        if self.hindered_documents:
             yield (
-                f"the documents of {self.unread} module versions can't be read by this installation's workers; "
-                "they can be installed all the same: `groundwork doctor` says why, and what to do"
+                f"the documents of {self.hindered_documents} module versions can't be read by this installation's "
+                "workers; they can be installed all the same: `groundwork doctor` says why, and what to do"
             )
 
 
@@ -186,7 +186,7 @@ class UndeliveredWake:
 
 
 @dataclass(frozen=True, slots=True)
-class UnreadDocuments:
+class HinderedDocuments:
     """A module version whose documents can't be read here: whose, why, and since when they are asked for."""
 
     organization_id: UUID
@@ -216,7 +216,7 @@ class Oldest:
     """It is not admitted."""
     blocking: WaitingRun | None
     """It has ended, and its deployment waits for a person."""
-    unread: UnreadDocuments | None
+    hindered_documents: HinderedDocuments | None
     """Its documents can't be read here, whatever its code is like."""
 
 

@@ -92,7 +92,7 @@ class Operations:
                     outbox_age=age,
                     ticks=await ticks.every(session),
                     queues=await _queues(session, alive),
-                    unread=await operations.hindered_documents(session),
+                    hindered_documents=await operations.hindered_documents(session),
                 )
         except (Unavailable, TimeoutError) as error:
             self._database_slow.began(error)
@@ -112,7 +112,7 @@ class Operations:
                 backlog=await operations.oldest_in_backlog(session),
                 queued=await operations.oldest_waiting_run(session),
                 blocking=await operations.oldest_blocking_run(session),
-                unread=await operations.oldest_hindered(session),
+                hindered_documents=await operations.oldest_hindered_documents(session),
             )
 
     async def measure(self) -> Measures:

@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Interval, Subquery, func, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.operations import UndeliveredWake, UnreadDocuments, WaitingRun
+from domain.operations import HinderedDocuments, UndeliveredWake, WaitingRun
 from domain.provisioning.run_states import WORKING, RunState
 from domain.registry.documents import DocumentsState
 from storage.deployments.tables import DeploymentRow
@@ -176,13 +176,13 @@ async def hindered_documents(session: AsyncSession) -> int:
     return (await session.execute(query)).scalar_one()
 
 
-async def oldest_hindered(session: AsyncSession) -> UnreadDocuments | None:
+async def oldest_hindered_documents(session: AsyncSession) -> HinderedDocuments | None:
     """Name the first of those, with the reason."""
     row = ModuleDocumentsRow
     age = type_coerce(func.now() - row.asked_at, Interval)
     query = select(row.organization_id, row.module_version_id, row.reason, age).where(*_HINDERED)
     found = (await session.execute(query.order_by(row.asked_at).limit(1))).one_or_none()
-    return None if found is None else UnreadDocuments(found[0], found[1], found[2] or "", found[3])
+    return None if found is None else HinderedDocuments(found[0], found[1], found[2] or "", found[3])
 
 
 async def readiness(session: AsyncSession) -> tuple[bool, str | None]:

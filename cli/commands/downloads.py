@@ -33,7 +33,7 @@ MOST_COLUMNS: Final = (
 CONSUMER_COLUMNS: Final = (
     Column("DOWNLOADS", "downloads"),
     Column("KEY", lambda consumer: consumer["name"] or "(no longer kept)"),
-    Column("TOOLS", "user_agents"),
+    Column("TOOLS", "tools"),
     Column("LAST", moment("last_at")),
     Column("ID", "api_key_id", extra=True),
 )

@@ -15,7 +15,7 @@ import httpx2
 from cli.servers.findings import Finding
 from config.settings import Settings
 from domain.long_work import LastTick
-from domain.operations import Health, Oldest, QueueHealth, UndeliveredWake, UnreadDocuments
+from domain.operations import Health, HinderedDocuments, Oldest, QueueHealth, UndeliveredWake
 from workers.composition import open_services
 
 API_SECONDS: Final = 5
@@ -77,7 +77,7 @@ def work(settings: Settings) -> list[Finding]:
         *_changes(health),
         *_queues(health),
         *_waiting(oldest),
-        *_unread(oldest.unread),
+        *_hindered(oldest.hindered_documents),
         _delivery(health, oldest.wake),
         _tick(health),
     ]
@@ -124,12 +124,12 @@ def _who_and_what(queue: QueueHealth) -> str:
     return f"{workers}{slots}, {waits}"
 
 
-def _unread(unread: UnreadDocuments | None) -> Iterator[Finding]:
-    if unread is not None:
+def _hindered(hindered: HinderedDocuments | None) -> Iterator[Finding]:
+    if hindered is not None:
         yield Finding(
             "oldest documents that can't be read",
-            f"those of version {unread.module_version_id} of organization {unread.organization_id} are asked for "
-            f"since {_seconds(unread.age)}: {unread.reason}",
+            f"those of version {hindered.module_version_id} of organization {hindered.organization_id} are asked "
+            f"for since {_seconds(hindered.age)}: {hindered.reason}",
             "mend that where workers of the queue transfer run; it is tried again by itself",
         )
 

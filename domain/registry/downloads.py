@@ -64,7 +64,7 @@ class Consumer(BaseModel, frozen=True):
 
     api_key_id: UUID | None = Field(description="Null for runs: each of their steps has a key of its own.")
     name: str | None = Field(description="Of the key, or `runs`; null once the key is no longer kept.")
-    user_agents: tuple[str, ...] = Field(
+    tools: tuple[str, ...] = Field(
         description="What it came with, as in `Terraform/1.11`; what is not known is `other`."
     )
     downloads: int

@@ -26,7 +26,7 @@ class Count:
     of_id: UUID
     """The module or provider that the version is of."""
     api_key_id: UUID
-    user_agent: str
+    tool: str
     downloads: int
 
 
@@ -63,7 +63,7 @@ async def add(session: AsyncSession, organization_id: UUID, counts: Sequence[Cou
     if not counts:
         return
     # In one order, so that no two processes wait for each other.
-    ordered = sorted(counts, key=lambda count: (count.version_id, count.api_key_id, count.user_agent))
+    ordered = sorted(counts, key=lambda count: (count.version_id, count.api_key_id, count.tool))
     statement = insert(DownloadCountRow).values(
         [
             {
@@ -71,7 +71,7 @@ async def add(session: AsyncSession, organization_id: UUID, counts: Sequence[Cou
                 "version_id": count.version_id,
                 "hour": func.date_trunc("hour", func.now(), "UTC"),
                 "api_key_id": count.api_key_id,
-                "user_agent": count.user_agent,
+                "user_agent": count.tool,
                 "kind": count.kind,
                 "downloads": count.downloads,
             }

@@ -138,9 +138,9 @@ async def _shown(session: AsyncSession, query: _ByKey) -> list[Consumer]:
         Consumer(
             api_key_id=None if found == RUNS else found,
             name="runs" if found == RUNS else name,
-            user_agents=tuple(agents),
+            tools=tuple(tools),
             downloads=int(count),
             last_at=last_at,
         )
-        for found, name, agents, count, last_at in await session.execute(query)
+        for found, name, tools, count, last_at in await session.execute(query)
     ]

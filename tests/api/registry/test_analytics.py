@@ -57,7 +57,7 @@ class TestDownloads:
             assert (await client.get(path, headers=headers)).status_code == 200
         await counter.write()
         consumers = await asked(client, caller, f"modules/{namespace}/network/aws/0.1.0/consumers")
-        shown = {str(each["name"]): (each["user_agents"], each["downloads"]) for each in consumers}
+        shown = {str(each["name"]): (each["tools"], each["downloads"]) for each in consumers}
         assert shown.pop("pipeline") == (["OpenTofu/1.12"], 2)
         assert list(shown.values()) == [(["OpenTofu/1.12", "Terraform/1.11"], 2)]
         [most] = await asked(client, caller, "modules")
@@ -113,7 +113,7 @@ class TestDownloads:
         [most] = await asked(client, caller, "providers")
         assert (most["address"], most["downloads"]) == (f"{namespace}/time", 1)
         [consumer] = await asked(client, caller, f"providers/{namespace}/time/0.1.0/consumers")
-        assert consumer["user_agents"] == ["OpenTofu/1.12"]
+        assert consumer["tools"] == ["OpenTofu/1.12"]
 
     async def test_are_added_up_by_hour_and_day(
         self, client: httpx2.AsyncClient, caller: Caller, namespace: str, counter: DownloadCounter
