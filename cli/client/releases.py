@@ -6,12 +6,14 @@ from time import sleep
 from typing import Final
 
 from cli.client.api import Api, Document
+from cli.client.errors import FORBIDDEN, RequestRefused
 from cli.client.files import segment
 from cli.client.showing import Column, labelled, moment, shown
 from cli.client.upload import in_bytes
 
 PAUSE: Final = 1.0
 """Seconds between two looks at a check that is under way."""
+VERIFIED: Final = "verified"
 REFUSED: Final = "refused"
 
 
@@ -39,6 +41,21 @@ def checks_path(path: str, version: str) -> str:
     return f"{path}/{segment(version)}/verifications"
 
 
+def require_readable(api: Api, path: str) -> None:
+    """Look whether the caller may read what a verification will find, before one is asked for.
+
+    Raises:
+        RequestRefused: they may not, or there is no such version.
+    """
+    try:
+        list(api.items(path, limit=1))
+    except RequestRefused as error:
+        if error.status != FORBIDDEN:
+            raise
+        without = "with --no-wait the verification is asked for, and its result is read with another key"
+        raise RequestRefused(f"{error}; {without}", status=error.status, problem=error.problem) from error
+
+
 def awaited(api: Api, path: str, wanted: str) -> Document:
     """Wait for a check that was asked for, for as long as it takes; give what it found."""
     while True:
@@ -49,13 +66,17 @@ def awaited(api: Api, path: str, wanted: str) -> Document:
 
 
 def verdict(of: str, version: str, verification: Document) -> str:
-    """Say what a check found."""
-    if verification["result"] == REFUSED:
-        return shown(f"{of} {version} is refused, and is not served: {verification['reason']}")
-    files = len(verification["files"])
-    return (
-        f"{of} {version} is verified: {files} file(s) are as they were published, and {_key(verification)} signed"
-    )
+    """Say what a verification found, and why, where that is not what was published."""
+    result, reason = verification["result"], verification["reason"]
+    if result == VERIFIED:
+        files = len(verification["files"])
+        return (
+            f"{of} {version} is verified: {files} file(s) are as they were published, and "
+            f"{_key(verification)} signed"
+        )
+    if result == REFUSED:
+        return shown(f"{of} {version} is refused, and is not served: {reason}")
+    return shown(f"the verification of {of} {version} is {result}: {reason}")
 
 
 def described(release: Document, keys: list[Document], checks: list[Document]) -> str:
@@ -92,5 +113,5 @@ def _last(checks: list[Document]) -> dict[str, str]:
         return {}
     when: Callable[[Document], str | None] = moment("checked_at")
     last = checks[-1]
-    said = f": {last['reason']}" if last["result"] == REFUSED else f" by {_tools(last)}"
+    said = f" by {_tools(last)}" if last["result"] == VERIFIED else f": {last['reason']}"
     return {last["result"]: f"{when(last)}{said}"}

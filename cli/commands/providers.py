@@ -130,13 +130,17 @@ def verify(
     wait: Annotated[bool, Parameter(help="Wait for what it finds, or only ask for it.")] = True,
     output: ClientOutput = PEOPLE,
 ) -> int:
-    """Have a release checked again: every stored byte, and the signature with today's keys.
+    """Have a release verified again: every stored byte, and the signature with today's keys.
 
-    One that is refused is not served until another check verifies it, and the exit status is 1.
+    One that is refused is not served until another verification is good. Where a file is gone from the blob store
+    or can't be read, the verification is incomplete, and the release is served, or not, as before. The exit status
+    is 0 only where it is verified.
     """
     path = releases.checks_path(_path(provider), version)
     again = f"`groundwork providers verifications {provider} {version}`"
     with Api.of_caller() as api:
+        if wait:
+            releases.require_readable(api, path)
         asked = api.post(path)
         if not wait:
             output.noun(asked, f"{provider} {version} will be checked: {again} shows what is found")
@@ -146,7 +150,7 @@ def verify(
         )
         found = releases.awaited(api, path, asked["id"])
     output.noun(found, releases.verdict(provider, version, found), id_field="result")
-    return 1 if found["result"] == releases.REFUSED else 0
+    return 0 if found["result"] == releases.VERIFIED else 1
 
 
 @providers.command(help_epilogue=examples("groundwork providers verifications platform/acme 1.0.0"))
