@@ -252,6 +252,20 @@ class TestPerform:
         assert (await published.check()).result is VerificationResult.VERIFIED
         assert (await published.listed(), await published.latest()) == ([VERSION], VERSION)
 
+    async def test_one_that_is_refused_for_another_reason_is_told_of_anew(self, published: Published) -> None:
+        *_, manifest, package = [published.file(each.sha256) for each in (await published.found())[0].files]
+        content = package.read_bytes()
+        package.write_bytes(b"x")
+        first = await published.check()
+        assert await published.warnings() == [f"{VERSION} is refused, so no longer offered: {first.reason}"]
+        package.write_bytes(content)
+        manifest.write_bytes(b"x")
+        with structlog.testing.capture_logs() as lines:
+            second = await published.check()
+        assert second.reason != first.reason
+        assert await published.warnings() == [f"{VERSION} is refused, so no longer offered: {second.reason}"]
+        assert [line["reason"] for line in lines if line["event"] == "release_refused"] == [second.reason]
+
     async def test_the_same_files_again_verify_what_was_refused(
         self, published: Published, database: Database
     ) -> None:
