@@ -26,7 +26,8 @@ from domain.registry.verifications import (
 from domain.scope import PLATFORM, Scope
 from services.areas import look_after_overdue
 from services.changes import Changes
-from services.registry.changing import changing, log_refused
+from services.registry.changing import changing
+from services.registry.refusals import log_refused
 from services.registry.releases import CheckedRelease
 from services.registry.verifier import Outcome, ReleaseVerifier
 from storage import audit, outbox

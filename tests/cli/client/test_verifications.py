@@ -1,4 +1,4 @@
-"""Checks of provider releases from the command line."""
+"""Verifications of provider releases from the command line."""
 
 import asyncio
 import json

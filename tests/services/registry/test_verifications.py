@@ -156,7 +156,8 @@ class TestPerform:
         [line] = [line for line in lines if line["event"] == "release_refused"]
         assert (line["provider"], line["version"]) == (str(published.address), VERSION)
         assert (line["code"], line["reason"]) == (refused.code, refused.reason)
-        assert (await published.services.operations.measure()).refused == (before[0] + 1, before[1])
+        after = (await published.services.operations.measure()).refused
+        assert after == replace(before, by_verification=before.by_verification + 1)
         assert (refused.result, refused.code) == (VerificationResult.REFUSED, "registry.stored_file_changed")
         assert refused.reason is not None
         assert f"{package.name} is not what was published" in refused.reason
@@ -290,7 +291,8 @@ class TestPerform:
         [line] = [line for line in lines if line["event"] == "release_refused"]
         assert (line["provider"], line["version"]) == (str(published.address), VERSION)
         assert line["code"] == "registry.signature_key_revoked"
-        assert (await published.services.operations.measure()).refused == (before[0], before[1] + 1)
+        after = (await published.services.operations.measure()).refused
+        assert after == replace(before, by_key=before.by_key + 1)
         refusal = (await published.release()).refusal
         assert refusal is not None
         assert "was revoked; use a version that another key signed" in refusal.reason
