@@ -221,6 +221,16 @@ class Oldest:
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedReleases:
+    """How many releases are not served, by why; one may be among both."""
+
+    by_verification: int
+    """Their last verification refused them."""
+    by_key: int
+    """The key that signed them was revoked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Measures:
     """What the metrics show of the rows."""
 
@@ -230,8 +240,7 @@ class Measures:
     queued: int
     queued_age: timedelta
     blocked: int
-    refused: tuple[int, int]
-    """Releases that are not served: because of their last verification, and because of their key."""
+    refused: RefusedReleases
     outbox_waiting: int
     outbox_age: timedelta
     workers: int

@@ -1,5 +1,7 @@
 """Use cases of who operates the blob store: is it the right one, and is everything there?"""
 
+import asyncio
+import contextlib
 import secrets
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
@@ -13,6 +15,8 @@ from storage.database import Database
 
 LOOKED_FOR: Final = 5
 """Blobs that a store without a mark is asked for: one of them is enough."""
+SETTLES_AGAIN: Final = 10.0
+"""Seconds until a store is looked at again that has no mark yet, and could not be given one."""
 PAGE: Final = 500
 """Blobs whose names are read at once."""
 
@@ -34,8 +38,16 @@ class Blobs:
         state, _ = await self._look()
         return state
 
+    async def settle_soon(self) -> None:
+        """Settle the store, as soon as it and the database answer; a wrong one, once the right one is back."""
+        while True:
+            with contextlib.suppress(Unavailable):  # who serves requests and probes tells of the database
+                if await self.settle() is BlobStoreState.OK:
+                    return
+            await asyncio.sleep(SETTLES_AGAIN)
+
     async def settle(self) -> BlobStoreState:
-        """Tell the same, and mark a store that has no mark yet: a new one, or one of an older release.
+        """Tell the same as `look`, and mark a store that has no mark yet: a new one, or one of an older release.
 
         Raises:
             Unavailable: the database does not tell, or takes no changes.
@@ -43,7 +55,7 @@ class Blobs:
         state, found = await self._look()
         if state is not BlobStoreState.UNMARKED:
             return state
-        async with self._database.probe("mark the blob store") as session:
+        async with self._database.platform("mark the blob store") as session:
             mark = await index.add_mark(session, found or str(new_id()))
         if found is None:  # of any number of processes that start now, each writes the one of the first
             try:
@@ -55,11 +67,15 @@ class Blobs:
     async def _look(self) -> tuple[BlobStoreState, str | None]:
         async with self._database.probe("look at the blob store") as session:
             mark = await index.mark(session)
-            known = await index.slice_from(session, _anywhere(), limit=LOOKED_FOR)
         try:
             found = await self._store.read_mark()
             if found is not None and mark is not None:
                 return (BlobStoreState.OK if found == mark else BlobStoreState.ANOTHER), found
+        except Unavailable:
+            return BlobStoreState.AWAY, None
+        async with self._database.probe("choose blobs that tell a store without a mark") as session:
+            known = await index.slice_from(session, _anywhere(), limit=LOOKED_FOR)
+        try:
             is_its_own = not known or await self._has_any(sha256 for sha256, _ in known)
         except Unavailable:
             return BlobStoreState.AWAY, None

@@ -71,10 +71,10 @@ class Operations:
         return Readiness(database=True, writable=writable, migrated=migrated, blobs=blobs)
 
     async def _look_at_blobs(self) -> BlobStoreState | None:
-        """Look at the blob store, and mark a new one; None while the database does not tell what it should be."""
+        """Look at the blob store; None while the database does not tell what it should be."""
         try:
             async with asyncio.timeout(PATIENCE):
-                return await self._blobs.settle()
+                return await self._blobs.look()
         except TimeoutError:
             return BlobStoreState.AWAY
         except Unavailable:

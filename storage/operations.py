@@ -6,7 +6,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, Interval, Subquery, func, select, text, type_coerce
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from domain.operations import HinderedDocuments, UndeliveredWake, WaitingRun
+from domain.operations import HinderedDocuments, RefusedReleases, UndeliveredWake, WaitingRun
 from domain.provisioning.run_states import WORKING, RunState
 from domain.registry.documents import DocumentsState
 from storage.deployments.tables import DeploymentRow
@@ -22,8 +22,8 @@ from storage.registry.tables import (
 _WAITS: Final = (RunRow.admitted_at.is_(None), RunRow.finished_at.is_(None))
 
 
-async def refused_releases(session: AsyncSession) -> tuple[int, int]:
-    """Count the releases that are not served: those that a verification refused, and those of a revoked key."""
+async def refused_releases(session: AsyncSession) -> RefusedReleases:
+    """Count the releases that are not served."""
     row = ProviderVersionRow
     of_key = (GpgKeyRow.organization_id == row.organization_id) & (GpgKeyRow.id == row.gpg_key_id)
     revoked = (
@@ -32,7 +32,7 @@ async def refused_releases(session: AsyncSession) -> tuple[int, int]:
     refused = select(func.count()).select_from(row).where(row.refused_at.is_not(None))
     counted = await session.execute(select(refused.scalar_subquery(), revoked.scalar_subquery()))
     by_verification, by_key = counted.one()
-    return by_verification, by_key
+    return RefusedReleases(by_verification, by_key)
 
 
 async def outbox(session: AsyncSession) -> tuple[int, timedelta]:

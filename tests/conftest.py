@@ -112,8 +112,10 @@ def blobs(blob_folder: Path) -> LocalBlobStore:
 
 @pytest.fixture(scope="session")
 async def services(database: Database, secrets: Secrets, blobs: LocalBlobStore) -> Services:
-    """Put the use cases together, as the product does."""
-    return make_services(database, secrets, blobs)
+    """Put the use cases together, and mark the blob store, as the product does."""
+    made = make_services(database, secrets, blobs)
+    await made.blobs.settle()
+    return made
 
 
 @pytest.fixture(scope="session")

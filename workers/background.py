@@ -13,13 +13,22 @@ log = structlog.get_logger(__name__)
 Work = Callable[[], Coroutine[object, object, None]]
 
 
-async def keep_running(work: Work, *, pause: float = RESTART_SECONDS) -> None:
-    """Run something until cancelled; begin again when it fails, or the process would do half of its work."""
+async def run_through(work: Work, *, pause: float = RESTART_SECONDS) -> None:
+    """Run something to its end; begin again when it fails, or the process would do half of its work."""
     while True:
         try:
             await work()
         except Exception:
             log.exception("background_work_failed")
+            await asyncio.sleep(pause)
+        else:
+            return
+
+
+async def keep_running(work: Work, *, pause: float = RESTART_SECONDS) -> None:
+    """Run something until cancelled, whether it ends or fails."""
+    while True:
+        await run_through(work, pause=pause)
         await asyncio.sleep(pause)
 
 

@@ -30,7 +30,7 @@ from storage.blobs.store import BlobStore
 from storage.database import Database
 from storage.listening import Listener, Subscription
 from storage.registry.changes import CHANNEL as REGISTRY_CHANNEL
-from workers.background import keep_running
+from workers.background import keep_running, run_through
 
 AUTHORIZATION_CHANNEL: Final = "groundwork_authorization"
 
@@ -140,7 +140,7 @@ async def check_key(settings: Settings) -> None:
 
 
 async def keep_in_step(settings: Settings, services: Services) -> None:
-    """Hear what other processes commit, and write what this one counts, until cancelled."""
+    """Hear what other processes commit, write what this one counts, and mark a new blob store, until cancelled."""
     subscriptions = tuple(
         Subscription(channel, changes.hear, changes.hears)
         for channel, changes in (
@@ -153,3 +153,4 @@ async def keep_in_step(settings: Settings, services: Services) -> None:
         tasks.create_task(keep_running(listener.run))
         tasks.create_task(keep_running(services.identity.authentication.note_uses_forever))
         tasks.create_task(keep_running(services.registry.counter.write_forever))
+        tasks.create_task(run_through(services.blobs.settle_soon))

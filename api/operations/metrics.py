@@ -147,8 +147,8 @@ class _Measured(Collector):
             "Releases of providers that are not served. By reason: their last verification, or a revoked key.",
             labels=["reason"],
         )
-        for reason, count in zip(("verification", "key_revoked"), measured.refused, strict=True):
-            refused.add_metric([reason], count)
+        refused.add_metric(["verification"], measured.refused.by_verification)
+        refused.add_metric(["key_revoked"], measured.refused.by_key)
         yield refused
         yield from _queues(measured)
         yield from _ticks(measured)

@@ -114,7 +114,7 @@ async def get_readiness(operations: OperationService, response: Response) -> Rea
     readiness = health.readiness
     response.status_code = 200 if readiness.ready else 503
     is_well = (
-        readiness.blobs is BlobStoreState.OK
+        readiness.blobs in {BlobStoreState.OK, BlobStoreState.UNMARKED}
         and readiness.writable
         and health.delivering
         and health.ticking

@@ -83,7 +83,8 @@ def show(
 ) -> None:
     """Show a provider, its versions that can be installed, and its latest release in full; or one release alone.
 
-    Of a release: its platforms, the key that signed it, and what its last check found. With --quiet: the versions.
+    Of a release: its platforms, the key that signed it, and what its last verification found. With --quiet:
+    the versions.
     """
     path = _path(provider)
     with Api.of_caller() as api:
@@ -93,7 +94,7 @@ def show(
         offered = api.get(f"/v1/providers{path.removeprefix(PATH)}/versions")["versions"]
         chosen = found["latest_version"] if one is None else one["version"]
         keys = _keys(api, found["namespace"])
-        checks = list(api.items(releases.checks_path(path, chosen))) if chosen else []
+        made = list(api.items(releases.verifications_path(path, chosen))) if chosen else []
         hostname = api.get("/version")["registry_hostname"]
     release = next((each for each in published if each["version"] == chosen), None)
     versions = [each for each in offered if one is None or each["version"] == chosen]
@@ -114,9 +115,9 @@ def show(
             "versions": versions,
             "withdrawn": withdrawals.withdrawn(told),
             "release": release,
-            "verifications": checks,
+            "verifications": made,
         },
-        labelled(about) + ("" if release is None else releases.described(release, keys, checks)),
+        labelled(about) + ("" if release is None else releases.described(release, keys, made)),
         id_field=lambda _: "\n".join(each["version"] for each in versions),
     )
 
@@ -130,34 +131,38 @@ def verify(
     wait: Annotated[bool, Parameter(help="Wait for what it finds, or only ask for it.")] = True,
     output: ClientOutput = PEOPLE,
 ) -> int:
-    """Have a release checked again: every stored byte, and the signature with today's keys.
+    """Have a release verified again: every stored byte, and the signature with today's keys.
 
-    One that is refused is not served until another check verifies it, and the exit status is 1.
+    One that is refused is not served until another verification is good. Where a file is gone from the blob store
+    or can't be read, the verification is incomplete, and the release is served, or not, as before. The exit status
+    is 0 only where it is verified.
     """
-    path = releases.checks_path(_path(provider), version)
+    path = releases.verifications_path(_path(provider), version)
     again = f"`groundwork providers verifications {provider} {version}`"
     with Api.of_caller() as api:
+        if wait:
+            releases.require_readable(api, path)
         asked = api.post(path)
         if not wait:
-            output.noun(asked, f"{provider} {version} will be checked: {again} shows what is found")
+            output.noun(asked, f"{provider} {version} will be verified again: {again} shows what is found")
             return 0
         output.progress(
-            f"a worker checks {provider} {version}; Ctrl-C ends the waiting, and {again} shows it later"
+            f"a worker verifies {provider} {version}; Ctrl-C ends the waiting, and {again} shows it later"
         )
         found = releases.awaited(api, path, asked["id"])
     output.noun(found, releases.verdict(provider, version, found), id_field="result")
-    return 1 if found["result"] == releases.REFUSED else 0
+    return 0 if found["result"] == releases.VERIFIED else 1
 
 
 @providers.command(help_epilogue=examples("groundwork providers verifications platform/acme 1.0.0"))
 def verifications(
     provider: Provider, version: withdrawals.Version, /, *, limit: Limit = None, output: ClientOutput = PEOPLE
 ) -> None:
-    """List the checks of a release, the first of which was its publication."""
+    """List the verifications of a release, the first of which was its publication."""
     with Api.of_caller() as api:
         output.listing(
-            api.items(releases.checks_path(_path(provider), version), limit=limit),
-            releases.CHECKS,
+            api.items(releases.verifications_path(_path(provider), version), limit=limit),
+            releases.VERIFICATIONS,
             empty=f"none yet: `groundwork providers verify {provider} {version}` makes one",
         )
 

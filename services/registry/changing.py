@@ -3,16 +3,10 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import structlog
-
-from domain.errors import PlatformError
-from domain.registry.names import ProviderAddress
 from domain.scope import Scope
 from services.changes import Changes
 from storage.database import Database, Session
 from storage.registry.changes import tell
-
-log = structlog.get_logger(__name__)
 
 
 @asynccontextmanager
@@ -29,15 +23,3 @@ async def changing(database: Database, changes: Changes, scope: Scope) -> AsyncI
         is_told = await tell(session, scope.organization_id)
     if is_told:
         changes.tell(scope.organization_id)
-
-
-def log_refused(scope: Scope, address: ProviderAddress, version: str, reason: PlatformError) -> None:
-    """Tell operators, once it is committed, that a release is no longer served, and why."""
-    log.warning(
-        "release_refused",
-        organization_id=str(scope.organization_id),
-        provider=str(address),
-        version=version,
-        code=reason.code,
-        reason=reason.detail,
-    )

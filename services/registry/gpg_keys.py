@@ -12,7 +12,8 @@ from domain.registry.gpg_keys import GpgKey
 from domain.scope import Scope
 from integrations.public_keys import merge_public_keys, read_public_key
 from services.changes import Changes
-from services.registry.changing import changing, log_refused
+from services.registry.changing import changing
+from services.registry.refusals import log_refused
 from storage import audit, idempotency
 from storage.database import Database, now
 from storage.registry import gpg_keys, namespaces, providers

@@ -28,7 +28,7 @@ from services.changes import Changes
 from services.registry.changing import changing
 from services.registry.nouns import by_platform, deprecation_of, provider_version, refusal_of, yank_of
 from services.registry.releases import CheckedRelease, ReleaseFile, Releases
-from services.registry.verifications import of_publication
+from services.registry.verifications import of_publication, record_verification
 from storage import audit
 from storage.blobs import index
 from storage.database import Database, Session, now
@@ -231,19 +231,8 @@ class Providers:
                 "that it was published with, its signature too, or publish the next version",
                 version=row.version,
             )
-        verification = of_publication(ReleaseNames(address, row.version), row, release, await now(session))
-        session.add(verification)
-        row.refused_at, row.refusal, row.evidence = None, None, release.evidence.model_dump(mode="json")
-        await session.flush()  # what can be installed is asked of the rows
-        await providers.note_latest(session, provider)
-        audit.record(
-            session,
-            scope,
-            "registry.provider_verified",
-            ("provider_version", row.id),
-            verification=verification.id,
-            code=None,
-        )
+        found = of_publication(ReleaseNames(address, row.version), row, release, await now(session))
+        await record_verification(session, scope, provider, row, found)
         return published.model_copy(update={"evidence": release.evidence, "refusal": None})
 
     async def _vouched(

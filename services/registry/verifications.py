@@ -26,7 +26,8 @@ from domain.registry.verifications import (
 from domain.scope import PLATFORM, Scope
 from services.areas import look_after_overdue
 from services.changes import Changes
-from services.registry.changing import changing, log_refused
+from services.registry.changing import changing
+from services.registry.refusals import log_refused
 from services.registry.releases import CheckedRelease
 from services.registry.verifier import Outcome, ReleaseVerifier
 from storage import audit, outbox
@@ -148,28 +149,12 @@ class Verifications:
                 return None
             await session.delete(asked.request)
             row = _row(asked.release, reference.verification_id, outcome, checked_at)
-            session.add(row)
-            was_refused = asked.release.refused_at is not None
-            if outcome.result is not VerificationResult.INCOMPLETE:
-                refused = outcome.result is VerificationResult.REFUSED
-                asked.release.refused_at = checked_at if refused else None
-                asked.release.refusal = row.reason
-                asked.release.evidence = row.evidence or asked.release.evidence
-            is_refused = asked.release.refused_at is not None
-            if was_refused == is_refused:
+            before = asked.release.refusal
+            await record_verification(session, scope, asked.provider, asked.release, row)
+            refusal = asked.release.refusal
+            if refusal == before:
                 note_unseen(session)
-            await session.flush()  # what can be installed is asked of the rows
-            await providers.note_latest(session, asked.provider)
-            audit.record(
-                session,
-                scope,
-                "registry.provider_verified",
-                ("provider_version", asked.release.id),
-                outcome="success" if outcome.reason is None else "failure",
-                verification=row.id,
-                code=row.code,
-            )
-        if is_refused and not was_refused and outcome.reason is not None:
+        if refusal != before and outcome.reason is not None:
             log_refused(scope, address, asked.release.version, outcome.reason)
         return VerificationReport(result=VerificationResult(row.result), code=row.code)
 
@@ -181,6 +166,28 @@ class Verifications:
     async def look_after(self) -> TickReport:
         """Wake the verifications that should have been made."""
         return await look_after_overdue(AREA, self._database, verifications.DUE, _wakes)
+
+
+async def record_verification(
+    session: Session, scope: Scope, provider: ProviderRow, release: ProviderVersionRow, found: VerificationRow
+) -> None:
+    """Record a verification of a locked provider's release, which is served from then on, or not, as it says."""
+    session.add(found)
+    if found.result != VerificationResult.INCOMPLETE:
+        release.refused_at = found.checked_at if found.result == VerificationResult.REFUSED else None
+        release.refusal = found.reason
+        release.evidence = found.evidence or release.evidence
+    await session.flush()  # what can be installed is asked of the rows
+    await providers.note_latest(session, provider)
+    audit.record(
+        session,
+        scope,
+        "registry.provider_verified",
+        ("provider_version", release.id),
+        outcome="success" if found.reason is None else "failure",
+        verification=found.id,
+        code=found.code,
+    )
 
 
 def of_publication(

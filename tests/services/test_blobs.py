@@ -20,10 +20,12 @@ from storage.blobs.s3 import S3BlobStore
 from storage.blobs.store import MARK, BlobStore, key_of
 from storage.database import Database
 from storage.migrations.upgrade import upgrade
+from tests.fixtures.queries import counted_queries
 from tests.fixtures.s3 import S3Server
 
 pytestmark = pytest.mark.servers
 NAME: Final = "blob_stores"
+LONGEST: Final = 10.0
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +119,35 @@ class TestSettle:
         (tmp_path / "blobs").rename(tmp_path / "unmounted")
         assert await Blobs(database, store).settle() is BlobStoreState.AWAY
 
+    async def test_marks_one_that_was_away_at_the_start_once_it_answers(
+        self, database: Database, store: LocalBlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("services.blobs.SETTLES_AGAIN", 0)
+        looked, settle = asyncio.Event(), Blobs.settle
+
+        async def settle_seen(blobs: Blobs) -> BlobStoreState:
+            state = await settle(blobs)
+            looked.set()
+            return state
+
+        monkeypatch.setattr(Blobs, "settle", settle_seen)
+        (tmp_path / "blobs").rename(tmp_path / "unmounted")
+        settling = asyncio.create_task(Blobs(database, store).settle_soon())
+        await looked.wait()
+        (tmp_path / "unmounted").rename(tmp_path / "blobs")
+        async with asyncio.timeout(LONGEST):
+            await settling
+        assert (tmp_path / "blobs" / MARK).exists()
+
+    async def test_does_not_read_names_of_blobs_where_there_are_marks(
+        self, database: Database, store: LocalBlobStore
+    ) -> None:
+        blobs = Blobs(database, store)
+        await blobs.settle()
+        with counted_queries(database) as statements:
+            assert await blobs.look() is BlobStoreState.OK
+        assert not any("FROM blob " in statement for statement in statements), statements
+
     async def test_marks_a_bucket(self, database: Database, s3: S3Server, tmp_path: Path) -> None:
         store = S3BlobStore(tmp_path, await s3.make_bucket(), gives_addresses=False)
         assert [await Blobs(database, store).settle() for _ in range(2)] == [BlobStoreState.OK] * 2
@@ -126,6 +157,14 @@ class TestSettle:
 
 
 class TestReadiness:
+    async def test_writes_nothing(self, database: Database, store: LocalBlobStore, tmp_path: Path) -> None:
+        operations = Operations(database, Blobs(database, store), "registry.test", RegistryLimits())
+        readiness = await operations.readiness()
+        assert (readiness.ready, readiness.blobs) == (True, BlobStoreState.UNMARKED)
+        assert not (tmp_path / "blobs" / MARK).exists()
+        async with database.platform("read the mark") as session:
+            assert await index.mark(session) is None
+
     async def test_fails_with_what_to_do_while_the_store_is_a_wrong_one(
         self, database: Database, store: LocalBlobStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -135,6 +174,7 @@ class TestReadiness:
             return Operations(database, Blobs(database, store), "registry.test", RegistryLimits())
 
         right, wrong = over(store), over(LocalBlobStore(tmp_path / "other"))
+        await Blobs(database, store).settle()
         assert (await right.readiness()).ready
         await put(database, store)
         health = await wrong.health()

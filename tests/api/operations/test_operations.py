@@ -162,6 +162,8 @@ class TestProbes:
         self, database: Database, secrets: Secrets, blobs: LocalBlobStore, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr("services.operations.REMEMBERED", 3600)
+        services = make_services(database, secrets, blobs)
+        await services.blobs.settle()
         asked: list[str] = []
 
         @asynccontextmanager
@@ -171,7 +173,7 @@ class TestProbes:
                 yield session
 
         monkeypatch.setattr(database, "probe", counted)
-        app = create_app(make_services(database, secrets, blobs))
+        app = create_app(services)
         async with (
             LifespanManager(app) as running,
             httpx2.AsyncClient(transport=httpx2.ASGITransport(app=running.app), base_url="http://test") as client,

@@ -1,15 +1,18 @@
-"""Checks of provider releases from the command line."""
+"""Verifications of provider releases from the command line."""
 
 import asyncio
 import json
 
 import httpx2
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from cli.client import releases
 from domain.registry.names import ProviderAddress
 from domain.registry.verifications import VerificationReference
 from services.all import Services
+from storage.blobs.local import LocalBlobStore
 from tests.cli.client.commands import Commands
 from tests.factories.organizations import Caller
 from tests.factories.registry import NAMESPACES, PROVIDERS, Release, a_provider, add_key, claim_namespace, publish
@@ -43,6 +46,14 @@ async def worker(
     monkeypatch.setattr(releases, "sleep", lambda _: asyncio.run_coroutine_threadsafe(make(), loop).result())
 
 
+@pytest.fixture
+async def lost(services: Services, caller: Caller, address: ProviderAddress, blobs: LocalBlobStore) -> str:
+    """Lose the release's signature, which no other test has; give its name."""
+    [published] = await services.registry.verifications.page(caller.scope, address, VERSION, after=None, limit=2)
+    await blobs.delete(published.files[1].sha256)
+    return published.files[1].name
+
+
 @pytest.mark.usefixtures("worker")
 class TestVerify:
     async def test_waits_for_what_the_check_finds(self, administrator: Commands, address: ProviderAddress) -> None:
@@ -64,6 +75,32 @@ class TestVerify:
         assert done.out.startswith(f"{address} {VERSION} is refused, and is not served: ")
         refused = await administrator("providers", "verify", f"{address}", VERSION, "--json")
         assert (refused.code, json.loads(refused.out)["result"]) == (1, "refused")
+
+    async def test_fails_with_the_reason_where_a_file_is_gone(
+        self, administrator: Commands, address: ProviderAddress, lost: str
+    ) -> None:
+        done = await administrator("providers", "verify", f"{address}", VERSION)
+        assert done.code == 1
+        gone = f"{lost} is gone from the blob store"
+        assert (
+            f"the verification of {address} {VERSION} is incomplete: it could not be verified: {gone}" in done.out
+        )
+        shown = (await administrator("providers", "show", f"{address}", VERSION)).out
+        [line] = [line for line in shown.splitlines() if line.strip().startswith("incomplete")]
+        assert gone in line
+
+    async def test_asks_for_none_where_the_caller_may_not_read_what_it_finds(
+        self, administrator: Commands, caller: Caller, address: ProviderAddress, owner: AsyncEngine
+    ) -> None:
+        words = ("keys", "create", "ci", "--kind", "service", "--scope", "provider:publish", "--quiet")
+        administrator.environment(GROUNDWORK_KEY=(await administrator(*words)).out.strip())
+        done = await administrator("providers", "verify", f"{address}", VERSION)
+        assert (done.code, done.out) == (1, "")
+        assert "this needs the permission registry:read; with --no-wait " in done.err
+        asked = text("SELECT count(*) FROM verification_request WHERE organization_id = :id")
+        async with owner.connect() as connection:
+            assert await connection.scalar(asked, {"id": caller.organization.id}) == 0
+        assert (await administrator("providers", "verify", f"{address}", VERSION, "--no-wait")).code == 0
 
     async def test_does_not_wait_where_that_is_not_wanted(
         self, administrator: Commands, address: ProviderAddress

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Final
 from uuid import UUID
 
 import httpx2
@@ -33,6 +34,7 @@ from config.settings import (
     Settings,
     TemporalSettings,
 )
+from domain.blobs import BlobStoreState
 from domain.errors import SealBroken, ToolMissing
 from domain.ids import new_id
 from domain.provisioning.errors import SandboxMissing
@@ -57,10 +59,12 @@ from tests.factories.runs import Driver
 from tests.fixtures.platform import end_other_runs
 from tests.fixtures.s3 import S3Server
 from tests.storage.blobs.contract import pieces
-from workers.composition import check_key, open_blobs, open_database, open_services
+from workers.composition import check_key, keep_in_step, open_blobs, open_database, open_services
 from workers.runner.sandbox import sandbox_arguments
 
 pytestmark = pytest.mark.servers
+LONGEST: Final = 30.0
+"""Seconds until it is surely wrong; the store is settled at once, or at the second look where all is slow."""
 Given = Callable[..., Settings]
 
 
@@ -381,7 +385,12 @@ class TestBlobStore:
         upgrade(postgresql.url(OWNER, empty_database))
         settings = given(empty_database)
         async with open_services(settings) as services:
-            await services.blobs.settle()
+            started = asyncio.create_task(keep_in_step(settings, services))
+            async with asyncio.timeout(LONGEST):
+                while await services.blobs.look() is not BlobStoreState.OK:
+                    pass
+            started.cancel()
+            await asyncio.gather(started, return_exceptions=True)
         database = open_database(settings)
         for content in (b"x", b"y", b"z"):
             async with database.platform("note a blob") as session:

@@ -5,7 +5,6 @@ import hashlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
@@ -19,9 +18,8 @@ from config.secrets import Secrets
 from domain.errors import Unavailable
 from domain.ids import new_id
 from domain.registry.names import ProviderAddress
-from domain.registry.providers import ProviderVersion, ReleaseNames
+from domain.registry.providers import ReleaseNames
 from domain.registry.verifications import (
-    Verification,
     VerificationReference,
     VerificationReport,
     VerificationResult,
@@ -36,7 +34,6 @@ from tests.factories.registry import (
     LINUX,
     NAMESPACES,
     PROVIDERS,
-    Form,
     Release,
     a_provider,
     add_key,
@@ -44,6 +41,7 @@ from tests.factories.registry import (
     publish,
 )
 from tests.factories.services import make_services
+from tests.factories.stored_releases import Published, ignored
 from tests.fixtures.archives import a_provider_zip
 from tests.fixtures.queries import counted_queries
 from tests.fixtures.s3 import S3Server
@@ -54,82 +52,6 @@ pytestmark = pytest.mark.servers
 SIGNER = Signer()
 VERSION = "0.1.0"
 over_both = pytest.mark.parametrize("registry", ["over_a_folder", "over_a_bucket"], indirect=True)
-
-
-def ignored() -> None:
-    """Hear that a check goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """A release of one organization, and who has it checked."""
-
-    client: httpx2.AsyncClient
-    services: Services
-    caller: Caller
-    address: ProviderAddress
-    key_id: str
-    blob_folder: Path
-    form: Form
-
-    async def ask(self) -> VerificationReference:
-        wanted = await self.services.registry.verifications.request(self.caller.scope, self.address, VERSION)
-        return VerificationReference(organization_id=self.caller.organization.id, verification_id=wanted.id)
-
-    async def check(self) -> Verification:
-        """Have it checked; give what was found."""
-        reference = await self.ask()
-        await self.services.registry.verifications.perform(reference, alive=ignored)
-        return (await self.found())[-1]
-
-    async def publish_signed_by(self, signer: Signer) -> httpx2.Response:
-        """Publish the same files with the signature of another key of the namespace."""
-        await add_key(self.client, self.caller, self.address.namespace, signer)
-        files = list(self.form.files)
-        files[1] = (files[1][0], signer.sign(files[0][1]))
-        return await publish(self.client, self.caller, PROVIDERS, Form(self.form.fields, files))
-
-    async def found(self) -> list[Verification]:
-        return await self.services.registry.verifications.page(
-            self.caller.scope, self.address, VERSION, after=None, limit=100
-        )
-
-    async def revoke_key(self) -> None:
-        path = f"{NAMESPACES}/{self.address.namespace}/gpg-keys/{self.key_id}"
-        assert (await self.client.delete(path, headers=self.caller.headers)).status_code == 204
-
-    def file(self, sha256: str) -> Path:
-        """Where the store keeps bytes."""
-        return self.blob_folder / "sha256" / sha256[:2] / sha256
-
-    async def listed(self) -> list[str]:
-        """Which versions the command line tools find, through the kept answers."""
-        return [each["version"] for each in (await self._versions())["versions"]]
-
-    async def warnings(self) -> list[str]:
-        """What the command line tools say of versions, through the kept answers."""
-        warnings: list[str] = (await self._versions()).get("warnings", [])
-        return warnings
-
-    async def release(self) -> ProviderVersion:
-        """What lists for people show of it."""
-        [release] = await self.services.registry.providers.published(
-            self.caller.scope, self.address, after=None, limit=2
-        )
-        return release
-
-    async def _versions(self) -> dict[str, Any]:
-        path = f"/v1/providers/{self.address}/versions"
-        answer: dict[str, Any] = (await self.client.get(path, headers=self.caller.headers)).json()
-        return answer
-
-    async def download(self) -> httpx2.Response:
-        path = f"/v1/providers/{self.address}/{VERSION}/download/linux/amd64"
-        return await self.client.get(path, headers=self.caller.headers)
-
-    async def latest(self) -> str | None:
-        [provider] = await self.services.registry.providers.page(self.caller.scope, after=None, limit=2)
-        return provider.latest_version
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,7 +156,8 @@ class TestPerform:
         [line] = [line for line in lines if line["event"] == "release_refused"]
         assert (line["provider"], line["version"]) == (str(published.address), VERSION)
         assert (line["code"], line["reason"]) == (refused.code, refused.reason)
-        assert (await published.services.operations.measure()).refused == (before[0] + 1, before[1])
+        after = (await published.services.operations.measure()).refused
+        assert after == replace(before, by_verification=before.by_verification + 1)
         assert (refused.result, refused.code) == (VerificationResult.REFUSED, "registry.stored_file_changed")
         assert refused.reason is not None
         assert f"{package.name} is not what was published" in refused.reason
@@ -251,6 +174,20 @@ class TestPerform:
         file.write_bytes(content)
         assert (await published.check()).result is VerificationResult.VERIFIED
         assert (await published.listed(), await published.latest()) == ([VERSION], VERSION)
+
+    async def test_one_that_is_refused_for_another_reason_is_told_of_anew(self, published: Published) -> None:
+        *_, manifest, package = [published.file(each.sha256) for each in (await published.found())[0].files]
+        content = package.read_bytes()
+        package.write_bytes(b"x")
+        first = await published.check()
+        assert await published.warnings() == [f"{VERSION} is refused, so no longer offered: {first.reason}"]
+        package.write_bytes(content)
+        manifest.write_bytes(b"x")
+        with structlog.testing.capture_logs() as lines:
+            second = await published.check()
+        assert second.reason != first.reason
+        assert await published.warnings() == [f"{VERSION} is refused, so no longer offered: {second.reason}"]
+        assert [line["reason"] for line in lines if line["event"] == "release_refused"] == [second.reason]
 
     async def test_the_same_files_again_verify_what_was_refused(
         self, published: Published, database: Database
@@ -354,7 +291,8 @@ class TestPerform:
         [line] = [line for line in lines if line["event"] == "release_refused"]
         assert (line["provider"], line["version"]) == (str(published.address), VERSION)
         assert line["code"] == "registry.signature_key_revoked"
-        assert (await published.services.operations.measure()).refused == (before[0], before[1] + 1)
+        after = (await published.services.operations.measure()).refused
+        assert after == replace(before, by_key=before.by_key + 1)
         refusal = (await published.release()).refusal
         assert refusal is not None
         assert "was revoked; use a version that another key signed" in refusal.reason
