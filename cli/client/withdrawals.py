@@ -45,6 +45,13 @@ def unyank(output: ClientOutput, path: str, version: str, *, of: str) -> None:
     _tell(output, {}, of, version, "is offered again")
 
 
+def warning_of(version: Document) -> str | None:
+    """Say of a version what speaks against using it on; None where nothing does."""
+    if version["yank"] is not None:
+        return f"yanked: {shown(version['yank']['reason'])}"
+    return None if version["deprecation"] is None else f"deprecated: {_words(version['deprecation'])}"
+
+
 def withdrawn(published: Iterable[Document]) -> list[Document]:
     """Give those of some versions that are deprecated, yanked or refused."""
     told_of = ("deprecation", "yank", "refusal")
