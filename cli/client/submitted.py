@@ -8,7 +8,7 @@ from pydantic import JsonValue
 from cli.client.api import Api, Document
 from cli.client.errors import FORBIDDEN, RequestRefused
 from cli.client.finding import DEPLOYMENTS, RUNS, last_applied
-from cli.client.withdrawals import warning_of
+from cli.client.withdrawals import seen, warning_of
 
 MODULES: Final = "/api/v1/modules"
 EFFECTS: Final = {"destroy": "destroys", "plan": "plans", "refresh": "refreshes"}
@@ -56,14 +56,7 @@ def dropped_inputs(api: Api, made: Document) -> list[str]:
 
 def warning(api: Api, made: Document) -> str | None:
     """Say that the module's version is deprecated or yanked; None where it isn't, or its key may not look."""
-    path = f"{MODULES}/{made['module_source']}/versions"
-    try:
-        published = list(api.items(path))
-    except RequestRefused as error:
-        if error.status != FORBIDDEN:
-            raise
-        return None
-    used = next((each for each in published if each["version"] == made["module_version"]), None)
+    used = seen(api, f"{MODULES}/{made['module_source']}", made["module_version"])
     said = None if used is None else warning_of(used)
     return None if said is None else f"warning: {made['module_source']} {made['module_version']} is {said}"
 
