@@ -26,6 +26,21 @@ QUIET_STREAM: Final = httpx2.Timeout(30, connect=10, read=60)
 """Streams say something every few seconds, if only that they live."""
 
 
+OK: Final = 200
+NO_CONTENT: Final = 204
+
+
+class _Answered(dict[str, Any]):
+    """An object of an answer: whoever answers without a field that is read is no Groundwork."""
+
+    def __init__(self, fields: Document, not_ours: RequestRefused) -> None:
+        super().__init__(fields)
+        self._not_ours = not_ours
+
+    def __missing__(self, field: str) -> Any:  # noqa: ANN401  as dict has it
+        raise self._not_ours
+
+
 class Api:
     """Asks a server in the name of one key. Every error is a PlatformError with a sentence for people.
 
@@ -66,12 +81,14 @@ class Api:
 
     def listed(self, path: str) -> list[Document]:
         """Read a list that has no pages."""
-        found: list[Document] = self._answer("GET", path).json()
-        return found
+        return self._objects(path, self._parsed(self._answer("GET", path)))
 
     def text(self, path: str, **query: Query) -> str:
         """Read something that is not JSON."""
-        return self._answer("GET", path, params=_without_none(query), headers={"Accept": "text/plain"}).text
+        response = self._answer("GET", path, params=_without_none(query), headers={"Accept": "text/plain"})
+        if not response.headers.get("Content-Type", "").startswith("text/plain"):
+            raise self._not_ours(path, response.status_code)
+        return response.text
 
     def post(self, path: str, body: JsonValue = None) -> Document:
         """Ask for something to be made or done, once more if the answer got lost.
@@ -94,7 +111,9 @@ class Api:
 
     def delete(self, path: str) -> None:
         """Take something away."""
-        self._answer("DELETE", path)
+        response = self._answer("DELETE", path)
+        if response.status_code != NO_CONTENT:
+            raise self._not_ours(path, response.status_code)
 
     def items(self, path: str, *, limit: int | None = None, **query: Query) -> Iterator[Document]:
         """Read a list, page after page as far as it is read, at most `limit` items."""
@@ -105,7 +124,7 @@ class Api:
     ) -> tuple[int, Document]:
         """Send fields, then files in their order, read from disk as they go; give the status and the document."""
         response = self._answer("POST", path, data=fields, files=files, timeout=UPLOAD_PATIENCE)
-        return response.status_code, response.json()
+        return response.status_code, self._object(path, self._parsed(response))
 
     @contextmanager
     def events(self, path: str, *, last_event_id: str | None) -> Iterator[Iterator[httpx2.ServerSentEvent]]:
@@ -122,22 +141,38 @@ class Api:
         size = PAGE if limit is None else max(1, min(limit, PAGE))
         while True:
             page = self.get(path, limit=size, cursor=cursor, **query)
-            yield from page["items"]
+            yield from self._objects(path, page["items"])
             cursor = page.get("next_cursor")
             if cursor is None:
                 return
 
     def _document(self, method: str, path: str, **how: Any) -> Document:  # noqa: ANN401  httpx2's own parameters
-        response = self._answer(method, path, **how)
+        return self._object(path, self._parsed(self._answer(method, path, **how)))
+
+    def _parsed(self, response: httpx2.Response) -> object:
+        not_ours = self._not_ours(response.url.path, response.status_code)
         try:
-            document: Document = response.json()
+            parsed: object = response.json(object_hook=lambda fields: _Answered(fields, not_ours))
         except ValueError:
-            raise RequestRefused(
-                f"{self.url}{path} answered, and not as Groundwork does: is the address right?",
-                status=response.status_code,
-                problem=None,
-            ) from None
-        return document
+            raise not_ours from None
+        return parsed
+
+    def _objects(self, path: str, parsed: object) -> list[Document]:
+        if not isinstance(parsed, list):
+            raise self._not_ours(path, OK)
+        return [self._object(path, each) for each in parsed]
+
+    def _object(self, path: str, parsed: object) -> Document:
+        if not isinstance(parsed, dict):
+            raise self._not_ours(path, OK)
+        return parsed
+
+    def _not_ours(self, path: str, status: int) -> RequestRefused:
+        return RequestRefused(
+            f"{self.url}{path} answered, and not as Groundwork does: is the address right?",
+            status=status,
+            problem=None,
+        )
 
     def _answer(self, method: str, path: str, **how: Any) -> httpx2.Response:  # noqa: ANN401  httpx2's own parameters
         with self._said():

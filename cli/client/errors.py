@@ -10,6 +10,7 @@ from domain.errors import ErrorKind, PlatformError
 
 UNAUTHENTICATED = 401
 FORBIDDEN = 403
+NOT_FOUND = 404
 SERVER_ERRORS = 500
 
 

@@ -8,7 +8,9 @@ from pydantic import JsonValue
 from cli.client.api import Api, Document
 from cli.client.errors import FORBIDDEN, RequestRefused
 from cli.client.finding import DEPLOYMENTS, RUNS, last_applied
+from cli.client.withdrawals import seen, warning_of
 
+MODULES: Final = "/api/v1/modules"
 EFFECTS: Final = {"destroy": "destroys", "plan": "plans", "refresh": "refreshes"}
 
 
@@ -50,6 +52,13 @@ def dropped_inputs(api: Api, made: Document) -> list[str]:
             raise
         return []
     return sorted(_variables(basis) - _variables(made))
+
+
+def warning(api: Api, made: Document) -> str | None:
+    """Say that the module's version is deprecated or yanked; None where it isn't, or its key may not look."""
+    used = seen(api, f"{MODULES}/{made['module_source']}", made["module_version"])
+    said = None if used is None else warning_of(used)
+    return None if said is None else f"warning: {made['module_source']} {made['module_version']} is {said}"
 
 
 def _variables(run: Document) -> set[str]:

@@ -6,8 +6,10 @@ from typing import Annotated
 from cyclopts import Parameter
 
 from cli.client.api import Api, Document
+from cli.client.errors import FORBIDDEN, NOT_FOUND, RequestRefused
 from cli.client.files import segment
 from cli.client.showing import ClientOutput, shown
+from domain.registry.versions import canonical
 
 Version = Annotated[str, Parameter(name="VERSION", help="The version, as in 1.0.0.")]
 Message = Annotated[str, Parameter(help="What its users are told: why, and what to do.")]
@@ -39,10 +41,29 @@ def yank(output: ClientOutput, path: str, version: str, reason: str, *, of: str,
 
 
 def unyank(output: ClientOutput, path: str, version: str, *, of: str) -> None:
-    """Offer a yanked version again, and say so."""
+    """Take a yank back, and say what that came to: what is refused besides is not offered all the same."""
     with Api.of_caller() as api:
+        before = seen(api, path, version)
         api.delete(f"{_at(path, version)}/yank")
-    _tell(output, {}, of, version, "is offered again")
+    _tell(output, {}, of, version, _unyanked(before))
+
+
+def seen(api: Api, path: str, version: str) -> Document | None:
+    """Read what is known of a version of what is at a path; None where the key may not look, or there is none."""
+    wanted = canonical(version)
+    try:
+        return next((each for each in api.items(f"{path}/versions") if each["version"] == wanted), None)
+    except RequestRefused as error:
+        if error.status not in {FORBIDDEN, NOT_FOUND}:
+            raise
+        return None
+
+
+def warning_of(version: Document) -> str | None:
+    """Say of a version what speaks against using it on; None where nothing does."""
+    if version["yank"] is not None:
+        return f"yanked: {shown(version['yank']['reason'])}"
+    return None if version["deprecation"] is None else f"deprecated: {_words(version['deprecation'])}"
 
 
 def withdrawn(published: Iterable[Document]) -> list[Document]:
@@ -60,6 +81,14 @@ def lines_of(versions: Iterable[Document]) -> dict[str, object]:
         f"refused {shown(each['version'])}": each["refusal"]["reason"] for each in versions if each.get("refusal")
     }
     return {"deprecated": "; ".join(deprecated) or None, "yanked": "; ".join(yanked) or None, **refused}
+
+
+def _unyanked(before: Document | None) -> str:
+    if before is None:
+        return "is not yanked"
+    done = "was not yanked" if before["yank"] is None else "is not yanked any more"
+    refusal = before.get("refusal")
+    return done if refusal is None else f"{done}, but still refused: {shown(refusal['reason'])}"
 
 
 def _words(deprecation: Document) -> str:

@@ -208,7 +208,7 @@ def yank(
 
 @providers.command(help_epilogue=examples("groundwork providers unyank platform/acme 1.0.0"))
 def unyank(provider: Provider, version: withdrawals.Version, /, *, output: ClientOutput = PEOPLE) -> None:
-    """Offer a yanked version again. Again is harmless."""
+    """Take a yank back: the version is offered again unless it is refused. Again is harmless."""
     withdrawals.unyank(output, _path(provider), version, of=provider)
 
 

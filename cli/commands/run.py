@@ -15,7 +15,7 @@ from cli.client.run_inputs import read_inputs, read_secrets, split_pair
 from cli.client.run_log import ConnectionLost, LogText, StateSeen, follow
 from cli.client.run_view import AWAITING_APPROVAL, OUTPUT_COLUMNS, RUN_COLUMNS, in_words, without_outputs
 from cli.client.showing import PEOPLE, ClientOutput, Limit, without_controls
-from cli.client.submitted import dropped_inputs, effect, kept_inputs
+from cli.client.submitted import dropped_inputs, effect, kept_inputs, warning
 from cli.errors import usage
 from cli.output import examples
 
@@ -94,6 +94,8 @@ def submit(
     with Api.of_caller() as api:
         with names_module(api, module, version):
             made = api.post(PATH, body)
+        if (warned := warning(api, made)) is not None:
+            output.progress(warned)
         if kept := kept_inputs(body, made):
             output.progress(
                 f"with {', '.join(kept)} as in run {made['basis_run_id']}: --no-inputs leaves them out"

@@ -57,7 +57,7 @@ def terraformrc(
 
 def _write(target: Path, content: str) -> None:
     try:
-        if target.exists() and not target.read_text().startswith(MARK):
+        if target.exists() and not target.read_bytes().startswith(MARK.encode()):
             raise FileUnusable(
                 f"{target} holds other settings: add what `groundwork terraformrc` prints to it, "
                 "or choose another file with --file"

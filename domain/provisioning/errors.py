@@ -38,6 +38,13 @@ class ModuleUnknown(PlatformError):
     code = "provisioning.module_unknown"
 
 
+class ModuleYanked(PlatformError):
+    """The version is yanked, and no run of the deployment has used it yet: name another version."""
+
+    kind = ErrorKind.CONFLICT
+    code = "provisioning.module_yanked"
+
+
 class ModuleMissing(PlatformError):
     """The deployment is new, so the run has to name the module it is made from."""
 

@@ -28,7 +28,15 @@ from domain.provisioning.runs import (
 from domain.scope import Scope
 from services.provisioning.admission import admit_next, free_and_admit
 from services.provisioning.outcomes import is_plan_void
-from services.provisioning.submission import SubmitRun, deployment_of, find_basis, module_of, new_run, target_of
+from services.provisioning.submission import (
+    SubmitRun,
+    check_module,
+    deployment_of,
+    find_basis,
+    module_of,
+    new_run,
+    target_of,
+)
 from services.provisioning.waiting import waiting_of
 from services.provisioning.wakes import wake_of
 from services.secrets import Envelope, SealedKind
@@ -54,6 +62,7 @@ class Runs:
 
         Raises:
             NotOffered, ModuleMissing, ModuleUnknown, InputGivenTwice, IdempotencyKeyReused.
+            ModuleYanked: see check_module.
             EnvironmentFixed, DeploymentOfAnother, PermissionDenied: see deployment_of.
         """
         check_engine(request.engine)
@@ -71,6 +80,7 @@ class Runs:
             module = await module_of(session, scope, request, basis)
             capacity = await queue.lock_permits(session, scope.organization_id)
             deployment = await deployment_of(session, scope, request, module)
+            await check_module(session, deployment, module)
             run = await new_run(session, scope, request, module, deployment=deployment, basis=basis, run_id=run_id)
             session.add(run)
             await session.flush()  # what hangs on it and the line below must see it

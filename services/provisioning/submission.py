@@ -9,7 +9,13 @@ from domain.deployments.sources import EngineName, SourceKind
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.ids import new_id
-from domain.provisioning.errors import DeploymentOfAnother, EnvironmentFixed, ModuleMissing, ModuleUnknown
+from domain.provisioning.errors import (
+    DeploymentOfAnother,
+    EnvironmentFixed,
+    ModuleMissing,
+    ModuleUnknown,
+    ModuleYanked,
+)
 from domain.provisioning.inputs import Inputs
 from domain.provisioning.run_states import RunPriority, RunState
 from domain.provisioning.steps import StepOperation
@@ -50,6 +56,22 @@ class ChosenModule:
     source: str
     version: str
     digest: str
+    yank_reason: str | None
+
+    def check_offered(self) -> None:
+        """Refuse it for something new.
+
+        Raises:
+            ModuleYanked.
+        """
+        if self.yank_reason is not None:
+            raise ModuleYanked(
+                f"{self.source} {self.version} is yanked ({self.yank_reason}), and nothing new is made of it: "
+                "name another version",
+                source=self.source,
+                version=self.version,
+                reason=self.yank_reason,
+            )
 
 
 async def find_basis(session: Session, scope: Scope, request: SubmitRun) -> RunRow | None:
@@ -71,7 +93,7 @@ async def find_module(session: Session, scope: Scope, source: str, version: str)
         raise ModuleUnknown(
             "the registry has no such module version; publish it first", source=source, version=version
         ) from error
-    return ChosenModule(source, found.version, found.sha256)
+    return ChosenModule(source, found.version, found.sha256, found.yank_reason)
 
 
 async def module_of(session: Session, scope: Scope, request: SubmitRun, basis: RunRow | None) -> ChosenModule:
@@ -128,6 +150,16 @@ async def deployment_of(session: Session, scope: Scope, request: SubmitRun, modu
     if request.auto_apply and not (new and request.tier_id is not None):
         scope.require(Permission.RUN_APPROVE, target)
     return row
+
+
+async def check_module(session: Session, deployment: DeploymentRow, module: ChosenModule) -> None:
+    """Refuse a yanked version to a deployment none of whose runs has used it; others go on as before.
+
+    Raises:
+        ModuleYanked.
+    """
+    if not await runs.any_used(session, deployment, source=module.source, version=module.version):
+        module.check_offered()
 
 
 def target_of(run: RunRow) -> Target:

@@ -44,7 +44,7 @@ class Tiers:
         """Create a tier; the same claim again gives the one that the first made.
 
         Raises:
-            NotOffered, ModuleUnknown, TierExists, IdempotencyKeyReused.
+            NotOffered, ModuleUnknown, ModuleYanked, TierExists, IdempotencyKeyReused.
         """
         check_engine(request.engine)
         tier_id = new_id()
@@ -53,6 +53,7 @@ class Tiers:
             if claimed != tier_id:
                 return Tier.model_validate(await tiers.get(session, scope.organization_id, claimed))
             module = await find_module(session, scope, request.module_source, request.module_version)
+            module.check_offered()
             row = TierRow(
                 organization_id=scope.organization_id,
                 id=tier_id,

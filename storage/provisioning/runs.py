@@ -68,6 +68,17 @@ async def basis(session: AsyncSession, deployment: DeploymentRow) -> RunRow | No
     return await session.scalar(query.order_by(may_plan.desc(), was_to_be.desc(), RunRow.id.desc()).limit(1))
 
 
+async def any_used(session: AsyncSession, deployment: DeploymentRow, *, source: str, version: str) -> bool:
+    """Tell whether a run of a deployment, whatever came of it, was of this version of a module."""
+    query = select(RunRow.id).where(
+        RunRow.organization_id == deployment.organization_id,
+        RunRow.deployment_id == deployment.id,
+        RunRow.module_source == source,
+        RunRow.module_version == version,
+    )
+    return await session.scalar(query.limit(1)) is not None
+
+
 async def listed(session: AsyncSession, organization_id: UUID, run_ids: Collection[UUID]) -> list[RunRow]:
     """Read runs, in no order."""
     query = select(RunRow).where(RunRow.organization_id == organization_id, RunRow.id.in_(run_ids))

@@ -40,6 +40,25 @@ LACKING: Final = (
 )
 """What is typed, the variable that is not set, and what is said of it."""
 
+RELEASE_OF_ANYTHING: Final = """
+git init -q && git add network && git -c user.name=a -c user.email=a@example.com commit -qm 'Begin'
+mkdir dist
+touch dist/terraform-provider-acme_1.0.0_linux_amd64.zip dist/terraform-provider-acme_1.0.0_SHA256SUMS{,.sig}
+"""
+
+
+@dataclass(slots=True)
+class Listener:
+    """Somebody who speaks no TLS, and keeps what is sent."""
+
+    address: str = ""
+    heard: bytes = b""
+
+    async def hear(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take what comes first of a connection, and end it."""
+        self.heard += await reader.read(2**16)
+        writer.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
@@ -93,6 +112,15 @@ async def desk(tmp_path: Path, https: HttpsServer, caller: Caller) -> AsyncItera
             "CURL_CA_BUNDLE": str(https.ca),
         }
         yield Desk(tmp_path, gpg, environment, new_namespace())
+
+
+@pytest.fixture
+async def listener() -> AsyncIterator[Listener]:
+    listener = Listener()
+    async with await asyncio.start_server(listener.hear, "127.0.0.1", 0) as server:
+        host, port = server.sockets[0].getsockname()
+        listener.address = f"{host}:{port}"
+        yield listener
 
 
 @pytest.fixture
@@ -155,6 +183,18 @@ class TestPublishing:
         for typed, without, sentence in LACKING:
             said = await desk.type(f"! sh publish-{typed} 2>&1", **({without: ""} if without else {}))
             assert sentence in said, typed
+
+    @pytest.mark.parametrize("scheme", ["", "http://"])
+    async def test_from_a_pipeline_sends_no_key_in_the_clear(
+        self, desk: Desk, how_to: Path, listener: Listener, scheme: str
+    ) -> None:
+        await desk.type(RELEASE_OF_ANYTHING)
+        for script in desk.blocks(how_to / "publish-from-ci.md", "sh"):
+            (desk.folder / script.split()[1]).write_text(script)
+        for typed in ("module.sh platform network aws v1.0.0 network", "provider.sh platform acme v1.0.0"):
+            await desk.type(f"! sh publish-{typed}", GROUNDWORK_URL=f"{scheme}{listener.address}")
+        assert desk.environment["GROUNDWORK_KEY"].encode() not in listener.heard
+        assert bool(listener.heard) is not bool(scheme), "without a scheme, TLS is spoken"
 
 
 async def published(client: httpx2.AsyncClient, caller: Caller, path: str) -> list[str]:

@@ -30,9 +30,10 @@ async def publish_module(
     namespace = new_namespace()
     await services.registry.namespaces.claim(caller.scope, namespace)
     address = ModuleAddress(namespace, "thing", "local")
-    await services.registry.modules.publish(caller.scope, PublishModule(address, version), _once(a_tar_gz(files)))
+    await services.registry.modules.publish(caller.scope, PublishModule(address, version), once(a_tar_gz(files)))
     return Published(str(address), version)
 
 
-async def _once(data: bytes) -> AsyncIterator[bytes]:
+async def once(data: bytes) -> AsyncIterator[bytes]:
+    """Send bytes as one piece."""
     yield data

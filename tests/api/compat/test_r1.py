@@ -179,6 +179,21 @@ class TestProvision:
         answer = await client.post("/api/v1/provisioning/provision", json=wanted, headers=caller.headers)
         assert (answer.status_code, answer.json()["code"]) == (409, "provisioning.deployment_of_another")
 
+    async def test_what_is_made_of_a_version_that_is_yanked_is_what_there_is_already(
+        self, client: httpx2.AsyncClient, caller: Caller, tier: Published
+    ) -> None:
+        path = "/api/v1/provisioning/provision"
+        assert (await client.post(path, json=example(caller), headers=caller.headers)).status_code == 202
+        yank = f"/api/v1/modules/{tier.source}/{tier.version}/yank"
+        await client.put(yank, json={"reason": "Broken."}, headers=caller.headers)
+        wanted = example(caller, tenant_slug="another")
+        refused = await client.post(path, json=wanted, headers=caller.headers)
+        assert (refused.status_code, refused.json()["code"]) == (409, "provisioning.module_yanked")
+        assert (await client.post(path, json=example(caller), headers=caller.headers)).status_code == 202
+        small = {"name": "small", "module": tier.as_json()}
+        defined = await client.post("/api/v1/provisioning/tiers", json=small, headers=caller.headers)
+        assert defined.json()["code"] == "provisioning.module_yanked"
+
     async def test_who_may_only_submit_provisions_what_is_new_and_nothing_that_is_there(
         self, client: httpx2.AsyncClient, caller: Caller
     ) -> None:

@@ -1,7 +1,8 @@
 """What the client does when an answer gets lost on its way."""
 
 import asyncio
-from collections.abc import AsyncIterator
+import io
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -12,6 +13,8 @@ from cli.client.errors import AnswerLost, RequestRefused
 from cli.client.profile import Profile
 
 MADE = b'{"id": "the-one"}'
+HTML = b"<!doctype html><title>Welcome</title>"
+UPLOADED = ("file", ("a.zip", io.BytesIO(b"PK")))
 REFUSED = b'{"detail": "no", "code": "platform.no"}'
 
 
@@ -78,3 +81,32 @@ class TestPost:
             with pytest.raises(RequestRefused, match="no"):
                 await post(api)
         assert len(server.asked) == 1
+
+
+class TestAnotherServer:
+    """One that answers 200 to anything, since the address is wrong."""
+
+    @pytest.mark.parametrize(
+        ("answer", "ask"),
+        [
+            (HTML, lambda api: api.get("/version")),
+            (b'["one"]', lambda api: api.get("/version")),
+            (b'{"version": {}}', lambda api: api.get("/version")["version"]["module_bytes"]),
+            (HTML, lambda api: api.listed("/api/v1/things")),
+            (b"{}", lambda api: api.listed("/api/v1/things")),
+            (b"[1]", lambda api: api.listed("/api/v1/things")),
+            (b"{}", lambda api: list(api.items("/api/v1/things"))),
+            (b'{"items": 7}', lambda api: list(api.items("/api/v1/things"))),
+            (b'{"items": [{}]}', lambda api: next(api.items("/api/v1/things"))["id"]),
+            (HTML, lambda api: api.upload("/api/v1/modules", {}, [UPLOADED])),
+            (HTML, lambda api: api.post("/api/v1/things", {})),
+            (HTML, lambda api: api.text("/api/v1/runs/1/logs.txt")),
+            (HTML, lambda api: api.delete("/api/v1/things/1")),
+        ],
+    )
+    async def test_is_told_of_in_one_sentence(self, answer: bytes, ask: Callable[[Api], object]) -> None:
+        async with Server([(200, answer)]).running() as api:
+            with pytest.raises(
+                RequestRefused, match=r"/.+ answered, and not as Groundwork does: is the address right"
+            ):
+                await asyncio.to_thread(ask, api)

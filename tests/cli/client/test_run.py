@@ -79,6 +79,21 @@ class TestSubmit:
         done = await administrator("run", "submit", module.source, module.version, "--name", "one")
         assert ", which makes or changes one (development): " in done.out
 
+    async def test_warns_of_a_version_that_is_deprecated_or_yanked(
+        self, administrator: Commands, module: Published
+    ) -> None:
+        submit = ("run", "submit", module.source, module.version, "--name", "one")
+        await administrator("modules", "deprecate", module.source, module.version, "--message", "Old.")
+        assert f"warning: {module.source} 1.0.0 is deprecated: Old.\n" in (await administrator(*submit)).err
+        await administrator("modules", "yank", module.source, module.version, "--reason", "Broken.")
+        assert f"warning: {module.source} 1.0.0 is yanked: Broken.\n" in (await administrator(*submit)).err
+        refused = await administrator(*submit[:-1], "another")
+        assert refused.code == 1
+        assert (
+            f"{module.source} 1.0.0 is yanked (Broken.), and nothing new is made of it: name another"
+            in refused.err
+        )
+
     async def test_sends_what_was_asked_for(
         self, administrator: Commands, module: Published, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -38,15 +38,16 @@ class TestTerraformrc:
         assert caller.key in file.read_text()
         assert (await administrator("terraformrc", "--write")).code == 0
 
+    @pytest.mark.parametrize("content", [b'plugin_cache_dir = "/cache"\n', b"\xff\xfe\x00"])
     async def test_leaves_a_file_alone_that_somebody_else_wrote(
-        self, administrator: Commands, tmp_path: Path
+        self, administrator: Commands, tmp_path: Path, content: bytes
     ) -> None:
         file = tmp_path / "my.rc"
-        file.write_text('plugin_cache_dir = "/cache"\n')
+        file.write_bytes(content)
         done = await administrator("terraformrc", "--write", "--file", file)
         assert done.code == 1
         assert f"{file} holds other settings" in done.err
-        assert file.read_text() == 'plugin_cache_dir = "/cache"\n'
+        assert file.read_bytes() == content
 
     async def test_is_written_into_the_file_that_is_named(self, administrator: Commands, tmp_path: Path) -> None:
         done = await administrator("terraformrc", "--file", tmp_path / "t.rc")

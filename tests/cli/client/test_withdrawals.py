@@ -74,6 +74,18 @@ class TestYank:
         assert (await administrator(noun, "unyank", things[noun], "0.1.0", "-q")).lines == ["0.1.0"]
         assert "use it by" in (await administrator(noun, "show", things[noun])).out
 
+    async def test_says_what_taking_it_back_came_to(
+        self, administrator: Commands, things: dict[str, str], noun: str
+    ) -> None:
+        back, of = (noun, "unyank", things[noun], "v0.1"), f"{things[noun]} v0.1"
+        assert (await administrator(*back)).lines == [f"{of} was not yanked"]
+        await administrator(noun, "yank", things[noun], "0.1.0", "--reason", "Broken.")
+        assert (await administrator(*back)).lines == [f"{of} is not yanked any more"]
+        scope = f"{noun.removesuffix('s')}:publish"
+        [key] = (await administrator("keys", "create", "publishes", "--scope", scope)).lines
+        administrator.environment(GROUNDWORK_KEY=key)
+        assert (await administrator(*back)).lines == [f"{of} is not yanked"]
+
     async def test_of_what_is_not_there_says_so_in_one_line(
         self, administrator: Commands, things: dict[str, str], noun: str
     ) -> None:
@@ -81,6 +93,20 @@ class TestYank:
         assert (done.code, done.out) == (1, "")
         assert "there is no such version of this" in done.err
         assert (await administrator(noun, "yank", "nonsense", "9.9.9", "--reason", "Broken.")).code == 2
+
+
+class TestUnyankProvider:
+    async def test_says_of_a_release_that_is_refused_that_it_is_still_not_offered(
+        self, administrator: Commands, things: dict[str, str]
+    ) -> None:
+        provider = things["providers"]
+        await administrator("providers", "yank", provider, "0.1.0", "--reason", "Broken.")
+        namespace = provider.partition("/")[0]
+        [key] = json.loads((await administrator("gpg-keys", "list", "--namespace", namespace, "--json")).out)
+        await administrator("gpg-keys", "remove", key["id"], "--namespace", namespace, "--yes")
+        said = await administrator("providers", "unyank", provider, "0.1.0")
+        refused = f"refused: the key {key['key_id']}, which signed it, was revoked"
+        assert said.out.startswith(f"{provider} 0.1.0 is not yanked any more, but still {refused}")
 
 
 class TestShowProvider:

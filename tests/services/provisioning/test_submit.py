@@ -13,11 +13,16 @@ from domain.provisioning.errors import (
     InputGivenTwice,
     ModuleMissing,
     ModuleUnknown,
+    ModuleYanked,
 )
 from domain.provisioning.steps import ExitClass, StepOperation
+from domain.registry.names import ModuleAddress
 from services.provisioning import runs as submitting
+from services.registry.modules import PublishModule
 from storage.database import Database
+from tests.factories.modules import once
 from tests.factories.runs import Driver, an_outcome
+from tests.fixtures.archives import a_tar_gz
 from tests.services.provisioning.test_runs import count
 
 pytestmark = pytest.mark.servers
@@ -59,6 +64,26 @@ class TestSubmit:
 
     async def test_the_version_is_kept_as_it_was_published_however_it_was_written(self, driver: Driver) -> None:
         assert (await driver.submit(module_version="v1.0")).module_version == "1.0.0"
+
+    async def test_a_yanked_version_is_for_deployments_that_have_had_it(self, driver: Driver) -> None:
+        module = ModuleAddress(*driver.module.source.split("/"))
+        await driver.submit(deployment="one")
+        await driver.services.registry.withdrawals.yank(driver.scope, module, driver.module.version, "Broken.")
+        with pytest.raises(ModuleYanked, match=r"thing/local 1\.0\.0 is yanked \(Broken\.\)") as refused:
+            await driver.submit(deployment="another")
+        assert refused.value.facts["reason"] == "Broken."
+        assert (await driver.submit(deployment="one")).module_version == "1.0.0"
+        later = await driver.submit(deployment="one", module_source=None, operation=StepOperation.DESTROY)
+        assert later.module_version == "1.0.0"
+
+    async def test_a_yanked_version_is_not_what_a_deployment_moves_to(self, driver: Driver) -> None:
+        module = ModuleAddress(*driver.module.source.split("/"))
+        files = a_tar_gz({"main.tf": "# another"})
+        await driver.services.registry.modules.publish(driver.scope, PublishModule(module, "2.0.0"), once(files))
+        await driver.submit(deployment="one", module_version="2.0.0")
+        await driver.services.registry.withdrawals.yank(driver.scope, module, driver.module.version, "Broken.")
+        with pytest.raises(ModuleYanked):
+            await driver.submit(deployment="one")
 
     async def test_a_deployment_stays_in_its_environment(self, driver: Driver) -> None:
         await driver.submit(deployment="one", environment="staging")
