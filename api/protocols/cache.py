@@ -21,6 +21,7 @@ from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.operations.metrics import RequestCount, count_of
+from api.protocols.downloads import alike
 from api.requests import bearer_of, header, is_known, pattern_of, request_id_of
 from api.routing import facts_in
 from domain.identity.errors import Unauthenticated
@@ -35,7 +36,8 @@ from services.registry.counter import DownloadCounter
 
 TTL_SECONDS: Final = 30.0
 LARGEST_ANSWER: Final = 2 * 1024 * 1024
-MOST_BYTES: Final = 64 * 1024 * 1024
+MOST_BYTES: Final = 32 * 1024 * 1024
+"""Of what organizations get, and as much of what everybody gets: who fills one takes nothing from the other."""
 OVERHEAD: Final = 2_048
 """Bytes of an answer beside body, headers and path, about; it bounds how many empty ones (to HEAD) are kept."""
 
@@ -61,24 +63,44 @@ class Answer:
     """The version that it tells the place of: each time it is given is a download of that."""
 
 
+class _Shelf:
+    """Answers up to MOST_BYTES, the least recently used given up first."""
+
+    def __init__(self) -> None:
+        self.kept: OrderedDict[Key, tuple[Answer, float]] = OrderedDict()
+        self._size = 0
+
+    def keep(self, key: Key, answer: Answer, until: float) -> None:
+        self.drop(key)
+        self.kept[key] = (answer, until)
+        self._size += _size_of(key, answer)
+        while self._size > MOST_BYTES:
+            self.drop(next(iter(self.kept)))
+
+    def drop(self, key: Key) -> None:
+        answer, _ = self.kept.pop(key, _NOTHING)
+        if answer is not None:
+            self._size -= _size_of(key, answer)
+
+
 class ByteCache:
-    """Answers by organization and request, the least recently used given up first."""
+    """Answers by organization and request."""
 
     def __init__(self, changes: Changes, clock: Callable[[], float] = time.monotonic) -> None:
         """Begin empty, and drop an organization's answers whenever something of it changes."""
         self._changes = changes
         self._clock = clock
-        self._kept: OrderedDict[Key, tuple[Answer, float]] = OrderedDict()
-        self._size = 0
+        self._of_organizations, self._of_everybody = _Shelf(), _Shelf()
         self._forgotten: Counter[int | None] = Counter()
         changes.subscribe(self._forget)
 
     def find(self, key: Key) -> Answer | None:
         """Give the answer, if it is surely as true as when it was built."""
-        answer, until = self._kept.get(key, _NOTHING)
+        kept = self._shelf(key).kept
+        answer, until = kept.get(key, _NOTHING)
         if answer is None or not self._changes.heard or until <= self._clock():
             return None
-        self._kept.move_to_end(key)
+        kept.move_to_end(key)
         return answer
 
     def begin(self, key: Key) -> tuple[int, int]:
@@ -89,24 +111,21 @@ class ByteCache:
         """Keep an answer, unless something of its organization changed while it was being built."""
         if since != self.begin(key) or len(answer.body) > LARGEST_ANSWER:
             return
-        self._drop(key)
         lasts = min(TTL_SECONDS, seconds_left(datetime.now(UTC)))
-        self._kept[key] = (answer, self._clock() + lasts)
-        self._size += _size_of(key, answer)
-        while self._size > MOST_BYTES:
-            self._drop(next(iter(self._kept)))
+        self._shelf(key).keep(key, answer, self._clock() + lasts)
 
     def _forget(self, organization_id: UUID | None) -> None:
         self._forgotten[None if organization_id is None else organization_id.int] += 1
+        if organization_id is None:
+            self._of_organizations, self._of_everybody = _Shelf(), _Shelf()
+            return
         # What belongs to everybody are files and addresses, which never change.
-        gone = [key for key in self._kept if organization_id is None or key[0] == organization_id.int]
-        for key in gone:
-            self._drop(key)
+        shelf = self._of_organizations
+        for key in [key for key in shelf.kept if key[0] == organization_id.int]:
+            shelf.drop(key)
 
-    def _drop(self, key: Key) -> None:
-        answer, _ = self._kept.pop(key, _NOTHING)
-        if answer is not None:
-            self._size -= _size_of(key, answer)
+    def _shelf(self, key: Key) -> _Shelf:
+        return self._of_everybody if key[0] is None else self._of_organizations
 
 
 class KeptAnswerLayer:
@@ -160,7 +179,7 @@ class KeptAnswerLayer:
                 if principal is not None:
                     kept = self._cache.find((principal.organization_id.int, method, path))
         if kept is None:
-            kept = self._cache.find((None, method, path))  # what everybody gets
+            kept = self._cache.find((None, method, alike(path)))  # what everybody gets
         if kept is None or not _may(principal, kept.permission):
             await self._app(scope, receive, send)
             return
@@ -220,8 +239,8 @@ class KeepingLayer:
     async def _build(self, key: Key | None, scope: Scope, receive: Receive, send: Send) -> bool:
         """Let the application answer, and keep that if there is a key; tell whether it answered whole."""
         headers: RawHeaders | None = None
-        body, is_whole, is_same, done = bytearray(), False, False, asyncio.Event()
-        since = None if key is None else self._cache.begin(key)
+        is_whole, is_same, done = False, False, asyncio.Event()
+        collected = None if key is None else _Collected(self._cache, key, scope)
 
         async def watched(message: Message) -> None:
             nonlocal headers, is_whole, is_same
@@ -234,10 +253,8 @@ class KeepingLayer:
             else:
                 # An application stops in the middle, and says nothing of it, when its client has gone.
                 is_whole = headers is not None and not message.get("more_body", False)
-                if key is not None and since is not None and len(body) <= LARGEST_ANSWER:
-                    body.extend(message.get("body", b""))
-                    if headers is not None and is_whole and _has_its_length(scope["method"], headers, body):
-                        self._cache.keep(key, _answer(scope, headers, bytes(body)), since=since)
+                if collected is not None and headers is not None:
+                    collected.add(headers, message.get("body", b""), is_whole=is_whole)
                 done.set()  # now it is kept, or comes in pieces; its own client's pace is nothing to wait for
                 if is_same:
                     message["body"] = b""
@@ -254,6 +271,27 @@ class KeepingLayer:
         return is_whole
 
 
+class _Collected:
+    """The body of an answer that is being given; kept once it is whole, if it says that it is small enough."""
+
+    def __init__(self, cache: ByteCache, key: Key, scope: Scope) -> None:
+        self._cache, self._key, self._scope = cache, key, scope
+        self._since = cache.begin(key)
+        self._body = bytearray()
+
+    def add(self, headers: RawHeaders, piece: bytes, *, is_whole: bool) -> None:
+        declared = Headers(raw=list(headers)).get("content-length")
+        is_head = self._scope["method"] == "HEAD"
+        if not is_head and (declared is None or int(declared) > LARGEST_ANSWER):
+            return
+        self._body += piece
+        if is_whole:
+            if is_head or int(declared or 0) == len(self._body):
+                answer = _answer(self._scope, headers, bytes(self._body))
+                self._cache.keep(self._key, answer, since=self._since)
+            self._body.clear()  # its client may take long for what is sent
+
+
 def _answer(scope: Scope, headers: RawHeaders, body: bytes) -> Answer:
     facts = facts_in(scope)
     pattern = pattern_of(scope)
@@ -261,7 +299,7 @@ def _answer(scope: Scope, headers: RawHeaders, body: bytes) -> Answer:
 
 
 def _size_of(key: Key, answer: Answer) -> int:
-    """Tell about how many bytes of memory a kept answer takes; a caller chooses some of them, by its path."""
+    """Tell about how many bytes of memory a kept answer takes."""
     return (
         OVERHEAD + len(key[2]) + len(answer.body) + sum(len(name) + len(value) for name, value in answer.headers)
     )
@@ -286,11 +324,6 @@ def _may(principal: Principal | None, permission: Permission | None) -> bool:
     return permission is None or (principal is not None and principal.rights.allow(permission, ORGANIZATION))
 
 
-def _has_its_length(method: str, headers: RawHeaders, body: bytearray) -> bool:
-    declared = Headers(raw=list(headers)).get("content-length")
-    return method == "HEAD" or declared is None or declared == str(len(body))
-
-
 def _gave(scope: Scope) -> Given | None:
     """Tell the version that the route says it has told the place of."""
     gave: Given | None = scope["state"].get("gave")
@@ -305,7 +338,7 @@ def _key(scope: Scope) -> Key | None:
     if not facts.kept or header(scope, b"range") is not None:  # about parts the route decides
         return None
     if facts.permission is None:
-        return None, scope["method"], scope["path"]
+        return None, scope["method"], alike(scope["path"])
     principal: Principal | None = scope["state"]["principal"]
     if principal is None or not _may(principal, facts.permission):
         return None

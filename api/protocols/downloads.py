@@ -20,7 +20,8 @@ from api.requests import is_known
 from api.routing import facts
 from services.registry.downloads import Download
 
-router = APIRouter(prefix="/v1/files", tags=["protocols"])
+PREFIX: Final = "/v1/files"
+router = APIRouter(prefix=PREFIX, tags=["protocols"])
 
 THE_ADDRESS_IS_THE_KEY: Final = "the tools send no key to addresses of files; each carries what opens it"
 PATH: Final = "/{capability}/{sha256}/{filename}"
@@ -55,9 +56,20 @@ async def head_file(
     return await _answer(file, filename, request)
 
 
+def alike(path: str) -> str:
+    """Give what a path has in common with all that are answered alike: of a file's name that is its ending.
+
+    The name is free, so a file has any number of addresses.
+    """
+    if not path.startswith(PREFIX):
+        return path
+    place, _, filename = path.rpartition("/")
+    return f"{place}/*{_ending(filename) or ''}" if filename else path
+
+
 async def _answer(file: Download, filename: str, request: Request) -> Response:
     etag = f'"{file.sha256}"'
-    ending = next((ending for ending in MEDIA_TYPES if filename.endswith(ending)), None)
+    ending = _ending(filename)
     headers = {
         "ETag": etag,
         "Cache-Control": "public, max-age=31536000, immutable",
@@ -87,6 +99,10 @@ async def _answer(file: Download, filename: str, request: Request) -> Response:
     # Read before the answer begins: what the store can't give, or gives damaged, has a status and a sentence.
     first = await anext(pieces, b"")
     return StreamingResponse(_following(first, pieces), status, headers=headers)
+
+
+def _ending(filename: str) -> str | None:
+    return next((ending for ending in MEDIA_TYPES if filename.endswith(ending)), None)
 
 
 async def _following(first: bytes, pieces: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

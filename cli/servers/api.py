@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from uvicorn.supervisors.multiprocess import Multiprocess
 
 from api.app import create_app
-from cli.servers.http import http_server
+from cli.servers.http import allow_connections, http_server
 from cli.servers.processes import begin_child, shared_counts
 from cli.servers.ready import say_ready
 from config.start import begin_process
@@ -39,6 +39,7 @@ def api(*, ready_fd: Annotated[int | None, Parameter(show=False)] = None) -> int
         processes=settings.api.processes,
     )
     clear_scratch()
+    allow_connections()
     try:
         asyncio.run(check_key(settings))
         if settings.api.processes > 1:

@@ -40,6 +40,8 @@ class Capabilities:
         if not (number.isascii() and number.isdecimal() and len(number) <= 12):  # noqa: PLR2004  beyond year 9999
             return False
         window = int(number)
+        if number != str(window):  # one address, not one for each number of zeros before it
+            return False
         macs = (_mac(key, sha256, window) for key in self._keys)
         authentic = any(hmac.compare_digest(mac.encode(), each.encode()) for each in macs)
         # The window before too: whoever gave the address out may have a clock that is ahead of this one.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import partial
 from typing import Final
 from uuid import UUID
@@ -86,24 +87,30 @@ class ModuleDocuments:
         Raises:
             Unavailable, ToolMissing: they can't be read now.
         """
+        while (read := await self._attempt(reference)) is None:
+            pass  # somebody asked meanwhile, maybe since what was in the way no longer is: read them again
+        return read
+
+    async def _attempt(self, reference: VersionReference) -> DocumentsRead | None:
+        """Read documents; None, with nothing written, where somebody had them read once more meanwhile."""
         scope = Scope(reference.organization_id, PLATFORM)
         async with self._database.transaction(scope) as session:
             row = await documents.find(session, scope.organization_id, reference.module_version_id)
             if row is None or row.state != DocumentsState.PENDING:
                 return DocumentsRead(state=documents_of(row).state)
             _, version = await documents.version_of(session, scope.organization_id, reference.module_version_id)
-            sha256 = version.sha256
+            sha256, asked_at = version.sha256, row.asked_at
         try:
             reader = self._find_reader()
             found = await self._read(sha256, reader)
         except PlatformError as error:
             if error.kind is ErrorKind.UNAVAILABLE:
-                await self._note_hindrance(scope, reference, error.detail)
+                await self._note_hindrance(scope, reference, asked_at, error.detail)
                 raise
             give_up = partial(documents.give_up, reason=error.detail, reader=reader.name)
-            return await self._settle(scope, reference, give_up)
+            return await self._settle(scope, reference, asked_at, give_up)
         keep = partial(documents.keep, found=found, reader=reader.name)
-        return await self._settle(scope, reference, keep)
+        return await self._settle(scope, reference, asked_at, keep)
 
     async def read_again(self, scope: Scope, address: ModuleAddress, version: str) -> VersionDocuments:
         """Have a version's documents read once more; harmless while they are being read.
@@ -155,20 +162,29 @@ class ModuleDocuments:
             return await read_documents(archive, reader.path, self._limits)
 
     async def _settle(
-        self, scope: Scope, reference: VersionReference, write: Callable[[ModuleDocumentsRow], None]
-    ) -> DocumentsRead:
+        self,
+        scope: Scope,
+        reference: VersionReference,
+        asked_at: datetime,
+        write: Callable[[ModuleDocumentsRow], None],
+    ) -> DocumentsRead | None:
         async with changing(self._database, self._changes, scope) as session:
             row = await documents.lock(session, scope.organization_id, reference.module_version_id)
             if row is None or row.state != DocumentsState.PENDING:  # another attempt was faster
                 note_unseen(session)
                 return DocumentsRead(state=documents_of(row).state)
+            if row.asked_at != asked_at:
+                note_unseen(session)
+                return None
             write(row)
             return DocumentsRead(state=DocumentsState(row.state))
 
-    async def _note_hindrance(self, scope: Scope, reference: VersionReference, why: str) -> None:
+    async def _note_hindrance(
+        self, scope: Scope, reference: VersionReference, asked_at: datetime, why: str
+    ) -> None:
         async with changing(self._database, self._changes, scope) as session:
-            version_id = reference.module_version_id
-            if not await documents.note_hindrance(session, scope.organization_id, version_id, _HINDERED + why):
+            wanted = scope.organization_id, reference.module_version_id, asked_at
+            if not await documents.note_hindrance(session, *wanted, _HINDERED + why):
                 note_unseen(session)
 
 

@@ -1,6 +1,7 @@
 """Queries on what is known of module versions' documents."""
 
 from collections.abc import Collection, Sequence
+from datetime import datetime
 from typing import Final
 from uuid import UUID
 
@@ -86,14 +87,17 @@ def give_up(row: ModuleDocumentsRow, reason: str, reader: str) -> None:
     row.state, row.reader, row.read_at = DocumentsState.UNREADABLE, reader, func.now()
 
 
-async def note_hindrance(session: AsyncSession, organization_id: UUID, version_id: UUID, reason: str) -> bool:
-    """Write what keeps this installation from reading what waits to be read; tell whether that is news."""
+async def note_hindrance(
+    session: AsyncSession, organization_id: UUID, version_id: UUID, asked_at: datetime, reason: str
+) -> bool:
+    """Write what keeps this installation from reading what waits since then to be read; tell if that is news."""
     news = (
         update(ModuleDocumentsRow)
         .where(
             ModuleDocumentsRow.organization_id == organization_id,
             ModuleDocumentsRow.module_version_id == version_id,
             ModuleDocumentsRow.state == DocumentsState.PENDING,
+            ModuleDocumentsRow.asked_at == asked_at,
             ModuleDocumentsRow.reason.is_distinct_from(reason),
         )
         .values(reason=reason)

@@ -1,6 +1,7 @@
 """Kept answers: fast, never another organization's, never older than what the asker wrote."""
 
 import asyncio
+import tracemalloc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -84,6 +85,25 @@ class TestKeptAnswers:
                 assert answer.status_code == 200
         assert statements == []
         assert (await client.get(download, headers=caller.headers)).headers["x-terraform-get"]
+
+    async def test_keeps_a_file_once_whatever_it_is_called(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        path: str,
+        blobs: LocalBlobStore,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        answer = await client.get(path.replace("versions", "0.1.0/download"), headers=caller.headers)
+        place = answer.json()["location"].rpartition("/")[0]
+        kinds = {"x.tar.gz": "application/gzip", "x.zip": "application/zip", "x": "application/octet-stream"}
+        for name in kinds:
+            await client.get(f"{place}/{name}")
+        monkeypatch.setattr(blobs, "size", lambda _: pytest.fail("the store was asked again"))
+        for name, kind in kinds.items():
+            again = await client.get(f"{place}/another-{name}")
+            assert (again.status_code, again.headers["content-type"]) == (200, kind)
+        assert (await client.get(f"{place}/")).status_code == 404
 
     async def test_says_nothing_of_the_requests_before(
         self, client: httpx2.AsyncClient, caller: Caller, path: str
@@ -232,7 +252,7 @@ class TestKeptAnswers:
         [
             (4, [(b"file", False)], True),
             (4, [(b"fi", True), (b"le", False)], True),
-            (None, [(b"fi", True), (b"le", False)], True),
+            (None, [(b"fi", True), (b"le", False)], False),
             (4, [(b"fi", True)], False),
             (None, [(b"fi", True)], False),
             (4, [(b"fi", False)], False),
@@ -257,6 +277,29 @@ class TestKeptAnswers:
             await layer(a_request_for_a_file(), never, ignore)
         assert (built == 1) == kept
 
+    async def test_collects_nothing_of_what_is_too_large_to_keep(self) -> None:
+        size, pieces = 8 * LARGEST_ANSWER, 64
+        held = 0
+
+        async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
+            headers = [(b"content-length", str(size).encode())]
+            await send({"type": "http.response.start", "status": 200, "headers": headers})
+            for number in range(pieces):
+                body, more = bytes(size // pieces), number < pieces - 1
+                await send({"type": "http.response.body", "body": body, "more_body": more})
+
+        async def measure(_: object) -> None:
+            nonlocal held
+            held = max(held, tracemalloc.get_traced_memory()[0])
+
+        layer = KeepingLayer(application, ByteCache(Changes()), NOBODY_COUNTS)
+        tracemalloc.start()
+        try:
+            await layer(a_request_for_a_file(), never, measure)
+        finally:
+            tracemalloc.stop()
+        assert held < LARGEST_ANSWER
+
     @pytest.mark.parametrize("status", [200, 404])
     async def test_builds_once_for_all_who_ask_meanwhile(self, status: int) -> None:
         built, may_answer = 0, asyncio.Event()
@@ -265,7 +308,7 @@ class TestKeptAnswers:
             nonlocal built
             built += 1
             await may_answer.wait()
-            await send({"type": "http.response.start", "status": status, "headers": []})
+            await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"6")]})
             await send({"type": "http.response.body", "body": b"answer"})
 
         given = 0
@@ -285,7 +328,7 @@ class TestKeptAnswers:
 
     async def test_lets_nobody_wait_for_a_client_that_reads_slowly(self) -> None:
         async def application(_scope: Scope, _receive: Receive, send: Send) -> None:
-            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"6")]})
             await send({"type": "http.response.body", "body": b"answer"})
 
         reads = asyncio.Event()
@@ -307,7 +350,7 @@ class TestKeptAnswers:
 
         async def application(scope: Scope, _receive: Receive, send: Send) -> None:
             built.append(scope["path"])
-            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"4")]})
             await send({"type": "http.response.body", "body": b"file"})
 
         now = 0.0
@@ -452,12 +495,20 @@ class TestByteCache:
         assert kept == keys[-len(kept) :]
         assert len(kept) <= MOST_BYTES // OVERHEAD
 
-    def test_counts_the_address_that_a_caller_chose(self) -> None:
+    def test_counts_the_address_too(self) -> None:
         cache = ByteCache(Changes())
         keys: list[Key] = [(None, "HEAD", f"/v1/files/{number}/{'x' * 60_000}") for number in range(1_200)]
         for key in keys:
             cache.keep(key, an_answer(b""), since=cache.begin(key))
         assert sum(len(key[2]) for key in keys if cache.find(key) is not None) <= MOST_BYTES
+
+    def test_takes_nothing_from_organizations_for_what_everybody_gets(self) -> None:
+        cache, mine, body = ByteCache(Changes()), self.key(), bytes(1024 * 1024)
+        cache.keep(mine, an_answer(), since=cache.begin(mine))
+        for number in range(2 * MOST_BYTES // len(body)):
+            key: Key = (None, "GET", f"/v1/files/{number}")
+            cache.keep(key, an_answer(body), since=cache.begin(key))
+        assert cache.find(mine) is not None
 
     def test_keeps_nothing_large(self) -> None:
         cache, key = ByteCache(Changes()), self.key()

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.errors import ToolMissing, Unavailable
 from domain.ids import new_id
-from domain.registry.documents import DocumentsState, VersionReference
+from domain.registry.documents import Documents, DocumentsState, VersionReference
+from domain.registry.errors import DocumentsUnreadable
 from services.all import Services
 from services.changes import Changes
 from services.registry.documents import ModuleDocuments
@@ -159,6 +160,32 @@ class TestRead:
         file.write_bytes(archive)
         await version.ask_again()
         assert (await documents.read(version.reference)).state is DocumentsState.READY
+
+    @pytest.mark.parametrize("hindrance", [None, ToolMissing("tofu is not here")], ids=["code", "tool"])
+    async def test_writes_nothing_of_before_somebody_had_it_read_once_more(
+        self,
+        client: httpx2.AsyncClient,
+        caller: Caller,
+        documents: ModuleDocuments,
+        monkeypatch: pytest.MonkeyPatch,
+        hindrance: ToolMissing | None,
+    ) -> None:
+        version = await Version.publish(client, caller)
+        read = documents._read_here
+
+        async def asked_meanwhile(*_: object) -> Documents:
+            monkeypatch.setattr(documents, "_read_here", read)
+            await version.ask_again()
+            raise hindrance or DocumentsUnreadable("the archive is gone")
+
+        monkeypatch.setattr(documents, "_read_here", asked_meanwhile)
+        if hindrance is None:
+            assert (await documents.read(version.reference)).state is DocumentsState.READY
+        else:
+            with pytest.raises(ToolMissing):
+                await documents.read(version.reference)
+            shown = await version.documents()
+            assert (shown["state"], shown["reason"]) == ("pending", None)
 
     async def test_without_the_tool_it_stays_to_be_done(
         self,

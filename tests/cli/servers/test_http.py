@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+import cli.servers.http
 from cli.servers.http import LONGEST_HEAD
 from tests.fixtures.https import HttpsServer, serve
 
@@ -40,6 +41,39 @@ class TestConnection:
     async def test_trailers_without_an_end_are_not_read_on(self, server: HttpsServer) -> None:
         begins = b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n0\r\nX-A: "
         assert await _sent(server, begins, *(PIECE for _ in PIECES)) == b""
+
+    @pytest.mark.parametrize("begins", [b"", b"GET / HTTP/1.1\r\nX: "], ids=["silent", "slow"])
+    async def test_a_head_that_does_not_come_is_not_waited_for(
+        self, server: HttpsServer, monkeypatch: pytest.MonkeyPatch, begins: bytes
+    ) -> None:
+        monkeypatch.setattr(cli.servers.http, "HEAD_SECONDS", 0.1)
+        assert await _sent(server, begins) == b""
+
+    async def test_nor_is_that_of_a_later_request(
+        self, server: HttpsServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cli.servers.http, "HEAD_SECONDS", 0.1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=server.trust)
+        writer.write(b"GET / HTTP/1.1\r\n\r\n")
+        async with asyncio.timeout(30):
+            await reader.readuntil(b"0 0")
+            writer.write(b"GET / HTTP/1.1\r\nX: ")
+            with pytest.raises(asyncio.IncompleteReadError):
+                await reader.readexactly(1)
+        writer.transport.abort()
+
+    async def test_a_request_may_take_longer_than_its_head(
+        self, server: HttpsServer, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(cli.servers.http, "HEAD_SECONDS", 0.1)
+        reader, writer = await asyncio.open_connection("127.0.0.1", server.port, ssl=server.trust)
+        writer.write(b"POST / HTTP/1.1\r\nContent-Length: 1\r\nConnection: close\r\n\r\n")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.3)
+        writer.write(b"a")
+        async with asyncio.timeout(30):
+            assert (await reader.read()).endswith(b"1 6")
+        writer.transport.abort()
 
     async def test_long_heads_and_bodies_of_any_length_are_read_on_one_connection(
         self, server: HttpsServer

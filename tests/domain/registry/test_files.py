@@ -137,7 +137,8 @@ class TestCapabilities:
         assert not Capabilities(b"o" * 32).allows(capability, HASH, now=now)
         number, mac = capability.split(".")
         assert not CAPABILITIES.allows(f"{int(number) + 1}.{mac}", HASH, now=now)
-        assert not CAPABILITIES.allows(f"0{number}.{mac[:-1]}", HASH, now=now)
+        assert not CAPABILITIES.allows(f"{number}.{mac[:-1]}", HASH, now=now)
+        assert not CAPABILITIES.allows(f"0{number}.{mac}", HASH, now=now)  # one address, not many
 
     def test_all_answers_of_a_window_are_the_same(self) -> None:
         assert CAPABILITIES.issue(HASH, window=7) == Capabilities(b"k" * 32).issue(HASH, window=7)
