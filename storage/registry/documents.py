@@ -12,6 +12,7 @@ from domain.registry.documents import Documents, DocumentsState
 from domain.registry.names import ModuleAddress
 from storage.database import locked
 from storage.overdue import Due, later_and_later
+from storage.registry.kinds import MODULES
 from storage.registry.tables import ModuleDocumentsRow, ModuleRow, ModuleVersionRow
 
 DUE: Final = Due(
@@ -52,11 +53,7 @@ async def versions_of(
     """Read versions and their modules' addresses, in no order."""
     query = (
         select(ModuleRow, ModuleVersionRow)
-        .join(
-            ModuleVersionRow,
-            (ModuleVersionRow.organization_id == ModuleRow.organization_id)
-            & (ModuleVersionRow.module_id == ModuleRow.id),
-        )
+        .join(ModuleVersionRow, MODULES.is_of)
         .where(ModuleVersionRow.organization_id == organization_id, ModuleVersionRow.id.in_(version_ids))
     )
     return [

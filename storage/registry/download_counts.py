@@ -61,7 +61,7 @@ async def most_downloaded(
 ) -> list[MostDownloaded]:
     """List modules or providers by their downloads, the most first."""
     tables = DOWNLOADED[kind]
-    of, version = tables.of, tables.version
+    version = tables.version
     address = func.concat_ws("/", *tables.address)
     downloads = func.sum(DownloadCountRow.downloads)
     query = (
@@ -77,7 +77,7 @@ async def most_downloaded(
             (version.organization_id == DownloadCountRow.organization_id)
             & (version.id == DownloadCountRow.version_id),
         )
-        .join(of, (of.organization_id == version.organization_id) & (of.id == tables.of_which))
+        .join(tables.of, tables.is_of)
         .where(
             DownloadCountRow.organization_id == organization_id,
             DownloadCountRow.hour >= begin,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 from uuid import UUID
 
+from sqlalchemy import ColumnElement
 from sqlalchemy.orm import InstrumentedAttribute
 
 from domain.registry.downloads import DownloadKind
@@ -24,6 +25,11 @@ class Kind(Generic[Of, Version]):
     version: type[Version]
     of_which: InstrumentedAttribute[UUID]
     """The versions' column that says of which module or provider they are."""
+
+    @property
+    def is_of(self) -> ColumnElement[bool]:
+        """Hold for a version and what it is of: what the two tables are joined by."""
+        return (self.of.organization_id == self.version.organization_id) & (self.of.id == self.of_which)
 
 
 MODULES: Final = Kind(

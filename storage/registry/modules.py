@@ -9,6 +9,7 @@ from domain.registry.errors import ModuleNotFound
 from domain.registry.names import ModuleAddress
 from domain.registry.versions import LONGEST, canonical, latest
 from storage.database import insert_unless_there, locked
+from storage.registry.kinds import MODULES
 from storage.registry.module_search import note_words
 from storage.registry.tables import ModuleRow, ModuleVersionRow
 
@@ -56,11 +57,7 @@ async def find_version_at(
     """Read one version by its module's address; None where it was not published."""
     query = (
         select(ModuleVersionRow)
-        .join(
-            ModuleRow,
-            (ModuleRow.organization_id == ModuleVersionRow.organization_id)
-            & (ModuleRow.id == ModuleVersionRow.module_id),
-        )
+        .join(ModuleRow, MODULES.is_of)
         .where(
             ModuleVersionRow.organization_id == organization_id,
             ModuleRow.namespace == address.namespace,

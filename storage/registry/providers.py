@@ -73,11 +73,7 @@ async def get_version(
     wanted = canonical(version)
     query = (
         select(ProviderVersionRow)
-        .join(
-            ProviderRow,
-            (ProviderRow.organization_id == ProviderVersionRow.organization_id)
-            & (ProviderRow.id == ProviderVersionRow.provider_id),
-        )
+        .join(ProviderRow, PROVIDERS.is_of)
         .where(
             ProviderVersionRow.organization_id == organization_id,
             ProviderRow.namespace == address.namespace,
@@ -207,11 +203,7 @@ async def releases_of_key(
     """List the releases that a key signed and no verification refused, by address and version."""
     query = (
         select(ProviderRow.namespace, ProviderRow.type, ProviderVersionRow.version)
-        .join(
-            ProviderRow,
-            (ProviderRow.organization_id == ProviderVersionRow.organization_id)
-            & (ProviderRow.id == ProviderVersionRow.provider_id),
-        )
+        .join(ProviderRow, PROVIDERS.is_of)
         .where(
             ProviderVersionRow.organization_id == organization_id,
             ProviderVersionRow.gpg_key_id == key_id,

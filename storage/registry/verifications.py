@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from storage.database import locked
 from storage.overdue import Due, later_and_later
+from storage.registry.kinds import PROVIDERS
 from storage.registry.tables import (
     ProviderRow,
     ProviderVersionRow,
@@ -125,11 +126,7 @@ def _requests(
             (ProviderVersionRow.organization_id == VerificationRequestRow.organization_id)
             & (ProviderVersionRow.id == VerificationRequestRow.provider_version_id),
         )
-        .join(
-            ProviderRow,
-            (ProviderRow.organization_id == ProviderVersionRow.organization_id)
-            & (ProviderRow.id == ProviderVersionRow.provider_id),
-        )
+        .join(ProviderRow, PROVIDERS.is_of)
         .where(VerificationRequestRow.organization_id == organization_id)
     )
 
