@@ -6,11 +6,11 @@ import secrets
 from collections.abc import AsyncIterator, Iterable
 from typing import Final
 
-from domain.blobs import BlobProblem, BlobStoreState, CheckedBlob
-from domain.errors import BlobDamaged, BlobNotFound, Unavailable
+from domain.blobs import BlobStoreState, CheckedBlob
+from domain.errors import BlobDamaged, Unavailable
 from domain.ids import new_id
 from storage.blobs import index
-from storage.blobs.store import BlobStore
+from storage.blobs.store import BlobStore, problem_of
 from storage.database import Database
 
 LOOKED_FOR: Final = 5
@@ -127,14 +127,7 @@ class Blobs:
             after = page[-1][0]
 
     async def _checked(self, sha256: str, size: int) -> CheckedBlob:
-        try:
-            async for _ in self._store.open(sha256):
-                pass
-        except BlobNotFound:
-            return CheckedBlob(sha256, size, BlobProblem.LOST)
-        except BlobDamaged:
-            return CheckedBlob(sha256, size, BlobProblem.DAMAGED)
-        return CheckedBlob(sha256, size, None)
+        return CheckedBlob(sha256, size, await problem_of(self._store, sha256))
 
 
 def _anywhere() -> str:

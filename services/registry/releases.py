@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Final
 
-from domain.errors import BlobDamaged, BlobNotFound, BlobTooLarge
+from domain.errors import BlobTooLarge
 from domain.registry.checksums import LARGEST as LARGEST_CHECKSUMS
 from domain.registry.checksums import parse_checksums
 from domain.registry.errors import (
@@ -28,7 +28,7 @@ from domain.registry.providers import (
 from integrations.archives.provider import check_provider
 from integrations.signatures import LARGEST_SIGNATURE, SignatureVerifier
 from services.registry.limits import RegistryLimits
-from storage.blobs.store import BlobStore, Received
+from storage.blobs.store import BlobStore, Received, problem_of
 
 OF_PACKAGES: Final = (
     "build it without debugging symbols, or have the installation's operator raise the setting "
@@ -125,21 +125,13 @@ class Releases:
         """
         signatures, replaces = [release.signature], None
         if published is not None and published.signature_sha256 != release.signature.sha256:
-            if refused or not await self._has(published.signature_sha256):
+            if refused or await problem_of(self._store, published.signature_sha256) is not None:
                 replaces = published.signature_sha256
             else:
                 signatures = []
         for file in (release.checksums, *signatures, release.manifest, *release.files):
             await self._store.keep(file)
         return replace(release, replaces=replaces)
-
-    async def _has(self, sha256: str) -> bool:
-        try:
-            async for _ in self._store.open(sha256):
-                pass
-        except (BlobNotFound, BlobDamaged):
-            return False
-        return True
 
     async def _packages(
         self,

@@ -7,7 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Final, Protocol
 
-from domain.errors import BlobNotFound
+from domain.blobs import BlobProblem
+from domain.errors import BlobDamaged, BlobNotFound
 
 MARK: Final = "groundwork-store"
 """What the file or object with a store's mark is called; no blob is called so."""
@@ -116,6 +117,22 @@ class BlobStore(Protocol):
             Unavailable: the store takes none now.
         """
         ...
+
+
+async def problem_of(store: BlobStore, sha256: str) -> BlobProblem | None:
+    """Read a blob, every byte of it, and tell what is wrong with it; None where nothing is.
+
+    Raises:
+        Unavailable: the store gives none now.
+    """
+    try:
+        async for _ in store.open(sha256):
+            pass
+    except BlobNotFound:
+        return BlobProblem.LOST
+    except BlobDamaged:
+        return BlobProblem.DAMAGED
+    return None
 
 
 def key_of(sha256: str) -> str:
