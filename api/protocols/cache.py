@@ -247,14 +247,16 @@ class KeepingLayer:
             if message["type"] == "http.response.start":
                 # Taken before the layers outside add theirs, such as this request's id.
                 headers = tuple(message["headers"]) if message["status"] == 200 else None  # noqa: PLR2004  OK
+                if headers is not None and collected is not None:
+                    collected.begin(headers)
                 if headers is not None and _has_tag(headers, header(scope, b"if-none-match")):
                     is_same = True
                     message["status"], message["headers"] = 304, list(_without_length(headers))
             else:
                 # An application stops in the middle, and says nothing of it, when its client has gone.
                 is_whole = headers is not None and not message.get("more_body", False)
-                if collected is not None and headers is not None:
-                    collected.add(headers, message.get("body", b""), is_whole=is_whole)
+                if collected is not None:
+                    collected.add(message.get("body", b""), is_whole=is_whole)
                 done.set()  # now it is kept, or comes in pieces; its own client's pace is nothing to wait for
                 if is_same:
                     message["body"] = b""
@@ -277,17 +279,27 @@ class _Collected:
     def __init__(self, cache: ByteCache, key: Key, scope: Scope) -> None:
         self._cache, self._key, self._scope = cache, key, scope
         self._since = cache.begin(key)
+        self._headers: RawHeaders | None = None
+        """None where nothing is collected."""
+        self._length: int | None = None
+        """Of the body, as declared; None for an answer to HEAD, which declares that of another."""
         self._body = bytearray()
 
-    def add(self, headers: RawHeaders, piece: bytes, *, is_whole: bool) -> None:
-        declared = Headers(raw=list(headers)).get("content-length")
-        is_head = self._scope["method"] == "HEAD"
-        if not is_head and (declared is None or int(declared) > LARGEST_ANSWER):
+    def begin(self, headers: RawHeaders) -> None:
+        if self._scope["method"] != "HEAD":
+            declared = Headers(raw=list(headers)).get("content-length")
+            if declared is None or int(declared) > LARGEST_ANSWER:
+                return
+            self._length = int(declared)
+        self._headers = headers
+
+    def add(self, piece: bytes, *, is_whole: bool) -> None:
+        if self._headers is None:
             return
         self._body += piece
         if is_whole:
-            if is_head or int(declared or 0) == len(self._body):
-                answer = _answer(self._scope, headers, bytes(self._body))
+            if self._length is None or self._length == len(self._body):
+                answer = _answer(self._scope, self._headers, bytes(self._body))
                 self._cache.keep(self._key, answer, since=self._since)
             self._body.clear()  # its client may take long for what is sent
 
