@@ -9,6 +9,7 @@ from uuid import UUID
 from cli.client.api import PAGE, Api, Document
 from cli.client.errors import NothingFound, SeveralFound
 from cli.client.files import segment
+from domain.enumerating import first_of
 
 RUNS: Final = "/api/v1/runs"
 DEPLOYMENTS: Final = "/api/v1/deployments"
@@ -181,5 +182,4 @@ def _only(words: str, ids: list[str], searched: str, *, listed_by: str) -> str:
         case []:
             raise NothingFound(f"no id begins with {words} among {searched}: `{listed_by}` shows them")
         case _:
-            named = ", ".join(found[:NAMED]) + (", ..." if len(found) > NAMED else "")
-            raise SeveralFound(f"{len(found)} ids begin with {words} ({named}): write more of it")
+            raise SeveralFound(f"{len(found)} ids begin with {words} ({first_of(found, NAMED)}): write more of it")

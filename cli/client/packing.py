@@ -19,6 +19,7 @@ from pathspec import GitIgnoreSpec
 from cli.client.errors import FileUnusable
 from cli.client.file_errors import because
 from cli.client.key_search import KeySearch
+from domain.enumerating import first_of
 from integrations.archives.members import ArchiveLimits
 from integrations.archives.module import CONFIGURATION
 
@@ -130,10 +131,9 @@ def _check_is_module(directory: Path, ignored: "_Ignored") -> None:
             if path.name.endswith(CONFIGURATION) and not ignored.has(str(path.parent.relative_to(directory)))
         }
     )
-    named = ", ".join(modules[:FOLDERS_NAMED]) + (", ..." if len(modules) > FOLDERS_NAMED else "")
     raise FileUnusable(
         f"{directory} is no module, for it has no .tf or .tofu file of its own: "
-        + (f"did you mean {named}?" if modules else "name the folder that holds them")
+        + (f"did you mean {first_of(modules, FOLDERS_NAMED)}?" if modules else "name the folder that holds them")
     )
 
 

@@ -8,6 +8,7 @@ from cli.client.api import Api, Document
 from cli.client.errors import FORBIDDEN, NothingFound, RequestRefused
 from cli.client.files import segment
 from cli.client.finding import find_named
+from domain.enumerating import first_of
 from domain.registry.versions import canonical, precedence
 
 MODULES: Final = "/api/v1/modules/search"
@@ -48,8 +49,8 @@ def find_version(published: Sequence[Document], version: str, *, of: str) -> Doc
 
 
 def _no_version(of: str, version: str, there: Sequence[str]) -> NothingFound:
-    named = ", ".join(there[:NAMED]) + (", ..." if len(there) > NAMED else "")
-    return NothingFound(f"{of} has no version {version}; it has {named or 'none'}")
+    named = first_of(there, NAMED) or "none"
+    return NothingFound(f"{of} has no version {version}; it has {named}")
 
 
 @contextmanager

@@ -35,7 +35,7 @@ CONSUMER_COLUMNS: Final = (
     Column("KEY", lambda consumer: consumer["name"] or "(no longer kept)"),
     Column("TOOLS", "tools"),
     Column("LAST", moment("last_at")),
-    Column("ID", "api_key_id", extra=True),
+    Column("ID", "api_key_id", extra=1),
 )
 
 downloads = App(

@@ -16,6 +16,7 @@ from cli.client.provider_release import read_release
 from cli.client.showing import PEOPLE, ClientOutput, without_controls
 from cli.client.upload import Counted, in_bytes, upload_progress
 from cli.output import examples
+from domain.enumerating import first_of_counted
 
 MODULES: Final = "/api/v1/modules"
 PROVIDERS: Final = "/api/v1/providers"
@@ -107,9 +108,8 @@ def _archive(api: Api, source: Path, stack: ExitStack, output: ClientOutput) -> 
             f"(a line !NAME in {IGNORE_FILE} takes one in)"
         )
     if folder.no_part:
-        more = f" and {len(folder.no_part) - MOST_NAMED} more" if len(folder.no_part) > MOST_NAMED else ""
-        named = ", ".join(map(without_controls, folder.no_part[:MOST_NAMED]))
-        output.progress(f"no part of the module: {named}{more}")
+        named = first_of_counted([without_controls(each) for each in folder.no_part], MOST_NAMED)
+        output.progress(f"no part of the module: {named}")
     if errors := syntax_errors(source):
         more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
         output.progress(f"warning: nobody will be able to use it: {without_controls(errors[0])}{more}")

@@ -10,6 +10,8 @@ from typing import Annotated, Final, Protocol
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
+from domain.enumerating import first_of_counted
+
 NAMED: Final = 5
 """Versions that a warning names; it is printed at each `init`."""
 
@@ -90,9 +92,7 @@ def warnings_of(versions: Iterable[Withdrawable]) -> list[str]:
             instead = each.deprecation.replacement
             advice = "" if instead is None else f" (use {instead})"
             said[f"deprecated: {each.deprecation.message}{advice}"].append(each.version)
-    return [f"{_named(which)} {'is' if len(which) == 1 else 'are'} {what}" for what, which in said.items()]
-
-
-def _named(versions: list[str]) -> str:
-    more = len(versions) - NAMED
-    return ", ".join(versions[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return [
+        f"{first_of_counted(which, NAMED)} {'is' if len(which) == 1 else 'are'} {what}"
+        for what, which in said.items()
+    ]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol
 from uuid import UUID
 
+from domain.enumerating import first_of
 from domain.identity.permissions import Permission
 from domain.identity.rights import Target
 from domain.registry.errors import ReplacementNotFound
@@ -151,10 +152,9 @@ def _check_replacement(offered: Collection[str], version: str, replacement: str)
     others = sorted(set(offered) - {version}, key=precedence, reverse=True)
     if replacement in others:
         return
-    named = ", ".join(others[:NAMED]) + (", ..." if len(others) > NAMED else "")
     raise ReplacementNotFound(
         f"{replacement} is not on offer in place of {version}; "
-        + (f"there are {named}: name one of them, " if others else "there is no other version: ")
+        + (f"there are {first_of(others, NAMED)}: name one of them, " if others else "there is no other version: ")
         + "publish the replacement first, or name the address of another",
         version=version,
         replacement=replacement,
